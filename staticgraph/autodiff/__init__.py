@@ -1,0 +1,1 @@
+"""Differentiation: appends adjoint or tangent nodes to a graph, changes nothing that stands."""

@@ -1,0 +1,1 @@
+"""Backends turn an optimised Function into something that runs."""

@@ -1,0 +1,205 @@
+"""The reference backend: interprets a Function with the ops' own meaning in NumPy.
+
+It is the oracle that machine code is compared with, so it is written to be plainly right: one
+node after the other, in order. Constants are placed once; a value is dropped after its last use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from staticgraph import config
+from staticgraph.core import dtypes
+from staticgraph.core.function import Function
+from staticgraph.core.graph import describe, describe_mismatch
+from staticgraph.core.node import Node, Value
+from staticgraph.core.opdef import Mismatch
+from staticgraph.core.types import compatible, format_shape
+from staticgraph.errors import (
+    CompilerError,
+    NumericsError,
+    RunError,
+    ShapeError,
+    StaticGraphError,
+)
+
+Array = np.ndarray[Any, Any]
+Step = tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...], tuple[int, ...], Node]
+
+
+class ReferenceExecutable:
+    """A Function ready to be called with arrays, as often as wanted and from any thread."""
+
+    def __init__(self, function: Function, check_numerics: bool = False) -> None:
+        self.function = function
+        self.check_numerics = check_numerics
+        self._slots: dict[Value, int] = {}
+        self._template: list[Any] = []
+        for value in function.inputs:
+            self._slot(value)
+        self._steps: list[Step] = []
+        self._prepare()
+        self._outputs = [self._slots[value] for value in function.outputs]
+
+    def _slot(self, value: Value, content: Any = None) -> int:
+        slot = self._slots[value] = len(self._template)
+        self._template.append(content)
+        return slot
+
+    def _prepare(self) -> None:
+        last_use = self._last_uses()
+        for position, node in enumerate(self.function.nodes):
+            if node.op.reference is None:
+                raise CompilerError(f"op '{node.op.name}' has no reference meaning")
+            if not node.inputs and "value" in node.attrs and not node.op.effect:
+                self._slot(node.out, node.attrs["value"])
+                continue
+            call = node.op.reference
+            if node.attrs:
+                call = partial(call, **node.attrs)
+            operands = tuple([self._slots[value] for value in node.inputs])
+            results = tuple([self._slot(value) for value in node.outputs])
+            dropped = tuple([self._slots[value] for value in last_use.get(position, ())])
+            self._steps.append((call, operands, results, dropped, node))
+
+    def _last_uses(self) -> dict[int, list[Value]]:
+        """Per node position: the values that nothing after it needs."""
+        last: dict[Value, int] = {}
+        for position, node in enumerate(self.function.nodes):
+            for value in (*node.inputs, *node.outputs):
+                last[value] = position
+        kept = set(self.function.outputs)
+        dropped: dict[int, list[Value]] = {}
+        for value, position in last.items():
+            is_literal = not value.node.inputs and "value" in value.node.attrs
+            if value not in kept and not is_literal:
+                dropped.setdefault(position, []).append(value)
+        return dropped
+
+    def __call__(self, inputs: Sequence[Any]) -> list[Any]:
+        """The outputs for these inputs, in order; arrays may alias inputs and constants."""
+        env = self._template.copy()
+        env[: len(inputs)] = inputs
+        checking = config.check_enabled()
+        watched = self.check_numerics or checking
+        node: Node | None = None
+        operands: list[Any] = []
+        try:
+            with np.errstate(all="ignore"):
+                for call, taken, given, dropped, node in self._steps:
+                    operands = [env[slot] for slot in taken]
+                    result = call(*operands)
+                    if len(given) == 1:
+                        env[given[0]] = result
+                    else:
+                        for slot, item in zip(given, result, strict=True):
+                            env[slot] = item
+                    if watched:
+                        self._inspect(node, operands, [env[slot] for slot in given], checking)
+                    for slot in dropped:
+                        env[slot] = None
+        except StaticGraphError:
+            raise
+        except Exception as problem:
+            assert node is not None
+            raise explain_failure(node, operands, problem) from problem
+        return [env[slot] for slot in self._outputs]
+
+    def _inspect(
+        self, node: Node, operands: list[Any], results: list[Any], checking: bool
+    ) -> None:
+        for value, result in zip(node.outputs, results, strict=True):
+            if checking:
+                _check_result(node, value, result)
+            if self.check_numerics and value.type.dtype in dtypes.FLOATING:
+                _check_finite(node, operands, result)
+
+
+def evaluate(node: Node, operands: Sequence[Any]) -> list[Array]:
+    """The results of one node on known operands; constant folding is handed this."""
+    assert node.op.reference is not None
+    with np.errstate(all="ignore"):
+        result = node.op.reference(*operands, **node.attrs)
+    if len(node.outputs) == 1:
+        return [np.asarray(result)]
+    return [np.asarray(item) for item in result]
+
+
+def _check_result(node: Node, value: Value, result: Any) -> None:
+    array = np.asarray(result)
+    if array.dtype != value.type.dtype or not compatible(array.shape, value.type.shape):
+        raise CompilerError(
+            f"{node.op.name}: the reference made {array.dtype}{list(array.shape)} for "
+            f"'{value.name}' {value.type}\n  this is a bug in staticgraph"
+        )
+
+
+def _check_finite(node: Node, operands: list[Any], result: Any) -> None:
+    finite = np.isfinite(result)
+    if np.all(finite):
+        return
+    for operand in operands:
+        array = np.asarray(operand)
+        if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+            return
+    array = np.asarray(result)
+    nans = int(np.isnan(array).sum())
+    infinities = int(np.isinf(array).sum())
+    first = [int(i) for i in np.argwhere(~np.asarray(finite))[0]]
+    lines = [f"{node.op.name}: made {_counted(nans, infinities)} from finite operands"]
+    for index, operand in enumerate(node.inputs):
+        lines.append(f"  {node.op.operand_name(index)} {describe(operand)}")
+    lines.append(
+        f"  '{node.out.name}' has {array.size} elements; the first that is not finite is "
+        f"{array[tuple(first)]} at {first}"
+    )
+    if node.op.elementwise:
+        lines.append(f"  there the operands are {_operands_at(operands, first, array.shape)}")
+    lines.append("  guard the operand, for example with sg.where or sg.clip")
+    lines.append(f"  created at {node.location}")
+    raise NumericsError("\n".join(lines))
+
+
+def _counted(nans: int, infinities: int) -> str:
+    parts = []
+    if nans:
+        parts.append(f"{nans} NaN")
+    if infinities:
+        parts.append(f"{infinities} inf")
+    return " and ".join(parts)
+
+
+def _operands_at(operands: list[Any], index: list[int], shape: tuple[int, ...]) -> str:
+    return ", ".join(
+        str(np.broadcast_to(np.asarray(operand), shape)[tuple(index)]) for operand in operands
+    )
+
+
+def explain_failure(node: Node, operands: Sequence[Any], problem: Exception) -> StaticGraphError:
+    """The error of a node that failed in a run, with what was known of it before and at run time."""
+    if isinstance(problem, Mismatch):
+        return describe_mismatch(node.op, node.inputs, problem, node.location)
+    shapes = ", ".join(
+        f"{node.op.operand_name(i)} {format_shape(np.shape(operand))}"
+        for i, operand in enumerate(operands)
+    )
+    if isinstance(problem, IndexError):
+        mismatch = Mismatch("an index is out of range", str(problem), error=RunError)
+    elif isinstance(problem, ValueError):
+        mismatch = Mismatch(
+            "shapes do not fit in this run", f"in this run: {shapes}", error=ShapeError
+        )
+    elif isinstance(problem, MemoryError):
+        mismatch = Mismatch("there is not enough memory", f"in this run: {shapes}", error=RunError)
+    else:
+        mismatch = Mismatch(
+            f"failed with {type(problem).__name__}: {problem}",
+            f"in this run: {shapes}",
+            "this is a bug in staticgraph",
+            error=CompilerError,
+        )
+    return describe_mismatch(node.op, node.inputs, mismatch, node.location)

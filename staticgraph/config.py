@@ -1,0 +1,52 @@
+"""Switches read from the environment, and modules loaded only when something needs them.
+
+The environment is read at every question, never stored: a test or a notebook can flip a
+switch at any time. This module imports nothing of staticgraph.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+
+def check_enabled() -> bool:
+    """Whether every pass is verified and every result compared with its inferred type.
+
+    >>> isinstance(check_enabled(), bool)
+    True
+    """
+    return os.environ.get("STATICGRAPH_CHECK", "0") not in ("", "0")
+
+
+def dump_directory() -> str | None:
+    """The folder into which passes write what they changed, or None."""
+    return os.environ.get("STATICGRAPH_DUMP") or None
+
+
+def disabled_passes() -> frozenset[str]:
+    """Names of the passes that STATICGRAPH_DISABLE turns off (comma separated)."""
+    listed = os.environ.get("STATICGRAPH_DISABLE", "")
+    return frozenset(name.strip() for name in listed.split(",") if name.strip())
+
+
+def shuffle_seed() -> int:
+    """Seed of the order in which checking shuffles nodes within topological freedom."""
+    return int(os.environ.get("STATICGRAPH_SEED", "0"))
+
+
+class LazyModule:
+    """A module that is imported when an attribute of it is first asked for.
+
+    `import staticgraph` stays fast because what only some programs need (SciPy's special
+    functions, Graphviz) is named at the top of a module through this class.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        value = getattr(importlib.import_module(self._name), attribute)
+        setattr(self, attribute, value)
+        return value

@@ -1,0 +1,1 @@
+"""The intermediate representation: dtypes, types, graphs, Functions. It knows no op by name."""

@@ -1,0 +1,110 @@
+"""The element types of tensors and how they promote.
+
+A dtype is a NumPy dtype object of native byte order; there is no second class for it. Promotion
+is NumPy 2's: arrays promote by `numpy.result_type`, Python scalars are weak and take the
+dtype of what they meet.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from staticgraph.errors import DTypeError
+
+DType = np.dtype[Any]
+
+bool_: DType = np.dtype(np.bool_)
+int8: DType = np.dtype(np.int8)
+int16: DType = np.dtype(np.int16)
+int32: DType = np.dtype(np.int32)
+int64: DType = np.dtype(np.int64)
+uint8: DType = np.dtype(np.uint8)
+uint16: DType = np.dtype(np.uint16)
+uint32: DType = np.dtype(np.uint32)
+uint64: DType = np.dtype(np.uint64)
+float32: DType = np.dtype(np.float32)
+float64: DType = np.dtype(np.float64)
+
+BOOL = frozenset({bool_})
+SIGNED = frozenset({int8, int16, int32, int64})
+UNSIGNED = frozenset({uint8, uint16, uint32, uint64})
+INTEGER = SIGNED | UNSIGNED
+FLOATING = frozenset({float32, float64})
+NUMERIC = INTEGER | FLOATING
+ANY = BOOL | NUMERIC
+
+# Listed once, narrow to wide, so that messages and tables have one order.
+ALL: tuple[DType, ...] = (
+    bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64,
+)  # fmt: skip
+
+_NAMES = {dtype: dtype.name for dtype in ALL}
+
+
+def name(dtype: DType) -> str:
+    """The name of a dtype, such as ``float32``."""
+    return _NAMES.get(dtype) or dtype.name
+
+
+def names(dtypes: frozenset[DType]) -> str:
+    """The names of a set of dtypes in the one order, for messages."""
+    return ", ".join(_NAMES[dtype] for dtype in ALL if dtype in dtypes)
+
+
+def as_dtype(value: Any) -> DType:
+    """The dtype that a user means by a NumPy dtype, a scalar type, a Python type or a name.
+
+    Raises DTypeError for what is no dtype, and for dtypes that staticgraph does not compute in.
+
+    >>> as_dtype("float32")
+    dtype('float32')
+    >>> as_dtype(float)
+    dtype('float64')
+    """
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        raise DTypeError(
+            f"{value!r} is no dtype\n  give one of {names(ANY)}, as a name or a NumPy dtype"
+        ) from None
+    if not dtype.isnative:
+        dtype = dtype.newbyteorder("=")
+    if dtype not in ANY:
+        raise DTypeError(
+            f"dtype {dtype.name} is not supported\n  staticgraph computes in {names(ANY)}"
+        )
+    return dtype
+
+
+@lru_cache(maxsize=None)  # bounded by the square of the dtypes
+def promote(first: DType, second: DType) -> DType:
+    """The dtype of a result of two strongly typed operands (`numpy.result_type`)."""
+    return np.result_type(first, second)
+
+
+@lru_cache(maxsize=None)  # bounded by the dtypes times three Python types
+def promote_weak(dtype: DType, python_type: type) -> DType:
+    """The dtype that a weak Python scalar of `python_type` takes beside `dtype`.
+
+    >>> promote_weak(float32, float)
+    dtype('float32')
+    >>> promote_weak(int32, float)
+    dtype('float64')
+    """
+    return np.result_type(dtype, python_type(1)) if python_type is not bool else (
+        promote(dtype, bool_)
+    )
+
+
+@lru_cache(maxsize=None)  # bounded by the dtypes
+def to_floating(dtype: DType) -> DType:
+    """The floating dtype in which a function of integers is computed.
+
+    NumPy would use float16 for 8-bit integers and bool; staticgraph starts at float32.
+    """
+    if dtype in FLOATING:
+        return dtype
+    return float32 if dtype.itemsize <= 2 else float64

@@ -1,0 +1,253 @@
+"""From a graph to a Function: what the fetches need, pure, with variables as inputs and outputs.
+
+This is where the state semantics live. A read of a variable gives the value at the start of the
+run unless an assign to that variable precedes it by data or control edges; then it gives
+what the last such assign wrote. Assigns to one variable must be ordered by such edges. Control
+edges have no other meaning, so a Function has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from staticgraph.core.function import Function, parameter
+from staticgraph.core.graph import Graph, Operation, Tensor
+from staticgraph.core.location import capture
+from staticgraph.core.node import Node, Value
+from staticgraph.core.opdef import infer_types
+from staticgraph.core.types import TensorType
+from staticgraph.errors import FeedError, GraphError
+
+KEY = "key"
+"""The source of the input that carries the key of the run."""
+
+Source = Tensor | str
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """A Function and what its inputs and outputs stand for.
+
+    sources     per input: the fed Tensor, ``variable:NAME`` or KEY
+    fetched     the first `fetched` outputs are the fetched tensors, in order
+    updates     per further output: the name of the variable that takes it as its new value
+    """
+
+    function: Function
+    sources: tuple[Source, ...]
+    fetched: int
+    updates: tuple[str, ...]
+
+
+def extract(
+    graph: Graph,
+    fetches: Sequence[Tensor | Operation],
+    feeds: Sequence[Tensor] = (),
+    defaults_for_missing: bool = False,
+) -> Extraction:
+    """The Function that computes `fetches` when `feeds` are given.
+
+    Fetched Operations are computed but return nothing. A placeholder that is needed and not fed is
+    a FeedError, unless `defaults_for_missing` makes an input of it (to look at a graph that is not
+    about to run). Two assigns to one variable without an order are a GraphError.
+    """
+    fed = dict.fromkeys(feeds)
+    needed = _needed(graph, fetches, fed)
+    return _Extractor(graph, needed, fed, defaults_for_missing).extract(fetches)
+
+
+def _needed(
+    graph: Graph, fetches: Sequence[Tensor | Operation], fed: dict[Tensor, None]
+) -> list[Operation]:
+    """The operations that the fetches need, in id order, which is topological."""
+    seen = bytearray(len(graph.operations))
+    stack: list[Operation] = []
+    for fetch in fetches:
+        if isinstance(fetch, Operation):
+            stack.append(fetch)
+        elif fetch not in fed:
+            stack.append(fetch.node)
+    while stack:
+        node = stack.pop()
+        if seen[node.id]:
+            continue
+        seen[node.id] = 1
+        stack.extend(node.control_inputs)
+        if fed:
+            for tensor in node.inputs:
+                if tensor not in fed:
+                    stack.append(tensor.node)
+        else:
+            for tensor in node.inputs:
+                if not seen[tensor.node.id]:
+                    stack.append(tensor.node)
+    operations = graph.operations
+    return [operations[index] for index, wanted in enumerate(seen) if wanted]
+
+
+class _Extractor:
+    def __init__(
+        self,
+        graph: Graph,
+        needed: list[Operation],
+        fed: dict[Tensor, None],
+        defaults_for_missing: bool,
+    ) -> None:
+        self.graph = graph
+        self.needed = needed
+        self.defaults_for_missing = defaults_for_missing
+        self.values: dict[Tensor, Value] = {}
+        self.nodes: list[Node] = []
+        self.feeds: list[tuple[Tensor, Value]] = []
+        self.variables: dict[str, Value] = {}
+        self.key: Value | None = None
+        # The newest assign of each variable so far, in id order.
+        self.newest: dict[str, Operation] = {}
+        # Per operation: the last assign of each variable that precedes it by some edge.
+        self.before: dict[Operation, dict[str, Operation]] = {}
+        for tensor in fed:
+            self._feed(tensor)
+
+    def extract(self, fetches: Sequence[Tensor | Operation]) -> Extraction:
+        handlers: dict[str, Callable[[Operation], None]] = {
+            "compute": self._compute,
+            "placeholder": self._placeholder,
+            "default": self._forward,
+            "read": self._read,
+            "assign": self._assign,
+            "key": self._key_of_run,
+            "group": lambda node: None,
+        }
+        for node in self.needed:
+            self._order(node)
+            handlers[node.op.role](node)
+        tensors = [fetch for fetch in fetches if isinstance(fetch, Tensor)]
+        outputs = [self.values[tensor] for tensor in tensors]
+        names = [tensor.name for tensor in tensors]
+        for name, assign in self.newest.items():
+            outputs.append(self.values[assign.out])
+            names.append(f"update {name}")
+        inputs = [value for _, value in self.feeds]
+        sources: list[Source] = [tensor for tensor, _ in self.feeds]
+        for name in sorted(self.variables, key=list(self.graph.variables).index):
+            inputs.append(self.variables[name])
+            sources.append(f"variable:{name}")
+        if self.key is not None:
+            inputs.append(self.key)
+            sources.append(KEY)
+        function = Function(inputs, self.nodes, outputs, names)
+        return Extraction(function, tuple(sources), len(tensors), tuple(self.newest))
+
+    # -- one operation ------------------------------------------------------------------------
+
+    def _compute(self, node: Operation) -> None:
+        values = self.values
+        operands = tuple([values[tensor] for tensor in node.inputs])
+        types = tuple([tensor.type for tensor in node.outputs])
+        for tensor, operand in zip(node.inputs, operands, strict=True):
+            if tensor.type is not operand.type:
+                # A default or an assigned value may say more of its shape than the node it
+                # stands in for.
+                known = tuple([value.type for value in operands])
+                types = infer_types(node.op, known, node.attrs)
+                break
+        made = Node(node.op, operands, node.attrs, types, node.name, node.location)
+        self.nodes.append(made)
+        for tensor, value in zip(node.outputs, made.outputs, strict=True):
+            # A fed result of a node that is needed for another of its results stays fed.
+            values.setdefault(tensor, value)
+
+    def _feed(self, tensor: Tensor) -> None:
+        node = tensor.node
+        value = parameter(tensor.name, tensor.type, "feed", node.location)
+        self.feeds.append((tensor, value))
+        self.values[tensor] = value
+
+    def _placeholder(self, node: Operation) -> None:
+        if node.out in self.values:
+            return
+        if not self.defaults_for_missing:
+            raise FeedError(
+                f"run: placeholder '{node.name}' is needed and was not fed\n"
+                f"  '{node.name}'  {node.out.type}  placeholder at {node.location}\n"
+                f"  feed it: session.run(fetches, {{{node.name}: value}})\n"
+                f"  at {capture()}"
+            )
+        self._feed(node.out)
+
+    def _forward(self, node: Operation) -> None:
+        self.values.setdefault(node.out, self.values[node.inputs[0]])
+
+    def _read(self, node: Operation) -> None:
+        if node.out in self.values:
+            return
+        name = node.attrs["variable"]
+        assign = self.before.get(node, {}).get(name)
+        if assign is not None:
+            self.values[node.out] = self.values[assign.out]
+            return
+        self.values[node.out] = self._variable(name, node.out.type, node)
+
+    def _variable(self, name: str, type: TensorType, node: Operation) -> Value:
+        value = self.variables.get(name)
+        if value is None:
+            location = self.graph.variables[name].location
+            value = self.variables[name] = parameter(name, type, "variable", location)
+        return value
+
+    def _assign(self, node: Operation) -> None:
+        name = node.attrs["variable"]
+        self._forward(node)
+        self.newest[name] = node
+        self.before[node] = {**self.before.get(node, {}), name: node}
+
+    def _key_of_run(self, node: Operation) -> None:
+        if self.key is None:
+            self.key = parameter(KEY, node.out.type, KEY, node.location)
+        self.values.setdefault(node.out, self.key)
+
+    # -- the order of assigns -----------------------------------------------------------------
+
+    def _order(self, node: Operation) -> None:
+        """Works out which assigns precede `node`; refuses an assign that is not ordered."""
+        if self.newest:
+            merged = self._merge(node)
+            if merged:
+                self.before[node] = merged
+        if node.op.role == "assign":
+            name = node.attrs["variable"]
+            newest = self.newest.get(name)
+            if newest is not None and self.before.get(node, {}).get(name) is not newest:
+                raise self._unordered(name, newest, node)
+
+    def _merge(self, node: Operation) -> dict[str, Operation] | None:
+        merged: dict[str, Operation] | None = None
+        owned = False
+        for previous in (*[tensor.node for tensor in node.inputs], *node.control_inputs):
+            state = self.before.get(previous)
+            if state is None or state is merged:
+                continue
+            if merged is None:
+                merged = state
+                continue
+            if not owned:
+                merged, owned = dict(merged), True
+            for name, assign in state.items():
+                known = merged.get(name)
+                # Assigns of one variable are totally ordered and ids follow that order.
+                if known is None or known.id < assign.id:
+                    merged[name] = assign
+        return merged
+
+    def _unordered(self, name: str, first: Operation, second: Operation) -> GraphError:
+        variable: Any = self.graph.variables[name]
+        return GraphError(
+            f"run: two assigns to variable '{name}' have no order\n"
+            f"  first  '{first.name}' at {first.location}\n"
+            f"  second '{second.name}' at {second.location}\n"
+            f"  variable '{name}' at {variable.location}\n"
+            "  order them: make the second under control_dependencies on the first, or let it "
+            "take the first's result as its operand"
+        )

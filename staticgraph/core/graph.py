@@ -1,0 +1,426 @@
+"""The graph that users build: append-only, with names, scopes and the user's line of every node.
+
+Invariants: a node's inputs and control inputs have smaller ids than the node, so id order is a
+topological order; nothing that stands ever changes; names are unique in a graph.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from staticgraph.core import dtypes
+from staticgraph.core.dtypes import DType
+from staticgraph.core.location import Location, LocationTable
+from staticgraph.core.node import Node, Value
+from staticgraph.core.opdef import NO_ATTRS, Attrs, Mismatch, OpDef, infer_types
+from staticgraph.core.types import Dim, Shape, TensorType, public_shape
+from staticgraph.errors import GraphError, StaticGraphError
+
+
+class Tensor(Value):
+    """A symbolic array: one result of an operation in a graph.
+
+    It has a dtype and a shape but no value; a Session computes values. Python operators,
+    indexing and NumPy functions on it add operations to its graph. Tensors hash by identity, so
+    they can be the keys of a feed dict; ``==`` compares elementwise and gives a Tensor.
+    """
+
+    __slots__ = ()
+
+    node: Operation
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that this tensor belongs to."""
+        return self.node.graph
+
+    @property
+    def dtype(self) -> DType:
+        """Element type, as a NumPy dtype."""
+        return self.type.dtype
+
+    @property
+    def shape(self) -> Shape:
+        """Sizes as far as known: int, None (unknown) or str (a named unknown); None as a whole
+        when not even the rank is known."""
+        return public_shape(self.type.shape)
+
+    @property
+    def ndim(self) -> int | None:
+        """Number of axes, or None when unknown."""
+        return self.type.ndim
+
+    @property
+    def size(self) -> int | None:
+        """Number of elements, or None when unknown."""
+        return self.type.size
+
+    __hash__ = object.__hash__
+
+    if TYPE_CHECKING:
+        # Installed by staticgraph.ops.operators: core knows no op by name.
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __floordiv__(self, other: Any) -> Tensor: ...
+        def __rfloordiv__(self, other: Any) -> Tensor: ...
+        def __mod__(self, other: Any) -> Tensor: ...
+        def __rmod__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
+        def __and__(self, other: Any) -> Tensor: ...
+        def __rand__(self, other: Any) -> Tensor: ...
+        def __or__(self, other: Any) -> Tensor: ...
+        def __ror__(self, other: Any) -> Tensor: ...
+        def __xor__(self, other: Any) -> Tensor: ...
+        def __rxor__(self, other: Any) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __pos__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]
+        def __ne__(self, other: object) -> Tensor: ...  # type: ignore[override]
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __getitem__(self, key: Any) -> Tensor: ...
+        def __bool__(self) -> NoReturn: ...
+        def __float__(self) -> NoReturn: ...
+        def __int__(self) -> NoReturn: ...
+        def __len__(self) -> int: ...
+        def __iter__(self) -> Iterator[Tensor]: ...
+        @property
+        def T(self) -> Tensor: ...
+        @property
+        def mT(self) -> Tensor: ...
+        def astype(self, dtype: Any) -> Tensor: ...
+        def reshape(self, *shape: Any) -> Tensor: ...
+        def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
+        def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
+        def max(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
+        def min(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
+
+
+class Operation(Node):
+    """A node of a graph: an op applied to tensors, at a line of the user's program.
+
+    Fetching one computes it and gives None.
+    """
+
+    __slots__ = ("control_inputs", "graph", "id")
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    graph: Graph
+    id: int
+    control_inputs: tuple[Operation, ...]
+
+    @property
+    def out(self) -> Tensor:
+        """The first result."""
+        return self.outputs[0]
+
+
+class Graph:
+    """A growing program of operations.
+
+    >>> graph = Graph()
+    >>> with graph.as_default():
+    ...     get_default_graph() is graph
+    True
+    """
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+        # Objects (variables of ops/state.py) that `read` and `assign` nodes refer to by name.
+        self.variables: dict[str, Any] = {}
+        # Gradient functions of custom_gradient nodes, by the node's name.
+        self.gradient_functions: dict[str, Callable[..., Any]] = {}
+        self.finalized = False
+        self.locations = LocationTable()
+        self._by_name: dict[str, Operation] = {}
+        self._name_counts: dict[str, int] = {}
+        self._scope = ""
+        self._control: tuple[Operation, ...] = ()
+        self._location: Location | None = None
+        self._scalars: dict[tuple[DType, str], Tensor] = {}
+        self._symbols = 0
+
+    # -- the default graph --------------------------------------------------------------------
+
+    @contextmanager
+    def as_default(self) -> Iterator[Graph]:
+        """Within the ``with`` block, ops without operands go to this graph.
+
+        The stack of default graphs belongs to the thread.
+        """
+        _defaults.stack.append(self)
+        try:
+            yield self
+        finally:
+            _defaults.stack.pop()
+
+    def finalize(self) -> None:
+        """Refuses every later addition with a GraphError: catches ops built inside a loop."""
+        self.finalized = True
+
+    # -- names and scopes ---------------------------------------------------------------------
+
+    @contextmanager
+    def name_scope(self, name: str) -> Iterator[str]:
+        """Within the ``with`` block, names start with ``name/``, made unique."""
+        if not name or name != name.strip("/"):
+            raise GraphError(
+                f"name_scope: {name!r} is no scope name\n"
+                "  give a non-empty name that neither starts nor ends with '/'\n"
+                f"  at {self.locations.capture()}"
+            )
+        outer = self._scope
+        self._scope = self._unique(f"{outer}{name}") + "/"
+        try:
+            yield self._scope[:-1]
+        finally:
+            self._scope = outer
+
+    @contextmanager
+    def absolute_scope(self, scope: str) -> Iterator[None]:
+        """Names start with `scope` itself; used by transformations that name after nodes."""
+        outer = self._scope
+        self._scope = scope
+        try:
+            yield
+        finally:
+            self._scope = outer
+
+    @contextmanager
+    def at(self, location: Location) -> Iterator[None]:
+        """Nodes made within belong to `location` instead of the innermost user frame."""
+        outer = self._location
+        self._location = location
+        try:
+            yield
+        finally:
+            self._location = outer
+
+    @contextmanager
+    def control_dependencies(self, operations: Sequence[Operation]) -> Iterator[None]:
+        """Nodes made within run after `operations`, and only if those run too."""
+        outer = self._control
+        self._control = tuple(dict.fromkeys((*outer, *operations)))
+        try:
+            yield
+        finally:
+            self._control = outer
+
+    @contextmanager
+    def no_control_dependencies(self) -> Iterator[None]:
+        """Nodes made within wait for nothing."""
+        outer = self._control
+        self._control = ()
+        try:
+            yield
+        finally:
+            self._control = outer
+
+    @property
+    def scope(self) -> str:
+        """The current name scope, empty or ending in ``/``."""
+        return self._scope
+
+    @property
+    def controls(self) -> tuple[Operation, ...]:
+        """The control inputs that a node made now would get."""
+        return self._control
+
+    @property
+    def location(self) -> Location:
+        """The place in the user's program to which a node made now would belong."""
+        return self._location if self._location is not None else self.locations.capture()
+
+    def next_name(self, name: str) -> str:
+        """The unique name that the next node called `name` will get."""
+        count = self._name_counts.get(name)
+        if count is None:
+            return name
+        while f"{name}_{count}" in self._name_counts:
+            count += 1
+        return f"{name}_{count}"
+
+    def _unique(self, name: str) -> str:
+        count = self._name_counts.get(name)
+        if count is None:
+            self._name_counts[name] = 1
+            return name
+        while True:
+            candidate = f"{name}_{count}"
+            count += 1
+            if candidate not in self._name_counts:
+                break
+        self._name_counts[name] = count
+        self._name_counts[candidate] = 1
+        return candidate
+
+    def new_symbol(self) -> str:
+        """A fresh anonymous symbol for a dim of unknown size."""
+        self._symbols += 1
+        return f"?{self._symbols - 1}"
+
+    def symbolic_shape(self, shape: Sequence[Dim] | None) -> Shape:
+        """A user's shape with a fresh symbol for every None."""
+        if shape is None:
+            return None
+        return tuple([self.new_symbol() if dim is None else dim for dim in shape])
+
+    # -- growing ------------------------------------------------------------------------------
+
+    def add(
+        self,
+        op: OpDef,
+        inputs: tuple[Tensor, ...] = (),
+        attrs: Attrs = NO_ATTRS,
+        name: str | None = None,
+    ) -> Operation:
+        """Appends a node; types are inferred here, so errors come at the user's line."""
+        location = self._location
+        if location is None:
+            location = self.locations.capture()
+        if self.finalized:
+            raise GraphError(
+                f"{op.name}: the graph is finalized and takes no more operations\n"
+                "  build everything before finalize(), outside the training loop, and feed what "
+                "changes\n"
+                f"  at {location}"
+            )
+        types = []
+        for tensor in inputs:
+            if tensor.node.graph is not self:
+                self._refuse_foreign(op, tensor, location)
+            types.append(tensor.type)
+        try:
+            results = infer_types(op, tuple(types), attrs)
+        except Mismatch as mismatch:
+            raise describe_mismatch(op, inputs, mismatch, location) from None
+        node = Operation.__new__(Operation)
+        node.op = op
+        node.inputs = inputs
+        node.attrs = attrs
+        node.location = location
+        node.graph = self
+        node.id = len(self.operations)
+        node.control_inputs = self._control
+        node.name = unique = self._unique(self._scope + (name or op.name))
+        if len(results) == 1:
+            node.outputs = (Tensor(node, 0, results[0]),)
+        else:
+            node.outputs = tuple([Tensor(node, i, t) for i, t in enumerate(results)])
+        self.operations.append(node)
+        self._by_name[unique] = node
+        return node
+
+    def _refuse_foreign(self, op: OpDef, tensor: Tensor, location: Location) -> NoReturn:
+        raise GraphError(
+            f"{op.name}: operands belong to different graphs\n"
+            f"  {describe(tensor)}\n"
+            "  a graph is closed: build all operands of one computation in one graph, or fetch "
+            "the value from one session and feed it to the other\n"
+            f"  created at {location}"
+        )
+
+    def scalar_key(self, dtype: DType, value: bool | int | float) -> Tensor | None:
+        """The constant of this dtype and value that the graph already holds, if any."""
+        return self._scalars.get((dtype, repr(value)))
+
+    def keep_scalar(self, value: bool | int | float, constant: Tensor) -> Tensor:
+        """Remembers a scalar constant, so that a literal in a loop is one node."""
+        self._scalars[(constant.type.dtype, repr(value))] = constant
+        return constant
+
+    # -- looking up ---------------------------------------------------------------------------
+
+    def operation(self, name: str) -> Operation | None:
+        """The operation called `name`, or None."""
+        return self._by_name.get(name)
+
+    def tensor(self, name: str) -> Tensor | None:
+        """The tensor called `name` (``x``, ``x:0`` and ``split:1`` all work), or None."""
+        node = self._by_name.get(name)
+        index = 0
+        if node is None and ":" in name:
+            base, _, number = name.rpartition(":")
+            node = self._by_name.get(base)
+            index = int(number) if number.isdecimal() else -1
+        if node is None or not 0 <= index < len(node.outputs):
+            return None
+        return node.outputs[index]
+
+    def names(self) -> list[str]:
+        """The names of all operations, in the order in which they were made."""
+        return list(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self.operations)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self.operations)} operations>"
+
+
+class _Defaults(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[Graph] = []
+
+
+_defaults = _Defaults()
+_process_default = Graph()
+
+
+def get_default_graph() -> Graph:
+    """The graph to which ops without operands go: the innermost ``as_default()``, else the
+    graph of the process."""
+    return _defaults.stack[-1] if _defaults.stack else _process_default
+
+
+def describe(tensor: Value) -> str:
+    """``'x'  float32[?, 784]  placeholder at train.py:4``: a tensor in a message."""
+    node = tensor.node
+    return f"'{tensor.name}'  {tensor.type}  {node.op.name} at {node.location.short}"
+
+
+def describe_mismatch(
+    op: OpDef, inputs: Sequence[Value], mismatch: Mismatch, location: Location
+) -> StaticGraphError:
+    """The error a user sees: the operation, what it has, what it wants, the way out, the line."""
+    lines = [f"{op.name}: {mismatch.problem}"]
+    labels = [op.operand_name(index) for index in range(len(inputs))]
+    for label, tensor in zip(labels, inputs, strict=True):
+        lines.append(f"  {label} {describe(tensor)}")
+    lines += [f"  {detail}" for detail in mismatch.details]
+    lines.append(f"  created at {location}")
+    return mismatch.error("\n".join(lines))
+
+
+def read_only(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A private copy of `value` that nobody can write to: what attributes may hold."""
+    copy = np.array(value, dtype=value.dtype.newbyteorder("="), order="C", copy=True)
+    copy.flags.writeable = False
+    return copy
+
+
+def supported(value: np.ndarray[Any, Any]) -> bool:
+    """Whether an array's dtype is one that staticgraph computes in."""
+    return value.dtype.newbyteorder("=") in dtypes.ANY

@@ -1,0 +1,113 @@
+"""Where in the user's program a node was made.
+
+A Location is the innermost frame outside this package; the examples that ship in
+``staticgraph/demo`` count as the user's. Locations are interned by code object and instruction, so
+a loop that builds 100,000 nodes on one line keeps one Location.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from types import CodeType
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_DEMO = os.path.join(_PACKAGE, "demo") + os.sep
+
+
+class Location:
+    """A line of the user's program.
+
+    `adjoint_of` and `forward` are set on adjoint nodes: the name of the node whose adjoint this
+    belongs to, and where that one was made.
+    """
+
+    __slots__ = ("adjoint_of", "filename", "forward", "function", "line", "text")
+
+    def __init__(
+        self,
+        filename: str,
+        line: int,
+        text: str = "",
+        function: str = "",
+        adjoint_of: str | None = None,
+        forward: Location | None = None,
+    ) -> None:
+        self.filename, self.line, self.text, self.function = filename, line, text, function
+        self.adjoint_of, self.forward = adjoint_of, forward
+
+    @property
+    def short(self) -> str:
+        """``file:line``, with the path relative to the working directory where it lies below."""
+        return f"{display_path(self.filename)}:{self.line}"
+
+    def of_adjoint(self, name: str, forward: Location | None) -> Location:
+        """This line, as the place where the adjoint of node `name` was asked for."""
+        return Location(self.filename, self.line, self.text, self.function, name, forward)
+
+    def __str__(self) -> str:
+        where = f"{self.short}: {self.text}" if self.text else self.short
+        if self.adjoint_of is None:
+            return where
+        of = f" at {self.forward}" if self.forward is not None else ""
+        return f"{where} (adjoint of '{self.adjoint_of}'{of})"
+
+    def __repr__(self) -> str:
+        return f"<Location {self}>"
+
+
+UNKNOWN = Location("<unknown>", 0)
+
+
+def display_path(filename: str) -> str:
+    """A path as messages show it: relative where it lies below the working directory."""
+    prefix = os.getcwd() + os.sep
+    return filename[len(prefix) :] if filename.startswith(prefix) else filename
+
+
+def is_internal(filename: str) -> bool:
+    """Whether a source file belongs to the package rather than to its user."""
+    return filename.startswith(_PACKAGE) and not filename.startswith(_DEMO)
+
+
+class LocationTable:
+    """Interns Locations; each graph owns one, so that nothing outlives its graph."""
+
+    __slots__ = ("_internal", "_known")
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], tuple[Location, CodeType]] = {}
+        self._internal: dict[str, bool] = {}
+
+    def capture(self) -> Location:
+        """The Location of the innermost frame that is not staticgraph's own."""
+        frame = sys._getframe(1)
+        internal = self._internal
+        while True:
+            code = frame.f_code
+            filename = code.co_filename
+            skip = internal.get(filename)
+            if skip is None:
+                skip = internal[filename] = is_internal(filename)
+            if not skip:
+                break
+            outer = frame.f_back
+            if outer is None:
+                return UNKNOWN
+            frame = outer
+        # The code object is kept beside its Location: its id stays its own while it lives.
+        key = (id(code), frame.f_lasti)
+        known = self._known.get(key)
+        if known is not None:
+            return known[0]
+        line = frame.f_lineno
+        text = linecache.getline(filename, line, frame.f_globals).strip()
+        location = Location(filename, line, text, code.co_name)
+        self._known[key] = (location, code)
+        return location
+
+
+def capture() -> Location:
+    """The user's line, for messages that belong to no graph."""
+    return LocationTable().capture()

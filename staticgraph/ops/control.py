@@ -1,0 +1,235 @@
+"""Control edges, groups, scopes and identities; loops and branches belong here too.
+
+A control edge says "after, and only if"; it carries no data. Extraction turns control edges into
+data (core/extract.py), so no Function holds one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from staticgraph.core.graph import Operation, Tensor, get_default_graph
+from staticgraph.core.location import capture
+from staticgraph.core.opdef import (
+    LINEAR,
+    NO_ATTRS,
+    NOT_DIFFERENTIABLE,
+    Attrs,
+    Joint,
+    OpDef,
+    TRANSPOSED,
+    Types,
+    register,
+)
+from staticgraph.core.types import TensorType
+from staticgraph.errors import GradientError, GraphError
+from staticgraph.ops.convert import as_tensor, is_tensor_like
+
+
+def _infer_same(types: Types, attrs: Attrs) -> TensorType:
+    return types[0]
+
+
+IDENTITY = register(
+    OpDef(
+        "identity",
+        operands=("x",),
+        infer=_infer_same,
+        reference=lambda x: x,
+        elementwise=True,
+        linear=True,
+        vjp=(lambda node, adjoint: adjoint,),
+        jvp=LINEAR,
+        doc="The operand itself, under another name.",
+    )
+)
+
+STOP_GRADIENT = register(
+    OpDef(
+        "stop_gradient",
+        operands=("x",),
+        infer=_infer_same,
+        reference=lambda x: x,
+        elementwise=True,
+        linear=True,
+        vjp=NOT_DIFFERENTIABLE,
+        jvp=NOT_DIFFERENTIABLE,
+        doc="The operand itself, through which no derivative passes.",
+    )
+)
+
+
+def _infer_nothing(types: Types, attrs: Attrs) -> Types:
+    return ()
+
+
+GROUP = register(
+    OpDef(
+        "group",
+        operands=(),
+        infer=_infer_nothing,
+        reference=None,
+        role="group",
+        vjp=NOT_DIFFERENTIABLE,
+        jvp=NOT_DIFFERENTIABLE,
+        doc="Nothing but control edges: runs after all operations that it groups.",
+    )
+)
+
+
+def identity(x: Any, *, name: str | None = None) -> Tensor:
+    """`x` itself under another name; under `control_dependencies` it also waits.
+
+    >>> import staticgraph as sg
+    >>> sg.identity(sg.constant(1.0), name="one").name
+    'one'
+    """
+    tensor = as_tensor(x)
+    return tensor.graph.add(IDENTITY, (tensor,), NO_ATTRS, name).out
+
+
+def stop_gradient(x: Any, *, name: str | None = None) -> Tensor:
+    """`x` itself, treated as a constant by every derivative."""
+    tensor = as_tensor(x)
+    return tensor.graph.add(STOP_GRADIENT, (tensor,), NO_ATTRS, name).out
+
+
+def as_operation(value: Any) -> Operation:
+    """The operation behind a Tensor, a Variable or an Operation."""
+    if isinstance(value, Operation):
+        return value
+    if is_tensor_like(value):
+        return as_tensor(value).node
+    raise GraphError(
+        f"control_dependencies: {type(value).__name__} {value!r} is no operation\n"
+        "  give Operations or Tensors\n"
+        f"  at {capture()}"
+    )
+
+
+def _operations(values: Any) -> list[Operation]:
+    if isinstance(values, Operation) or is_tensor_like(values):
+        values = [values]
+    return [as_operation(value) for value in values]
+
+
+def control_dependencies(ops: Sequence[Any]) -> AbstractContextManager[None]:
+    """Operations made in the ``with`` block run after `ops`, and `ops` run if they do.
+
+    A read of a variable made in the block sees what an assign among `ops` wrote.
+
+    >>> import staticgraph as sg
+    >>> with sg.Graph().as_default():
+    ...     count = sg.Variable(1)
+    ...     with sg.control_dependencies([count.assign_add(1)]):
+    ...         after = count.read()
+    ...     sg.Session().run([count, after])
+    [np.int64(1), np.int64(2)]
+    """
+    operations = _operations(ops)
+    graph = operations[0].graph if operations else get_default_graph()
+    return graph.control_dependencies(operations)
+
+
+def group(*ops: Any, name: str | None = None) -> Operation:
+    """One Operation that runs all of `ops`; fetching it gives None.
+
+    Takes Operations, Tensors, or lists of them.
+    """
+    flat: list[Operation] = []
+    for item in ops:
+        flat.extend(_operations(item))
+    graph = flat[0].graph if flat else get_default_graph()
+    with graph.control_dependencies(flat):
+        return graph.add(GROUP, (), NO_ATTRS, name)
+
+
+def name_scope(name: str) -> AbstractContextManager[str]:
+    """Names made in the ``with`` block start with ``name/``; pictures draw the scope as a box."""
+    return get_default_graph().name_scope(name)
+
+
+# -- custom gradients -------------------------------------------------------------------------
+
+
+def _infer_custom(types: Types, attrs: Attrs) -> Types:
+    return types[: attrs["results"]]
+
+
+def _vjp_custom(node: Operation, adjoints: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+    count = node.attrs["results"]
+    filled = [
+        adjoint if adjoint is not None else result * 0
+        for adjoint, result in zip(adjoints, node.outputs, strict=True)
+    ]
+    given = node.graph.gradient_functions[node.attrs["rule"]](*filled)
+    wanted = list(given) if isinstance(given, list | tuple) else [given]
+    arguments = node.inputs[count:]
+    if len(wanted) != len(arguments):
+        raise GradientError(
+            f"custom_gradient: the gradient function returned {len(wanted)} adjoints for "
+            f"{len(arguments)} arguments\n"
+            "  return one adjoint (or None) per argument, in order\n"
+            f"  created at {node.location}"
+        )
+    adjusted = [None if a is None else as_tensor(a) for a in wanted]
+    # The first operands are the results that the user's function computed; only the gradient
+    # function speaks of derivatives, so none passes through them.
+    return [None] * count + adjusted
+
+
+CUSTOM_GRADIENT = register(
+    OpDef(
+        "custom_gradient",
+        operands=("operands*",),
+        infer=_infer_custom,
+        reference=lambda *operands, results, rule: operands[:results],
+        attrs=("results", "rule"),
+        selects=True,
+        vjp=Joint(_vjp_custom),
+        jvp=TRANSPOSED,
+        doc="The first operands themselves, with a derivative that the user wrote.",
+    )
+)
+
+
+def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose derivative is the one that `fn` gives instead of the one of its ops.
+
+    `fn` takes tensors and returns ``(result, gradient)``: the result is a Tensor or a tuple of
+    them, `gradient` takes one adjoint per result and returns one adjoint (or None) per argument.
+    Usable as a decorator. Forward mode transposes `gradient`, which must be linear in the adjoints.
+
+    >>> import staticgraph as sg
+    >>> @sg.custom_gradient
+    ... def clipped_identity(x):
+    ...     return sg.identity(x), lambda adjoint: sg.clip(adjoint, -1.0, 1.0)
+    >>> x = sg.constant(3.0)
+    >>> sg.Session().run(sg.gradients(5.0 * clipped_identity(x), x))
+    [np.float32(1.0)]
+    """
+
+    def wrapped(*args: Any) -> Any:
+        arguments = tuple([as_tensor(arg) for arg in args])
+        answer = fn(*arguments)
+        if not (isinstance(answer, tuple) and len(answer) == 2 and callable(answer[1])):
+            raise GradientError(
+                "custom_gradient: the function must return (result, gradient function)\n"
+                f"  it returned {type(answer).__name__}\n"
+                f"  at {capture()}"
+            )
+        result, gradient = answer
+        several = isinstance(result, tuple | list)
+        results = [as_tensor(item) for item in (result if several else [result])]
+        graph = results[0].graph
+        rule = f"rule_{len(graph.gradient_functions)}"
+        graph.gradient_functions[rule] = gradient
+        attrs = {"results": len(results), "rule": rule}
+        node = graph.add(CUSTOM_GRADIENT, (*results, *arguments), attrs)
+        return tuple(node.outputs) if several else node.out
+
+    wrapped.__name__ = getattr(fn, "__name__", "custom_gradient")
+    wrapped.__doc__ = fn.__doc__
+    return wrapped

@@ -1,0 +1,284 @@
+"""Constants, and the way from what users write (numbers, lists, arrays, variables) to tensors.
+
+Python scalars and lists of them are weakly typed: beside a tensor they take its dtype, as in
+NumPy 2. NumPy arrays and scalars keep theirs and promote. An object with a method
+``__staticgraph_tensor__`` stands for the tensor that the method returns (a Variable does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from staticgraph.core import dtypes
+from staticgraph.core.dtypes import DType
+from staticgraph.core.graph import Graph, Tensor, get_default_graph, read_only
+from staticgraph.core.location import capture
+from staticgraph.core.opdef import (
+    NOT_DIFFERENTIABLE,
+    Attrs,
+    OpDef,
+    Types,
+    register,
+)
+from staticgraph.core.types import TensorType
+from staticgraph.errors import DTypeError, GraphError
+
+_SCALARS = (float, int, bool)
+
+
+def _infer_constant(types: Types, attrs: Attrs) -> TensorType:
+    value = attrs["value"]
+    return TensorType(value.dtype, value.shape)
+
+
+CONSTANT = register(
+    OpDef(
+        "constant",
+        operands=(),
+        infer=_infer_constant,
+        reference=lambda *, value: value,
+        attrs=("value",),
+        vjp=NOT_DIFFERENTIABLE,
+        jvp=NOT_DIFFERENTIABLE,
+        doc="A value that is known when the graph is built.",
+    )
+)
+
+
+def constant(value: Any, dtype: Any = None, name: str | None = None) -> Tensor:
+    """A tensor whose value is known now.
+
+    value   a number, a (nested) list of numbers, or an array
+    dtype   the element type; by default an array keeps its own, Python floats are float32, Python
+            ints int64 and Python bools bool
+
+    Raises DTypeError for values that are not numeric, or that `dtype` cannot hold exactly in kind.
+
+    >>> import staticgraph as sg
+    >>> sg.constant([1.0, 2.0]).dtype
+    dtype('float32')
+    """
+    wanted = None if dtype is None else dtypes.as_dtype(dtype)
+    return _constant(get_default_graph(), _as_array(value, wanted), name)
+
+
+def _constant(graph: Graph, array: np.ndarray[Any, Any], name: str | None = None) -> Tensor:
+    return graph.add(CONSTANT, (), {"value": read_only(array)}, name).outputs[0]
+
+
+def as_tensor(value: Any, graph: Graph | None = None) -> Tensor:
+    """`value` as a tensor: itself, the tensor it stands for, or a new constant."""
+    if isinstance(value, Tensor):
+        return value
+    stands_for = getattr(value, "__staticgraph_tensor__", None)
+    if stands_for is not None:
+        return cast(Tensor, stands_for())
+    if graph is None:
+        graph = get_default_graph()
+    if type(value) in _SCALARS:
+        return scalar(graph, value, _DEFAULT_DTYPES[type(value)])
+    return _constant(graph, _as_array(value, None))
+
+
+_DEFAULT_DTYPES: dict[type, DType] = {
+    float: dtypes.float32,
+    int: dtypes.int64,
+    bool: dtypes.bool_,
+}
+
+
+def scalar(graph: Graph, value: bool | int | float, dtype: DType) -> Tensor:
+    """The constant `value` of `dtype`; one node per graph, however often it is written."""
+    known = graph.scalar_key(dtype, value)
+    if known is not None:
+        return known
+    try:
+        array = np.array(value, dtype=dtype)
+    except OverflowError:
+        raise DTypeError(
+            f"constant: {value} does not fit {dtypes.name(dtype)}\n"
+            "  give the other operand a wider dtype with sg.cast\n"
+            f"  at {capture()}"
+        ) from None
+    return graph.keep_scalar(value, _constant(graph, array))
+
+
+def _as_array(value: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
+    """A NumPy array of a supported dtype, by the rules of `constant`."""
+    weak = _is_weak(value)
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, OverflowError) as problem:
+        raise _no_value(value, str(problem)) from None
+    if array.dtype.kind not in "biuf":
+        if _holds_tensor(value):
+            raise GraphError(
+                "constant: the value holds tensors, which have no value before a run\n"
+                "  use sg.stack([...]) to make one tensor of several\n"
+                f"  at {capture()}"
+            )
+        raise _no_value(value, f"its dtype is {array.dtype}")
+    if dtype is not None:
+        if not weak and not np.can_cast(array.dtype, dtype, "same_kind"):
+            raise _no_value(value, f"{array.dtype} does not convert to {dtypes.name(dtype)}")
+        return _checked_cast(array, dtype, value)
+    if weak and array.dtype == dtypes.float64:
+        return array.astype(dtypes.float32)
+    if array.dtype == np.float16 or array.dtype.itemsize > 8:
+        raise _no_value(value, f"its dtype is {array.dtype}")
+    return array
+
+
+def _checked_cast(
+    array: np.ndarray[Any, Any], dtype: DType, value: Any
+) -> np.ndarray[Any, Any]:
+    with np.errstate(all="ignore"):
+        converted = array.astype(dtype)
+    if dtype in dtypes.INTEGER and not np.array_equal(converted, array):
+        raise _no_value(value, f"it does not fit {dtypes.name(dtype)}")
+    return converted
+
+
+def _is_weak(value: Any) -> bool:
+    """Whether `value` is made of Python scalars alone, whose dtype is only a default."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, list | tuple):
+            stack.extend(item)
+        elif type(item) not in _SCALARS:
+            return False
+    return True
+
+
+def _holds_tensor(value: Any) -> bool:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Tensor) or hasattr(item, "__staticgraph_tensor__"):
+            return True
+        if isinstance(item, list | tuple):
+            stack.extend(item)
+    return False
+
+
+def _no_value(value: Any, problem: str) -> DTypeError:
+    text = repr(value)
+    shown = text if len(text) <= 60 else text[:57] + "..."
+    return DTypeError(
+        f"constant: {shown} is no array of numbers\n"
+        f"  {problem}\n"
+        f"  staticgraph computes in {dtypes.names(dtypes.ANY)}\n"
+        f"  at {capture()}"
+    )
+
+
+def is_tensor_like(value: Any) -> bool:
+    """Whether `value` is a tensor or stands for one."""
+    return isinstance(value, Tensor) or hasattr(value, "__staticgraph_tensor__")
+
+
+def promote(values: Sequence[Any], floating: bool = False) -> list[Tensor]:
+    """Operands of one op as tensors of one dtype, by NumPy 2's promotion.
+
+    With `floating`, integers and bools are computed in floating point.
+    """
+    graph: Graph | None = None
+    strong: DType | None = None
+    items: list[Any] = []
+    for value in values:
+        if is_tensor_like(value):
+            value = as_tensor(value)
+            graph = graph or value.node.graph
+        elif not _is_weak(value):
+            value = _as_array(value, None)
+        items.append(value)
+        if isinstance(value, Tensor | np.ndarray):
+            dtype = value.dtype
+            strong = dtype if strong is None else dtypes.promote(strong, dtype)
+    result = strong
+    for item in items:
+        if not isinstance(item, Tensor | np.ndarray):
+            result = _with_weak(result, item)
+    assert result is not None
+    if floating:
+        result = dtypes.to_floating(result)
+    graph = graph or get_default_graph()
+    return [_operand(graph, item, result) for item in items]
+
+
+def _with_weak(dtype: DType | None, value: Any) -> DType:
+    kind = type(value) if type(value) in _SCALARS else type(np.asarray(value).dtype.type(0).item())
+    if dtype is None:
+        return _DEFAULT_DTYPES[kind]
+    return dtypes.promote_weak(dtype, kind)
+
+
+def _operand(graph: Graph, item: Any, dtype: DType) -> Tensor:
+    if isinstance(item, Tensor):
+        return item if item.type.dtype == dtype else cast_to(item, dtype)
+    if type(item) in _SCALARS:
+        return scalar(graph, item, dtype)
+    return _constant(graph, np.asarray(item).astype(dtype))
+
+
+def constant_value(value: Any) -> np.ndarray[Any, Any] | None:
+    """The value of a constant tensor or value of a Function, or None."""
+    node = value.node
+    return cast("np.ndarray[Any, Any]", node.attrs["value"]) if node.op is CONSTANT else None
+
+
+def scalar_value(value: Any) -> bool | int | float | None:
+    """The Python number that a constant with one element holds, or None."""
+    array = constant_value(value)
+    if array is None or array.size != 1:
+        return None
+    return cast("bool | int | float", array.item())
+
+
+def _infer_cast(types: Types, attrs: Attrs) -> TensorType:
+    return types[0].with_dtype(attrs["dtype"])
+
+
+def _reference_cast(x: Any, *, dtype: DType) -> Any:
+    return np.asarray(x).astype(dtype)
+
+
+def _vjp_cast(node: Any, adjoint: Tensor) -> Tensor:
+    return cast_to(adjoint, node.inputs[0].dtype)
+
+
+CAST = register(
+    OpDef(
+        "cast",
+        operands=("x",),
+        infer=_infer_cast,
+        reference=_reference_cast,
+        attrs=("dtype",),
+        elementwise=True,
+        linear=True,
+        vjp=(_vjp_cast,),
+        jvp=lambda node, tangents: cast_to(cast(Tensor, tangents[0]), node.out.dtype),
+        doc="Converts elements to another dtype, as `numpy.ndarray.astype` does.",
+    )
+)
+
+
+def cast_to(x: Any, dtype: Any, name: str | None = None) -> Tensor:
+    """`x` with its elements converted to `dtype` (public as ``sg.cast``).
+
+    Floats are truncated toward zero on the way to integers. Gradients flow between
+    floating dtypes only.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.cast(sg.constant([1.7, -1.7]), "int32"))
+    array([ 1, -1], dtype=int32)
+    """
+    tensor = as_tensor(x)
+    wanted = dtypes.as_dtype(dtype)
+    if tensor.type.dtype == wanted:
+        return tensor
+    return tensor.node.graph.add(CAST, (tensor,), {"dtype": wanted}, name).outputs[0]

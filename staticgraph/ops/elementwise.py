@@ -1,0 +1,565 @@
+"""Elementwise ops: each is one record, which also makes its public function.
+
+Operands broadcast by NumPy's rule. A vjp is written for operands of the result's shape; the
+reverse sweep sums adjoints back to an operand that was broadcast, and keeps a masked-out branch from
+making NaN (autodiff/reverse.py), so a rule here is only the derivative itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from staticgraph.config import LazyModule
+from staticgraph.core.dtypes import ANY, BOOL, FLOATING, INTEGER, NUMERIC, DType, bool_
+from staticgraph.core.graph import Operation, Tensor
+from staticgraph.core.opdef import (
+    DIAGONAL,
+    NO_ATTRS,
+    NOT_DIFFERENTIABLE,
+    ZERO_DERIVATIVE,
+    Attrs,
+    JvpRule,
+    Marker,
+    Mismatch,
+    OpDef,
+    OperandVjp,
+    Types,
+    register,
+)
+from staticgraph.core.types import BroadcastError, Shape, TensorType, broadcast_many, format_dim
+from staticgraph.errors import DTypeError
+from staticgraph.ops.convert import as_tensor, promote, scalar_value
+
+special = LazyModule("scipy.special")
+
+
+class ElementwiseFunction(Protocol):
+    """A public function made from a record, which it carries as `op`."""
+
+    op: OpDef
+    __name__: str
+
+    def __call__(self, *operands: Any, name: str | None = None) -> Tensor: ...
+
+
+def broadcast_types(types: Types) -> Shape:
+    """The broadcast shape of operands; raises Mismatch with the axis that does not fit."""
+    try:
+        return broadcast_many(tuple([type.shape for type in types]))
+    except BroadcastError as problem:
+        detail = (
+            f"axis {problem.axis}: {format_dim(problem.lhs)} and {format_dim(problem.rhs)} "
+            "must be equal, or one of them 1"
+        )
+        raise Mismatch("shapes do not broadcast", detail) from None
+
+
+def _same_dtype(types: Types) -> DType:
+    first = types[0].dtype
+    if any(type.dtype != first for type in types):
+        raise Mismatch(
+            "operands differ in dtype", "convert one of them with sg.cast", error=DTypeError
+        )
+    return first
+
+
+def _infer_same(types: Types, attrs: Attrs) -> TensorType:
+    return TensorType(_same_dtype(types), broadcast_types(types))
+
+
+def _infer_bool(types: Types, attrs: Attrs) -> TensorType:
+    _same_dtype(types)
+    return TensorType(bool_, broadcast_types(types))
+
+
+def _infer_where(types: Types, attrs: Attrs) -> TensorType:
+    return TensorType(_same_dtype(types[1:]), broadcast_types(types))
+
+
+def elementwise(
+    name: str,
+    reference: Callable[..., Any],
+    *,
+    doc: str,
+    vjp: OperandVjp | tuple[OperandVjp | None, ...] | Marker,
+    operands: tuple[str, ...] = ("x",),
+    dtypes: frozenset[DType] = FLOATING,
+    infer: Callable[[Types, Attrs], TensorType] = _infer_same,
+    commutative: bool = False,
+    jvp: Marker | JvpRule | None = None,
+    linear: bool = False,
+    selects: bool = False,
+) -> ElementwiseFunction:
+    """Registers an elementwise op and returns its public function.
+
+    Ops of floating dtypes compute integers in floating point, as NumPy's functions do.
+    """
+    rules = vjp if isinstance(vjp, tuple | Marker) else (vjp,)
+    if jvp is None:
+        jvp = rules if isinstance(rules, Marker) else DIAGONAL
+    op = register(
+        OpDef(
+            name,
+            operands=operands,
+            infer=infer,
+            reference=reference,
+            doc=doc,
+            vjp=rules,
+            jvp=jvp,
+            dtypes=dtypes,
+            elementwise=True,
+            commutative=commutative,
+            linear=linear,
+            selects=selects,
+        )
+    )
+    make = {1: _unary_function, 2: _binary_function}[len(operands)]
+    return publish(make(op), op)
+
+
+def publish(function: Any, op: OpDef) -> Any:
+    """Gives a made function the name, docstring and signature of its record."""
+    function.op = op
+    function.__name__ = function.__qualname__ = op.name
+    function.__doc__ = op.doc
+    function.__module__ = "staticgraph"
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(operand, kind) for operand in op.operands]
+    parameters.append(inspect.Parameter("name", inspect.Parameter.KEYWORD_ONLY, default=None))
+    function.__signature__ = inspect.Signature(parameters)
+    return function
+
+
+def _unary_function(op: OpDef) -> Callable[..., Tensor]:
+    allowed, floating = op.operand_dtypes(0), op.dtypes == FLOATING
+
+    def function(x: Any, *, name: str | None = None) -> Tensor:
+        if type(x) is not Tensor:
+            x = as_tensor(x)
+        if floating and x.type.dtype not in allowed:
+            (x,) = promote((x,), floating=True)
+        return x.node.graph.add(op, (x,), NO_ATTRS, name).outputs[0]
+
+    return function
+
+
+def _binary_function(op: OpDef) -> Callable[..., Tensor]:
+    allowed, floating = op.operand_dtypes(0), op.dtypes == FLOATING
+
+    def function(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
+        if not (
+            type(lhs) is Tensor
+            and type(rhs) is Tensor
+            and lhs.type.dtype is rhs.type.dtype
+            and lhs.type.dtype in allowed
+        ):
+            lhs, rhs = promote((lhs, rhs), floating)
+        return lhs.node.graph.add(op, (lhs, rhs), NO_ATTRS, name).outputs[0]
+
+    return function
+
+
+# -- arithmetic -------------------------------------------------------------------------------
+
+_TWO = ("lhs", "rhs")
+
+add = elementwise(
+    "add", np.add, operands=_TWO, dtypes=NUMERIC, linear=True, commutative=True,
+    vjp=(lambda node, adjoint: adjoint, lambda node, adjoint: adjoint),
+    doc="Sum of two arrays, elementwise: ``lhs + rhs``.",
+)  # fmt: skip
+subtract = elementwise(
+    "subtract", np.subtract, operands=_TWO, dtypes=NUMERIC, linear=True,
+    vjp=(lambda node, adjoint: adjoint, lambda node, adjoint: negative(adjoint)),
+    doc="Difference of two arrays, elementwise: ``lhs - rhs``.",
+)  # fmt: skip
+multiply = elementwise(
+    "multiply", np.multiply, operands=_TWO, dtypes=NUMERIC, commutative=True,
+    vjp=(
+        lambda node, adjoint: adjoint * node.inputs[1],
+        lambda node, adjoint: adjoint * node.inputs[0],
+    ),
+    doc="Product of two arrays, elementwise: ``lhs * rhs``.",
+)  # fmt: skip
+divide = elementwise(
+    "divide", np.divide, operands=_TWO,
+    vjp=(
+        lambda node, adjoint: adjoint / node.inputs[1],
+        lambda node, adjoint: negative(adjoint * node.out / node.inputs[1]),
+    ),
+    doc="Quotient of two arrays, elementwise: ``lhs / rhs``; integers divide as floats.",
+)  # fmt: skip
+floor_divide = elementwise(
+    "floor_divide", np.floor_divide, operands=_TWO, dtypes=NUMERIC, vjp=ZERO_DERIVATIVE,
+    doc="Quotient rounded toward minus infinity, elementwise: ``lhs // rhs``. Its derivative is "
+        "zero wherever it exists.",
+)  # fmt: skip
+remainder = elementwise(
+    "remainder", np.remainder, operands=_TWO, dtypes=NUMERIC,
+    vjp=(
+        lambda node, adjoint: adjoint,
+        lambda node, adjoint: negative(adjoint * floor_divide(node.inputs[0], node.inputs[1])),
+    ),
+    doc="Remainder of floor division, elementwise: ``lhs % rhs``; it has the sign of rhs.",
+)  # fmt: skip
+negative = elementwise(
+    "negative", np.negative, dtypes=NUMERIC, linear=True,
+    vjp=lambda node, adjoint: negative(adjoint),
+    doc="Negation, elementwise: ``-x``.",
+)  # fmt: skip
+
+
+def _vjp_pow_base(node: Operation, adjoint: Tensor) -> Tensor | None:
+    base, exponent = node.inputs
+    known = scalar_value(exponent)
+    if known is not None:
+        if known == 0:
+            return None
+        return adjoint * (known * pow(base, known - 1)) if known != 2 else adjoint * (2.0 * base)
+    # 0 * 0**-1 is NaN where the exponent is 0; the derivative of a constant 1 is 0.
+    flat = equal(exponent, 0)
+    slope = exponent * pow(base, where(flat, 1, exponent - 1))
+    return adjoint * where(flat, 0, slope)
+
+
+def _vjp_pow_exponent(node: Operation, adjoint: Tensor) -> Tensor:
+    base = node.inputs[0]
+    # 0**y is 0 for every y > 0, so its derivative is 0 although log(0) is not finite.
+    zero = equal(base, 0)
+    return adjoint * where(zero, 0, node.out * log(where(zero, 1, base)))
+
+
+def guarded(contribution: Tensor, adjoint: Tensor) -> Tensor:
+    """`contribution`, with 0 for the NaN that a zero adjoint makes of an infinite derivative.
+
+    Where the derivative is finite nothing changes, so derivatives of the result stay right.
+    """
+    masked = logical_and(equal(adjoint, 0), isnan(contribution))
+    return where(masked, zero_of(contribution), contribution)
+
+
+def zero_of(like: Tensor) -> Tensor:
+    """The scalar 0 in the dtype of `like`."""
+    return promote((like, 0))[1]
+
+
+pow = elementwise(
+    "pow", np.power, operands=("base", "exponent"), dtypes=NUMERIC,
+    vjp=(_vjp_pow_base, _vjp_pow_exponent),
+    doc="Power, elementwise: ``base ** exponent``. Its derivatives are finite where base is 0 and "
+        "exponent is 0 or above 1.",
+)  # fmt: skip
+square = elementwise(
+    "square", np.square, dtypes=NUMERIC,
+    vjp=lambda node, adjoint: adjoint * (2.0 * node.inputs[0]),
+    doc="Square, elementwise: ``x * x``.",
+)  # fmt: skip
+reciprocal = elementwise(
+    "reciprocal", np.reciprocal,
+    vjp=lambda node, adjoint: negative(adjoint * (node.out * node.out)),
+    doc="Reciprocal, elementwise: ``1 / x``.",
+)  # fmt: skip
+abs = elementwise(
+    "abs", np.absolute, dtypes=NUMERIC,
+    vjp=lambda node, adjoint: adjoint * sign(node.inputs[0]),
+    doc="Absolute value, elementwise; its derivative at 0 is 0.",
+)  # fmt: skip
+sign = elementwise(
+    "sign", np.sign, dtypes=NUMERIC, vjp=ZERO_DERIVATIVE,
+    doc="-1, 0 or 1 by the sign of x, elementwise; NaN stays NaN.",
+)  # fmt: skip
+
+
+def _share(node: Operation, adjoint: Tensor, wins: Tensor) -> Tensor:
+    """The adjoint where an operand won, half of it where both are equal."""
+    tie = equal(node.inputs[0], node.inputs[1])
+    return where(wins, adjoint, where(tie, 0.5 * adjoint, 0))
+
+
+maximum = elementwise(
+    "maximum", np.maximum, operands=_TWO, dtypes=NUMERIC, commutative=True, linear=True,
+    selects=True,
+    vjp=(
+        lambda node, adjoint: _share(node, adjoint, node.inputs[0] > node.inputs[1]),
+        lambda node, adjoint: _share(node, adjoint, node.inputs[1] > node.inputs[0]),
+    ),
+    doc="The larger of two values, elementwise; NaN wins. Where they are equal each gets half of "
+        "the adjoint.",
+)  # fmt: skip
+minimum = elementwise(
+    "minimum", np.minimum, operands=_TWO, dtypes=NUMERIC, commutative=True, linear=True,
+    selects=True,
+    vjp=(
+        lambda node, adjoint: _share(node, adjoint, node.inputs[0] < node.inputs[1]),
+        lambda node, adjoint: _share(node, adjoint, node.inputs[1] < node.inputs[0]),
+    ),
+    doc="The smaller of two values, elementwise; NaN wins. Where they are equal each gets half of "
+        "the adjoint.",
+)  # fmt: skip
+
+# -- rounding ---------------------------------------------------------------------------------
+
+floor = elementwise(
+    "floor", np.floor, vjp=ZERO_DERIVATIVE, doc="The largest integer not above x, elementwise.",
+)  # fmt: skip
+ceil = elementwise(
+    "ceil", np.ceil, vjp=ZERO_DERIVATIVE, doc="The smallest integer not below x, elementwise.",
+)  # fmt: skip
+round = elementwise(
+    "round", np.rint, vjp=ZERO_DERIVATIVE,
+    doc="The nearest integer, elementwise; halves go to the even one.",
+)  # fmt: skip
+trunc = elementwise(
+    "trunc", np.trunc, vjp=ZERO_DERIVATIVE, doc="x rounded toward zero, elementwise.",
+)  # fmt: skip
+
+# -- exponentials and powers ------------------------------------------------------------------
+
+exp = elementwise(
+    "exp", np.exp, vjp=lambda node, adjoint: adjoint * node.out, doc="e to the x, elementwise.",
+)  # fmt: skip
+expm1 = elementwise(
+    "expm1", np.expm1, vjp=lambda node, adjoint: adjoint * (node.out + 1.0),
+    doc="``exp(x) - 1``, accurate for small x, elementwise.",
+)  # fmt: skip
+log = elementwise(
+    "log", np.log, vjp=lambda node, adjoint: adjoint / node.inputs[0],
+    doc="Natural logarithm, elementwise; -inf at 0, NaN below.",
+)  # fmt: skip
+log1p = elementwise(
+    "log1p", np.log1p, vjp=lambda node, adjoint: adjoint / (node.inputs[0] + 1.0),
+    doc="``log(1 + x)``, accurate for small x, elementwise.",
+)  # fmt: skip
+sqrt = elementwise(
+    "sqrt", np.sqrt, vjp=lambda node, adjoint: adjoint / (2.0 * node.out),
+    doc="Square root, elementwise; NaN below 0. Its derivative at 0 is infinite; sg.linalg.norm has "
+        "one that is finite there.",
+)  # fmt: skip
+rsqrt = elementwise(
+    "rsqrt", lambda x: x.dtype.type(1) / np.sqrt(x),
+    vjp=lambda node, adjoint: adjoint * (-0.5 * node.out / node.inputs[0]),
+    doc="``1 / sqrt(x)``, elementwise.",
+)  # fmt: skip
+
+# -- trigonometric and sigmoidal --------------------------------------------------------------
+
+sin = elementwise(
+    "sin", np.sin, vjp=lambda node, adjoint: adjoint * cos(node.inputs[0]),
+    doc="Sine of x in radians, elementwise.",
+)  # fmt: skip
+cos = elementwise(
+    "cos", np.cos, vjp=lambda node, adjoint: negative(adjoint * sin(node.inputs[0])),
+    doc="Cosine of x in radians, elementwise.",
+)  # fmt: skip
+tan = elementwise(
+    "tan", np.tan, vjp=lambda node, adjoint: adjoint * (1.0 + node.out * node.out),
+    doc="Tangent of x in radians, elementwise.",
+)  # fmt: skip
+tanh = elementwise(
+    "tanh", np.tanh, vjp=lambda node, adjoint: adjoint * (1.0 - node.out * node.out),
+    doc="Hyperbolic tangent, elementwise.",
+)  # fmt: skip
+sigmoid = elementwise(
+    "sigmoid", lambda x: special.expit(x),
+    vjp=lambda node, adjoint: adjoint * (node.out * (1.0 - node.out)),
+    doc="Logistic function ``1 / (1 + exp(-x))``, elementwise; it does not overflow.",
+)  # fmt: skip
+softplus = elementwise(
+    "softplus", lambda x: np.logaddexp(x, x.dtype.type(0)),
+    vjp=lambda node, adjoint: adjoint * sigmoid(node.inputs[0]),
+    doc="``log(1 + exp(x))``, elementwise; it does not overflow.",
+)  # fmt: skip
+relu = elementwise(
+    "relu", lambda x: np.maximum(x, x.dtype.type(0)), dtypes=NUMERIC, linear=True,
+    selects=True,
+    vjp=lambda node, adjoint: where(node.inputs[0] > 0, adjoint, 0),
+    doc="``max(x, 0)``, elementwise; its derivative at 0 is 0.",
+)  # fmt: skip
+erf = elementwise(
+    "erf", lambda x: special.erf(x),
+    vjp=lambda node, adjoint: adjoint
+    * (2.0 / math.sqrt(math.pi) * exp(negative(square(node.inputs[0])))),
+    doc="Error function, elementwise.",
+)  # fmt: skip
+
+# -- comparison and logic ---------------------------------------------------------------------
+
+
+def _comparison(
+    name: str, reference: Callable[..., Any], symbol: str, commutative: bool = False
+) -> ElementwiseFunction:
+    return elementwise(
+        name, reference, operands=_TWO, dtypes=ANY, infer=_infer_bool, commutative=commutative,
+        vjp=NOT_DIFFERENTIABLE, doc=f"Whether ``lhs {symbol} rhs``, elementwise; a bool array.",
+    )  # fmt: skip
+
+
+equal = _comparison("equal", np.equal, "==", commutative=True)
+not_equal = _comparison("not_equal", np.not_equal, "!=", commutative=True)
+less = _comparison("less", np.less, "<")
+less_equal = _comparison("less_equal", np.less_equal, "<=")
+greater = _comparison("greater", np.greater, ">")
+greater_equal = _comparison("greater_equal", np.greater_equal, ">=")
+
+
+def _logical(name: str, reference: Callable[..., Any], doc: str) -> ElementwiseFunction:
+    return elementwise(
+        name, reference, operands=_TWO, dtypes=BOOL, infer=_infer_bool, commutative=True,
+        vjp=NOT_DIFFERENTIABLE, doc=doc,
+    )  # fmt: skip
+
+
+logical_and = _logical("logical_and", np.logical_and, "``lhs & rhs`` of bools, elementwise.")
+logical_or = _logical("logical_or", np.logical_or, "``lhs | rhs`` of bools, elementwise.")
+logical_xor = _logical("logical_xor", np.logical_xor, "``lhs ^ rhs`` of bools, elementwise.")
+logical_not = elementwise(
+    "logical_not", np.logical_not, dtypes=BOOL, infer=_infer_bool, vjp=NOT_DIFFERENTIABLE,
+    doc="``~x`` of bools, elementwise.",
+)  # fmt: skip
+
+
+def _bitwise(name: str, reference: Callable[..., Any], symbol: str) -> ElementwiseFunction:
+    return elementwise(
+        name, reference, operands=_TWO, dtypes=INTEGER, commutative=True, vjp=NOT_DIFFERENTIABLE,
+        doc=f"``lhs {symbol} rhs`` of integers, bit by bit, elementwise.",
+    )  # fmt: skip
+
+
+bitwise_and = _bitwise("bitwise_and", np.bitwise_and, "&")
+bitwise_or = _bitwise("bitwise_or", np.bitwise_or, "|")
+bitwise_xor = _bitwise("bitwise_xor", np.bitwise_xor, "^")
+bitwise_invert = elementwise(
+    "bitwise_invert", np.invert, dtypes=INTEGER, vjp=NOT_DIFFERENTIABLE,
+    doc="``~x`` of integers, bit by bit, elementwise.",
+)  # fmt: skip
+
+isnan = elementwise(
+    "isnan", np.isnan, infer=_infer_bool, vjp=NOT_DIFFERENTIABLE,
+    doc="Whether x is NaN, elementwise; a bool array.",
+)  # fmt: skip
+isinf = elementwise(
+    "isinf", np.isinf, infer=_infer_bool, vjp=NOT_DIFFERENTIABLE,
+    doc="Whether x is infinite, elementwise; a bool array.",
+)  # fmt: skip
+isfinite = elementwise(
+    "isfinite", np.isfinite, infer=_infer_bool, vjp=NOT_DIFFERENTIABLE,
+    doc="Whether x is neither NaN nor infinite, elementwise; a bool array.",
+)  # fmt: skip
+
+# -- selection --------------------------------------------------------------------------------
+
+
+def _vjp_where_true(node: Operation, adjoint: Tensor) -> Tensor:
+    return where(node.inputs[0], adjoint, zero_of(adjoint))
+
+
+def _vjp_where_false(node: Operation, adjoint: Tensor) -> Tensor:
+    return where(node.inputs[0], zero_of(adjoint), adjoint)
+
+
+def _jvp_where(node: Operation, tangents: Any) -> Tensor:
+    condition, lhs, rhs = node.inputs
+    taken = tangents[1] if tangents[1] is not None else zero_of(lhs)
+    other = tangents[2] if tangents[2] is not None else zero_of(rhs)
+    return where(condition, taken, other)
+
+
+WHERE = register(
+    OpDef(
+        "where",
+        operands=("condition", "x", "y"),
+        infer=_infer_where,
+        reference=np.where,
+        dtypes=(BOOL, ANY, ANY),
+        elementwise=True,
+        linear=True,
+        selects=True,
+        vjp=(None, _vjp_where_true, _vjp_where_false),
+        jvp=_jvp_where,
+        doc="``x`` where condition holds, else ``y``, elementwise.",
+    )
+)
+
+
+def where(condition: Any, x: Any, y: Any, *, name: str | None = None) -> Tensor:
+    """``x`` where `condition` holds, else ``y``, elementwise; all three broadcast.
+
+    `condition` is bool; `x` and `y` promote to one dtype. The derivative with respect to the branch
+    that was not taken is exactly 0, even where its own derivative is NaN or infinite.
+
+    >>> import staticgraph as sg
+    >>> x = sg.constant([-1.0, 4.0])
+    >>> sg.Session().run(sg.where(x > 0, sg.sqrt(x), 0.0))
+    array([0., 2.], dtype=float32)
+    """
+    if type(condition) is not Tensor:
+        condition = as_tensor(condition)
+    if not (type(x) is Tensor and type(y) is Tensor and x.type.dtype is y.type.dtype):
+        x, y = promote((x, y)) if _any_tensor(x, y) else _beside(condition, x, y)
+    return condition.node.graph.add(WHERE, (condition, x, y), NO_ATTRS, name).outputs[0]
+
+
+def _any_tensor(*values: Any) -> bool:
+    return any(isinstance(value, Tensor) for value in values)
+
+
+def _beside(condition: Tensor, x: Any, y: Any) -> list[Tensor]:
+    """Operands that are no tensors, as constants of the condition's graph."""
+    with condition.node.graph.as_default():
+        return promote((x, y))
+
+
+def _vjp_clip_x(node: Operation, adjoint: Tensor) -> Tensor:
+    x, low, high = node.inputs
+    return where(logical_and(x >= low, x <= high), adjoint, zero_of(adjoint))
+
+
+def _vjp_clip_low(node: Operation, adjoint: Tensor) -> Tensor:
+    x, low, high = node.inputs
+    return where(logical_and(x < low, low <= high), adjoint, zero_of(adjoint))
+
+
+def _vjp_clip_high(node: Operation, adjoint: Tensor) -> Tensor:
+    x, low, high = node.inputs
+    return where(maximum(x, low) > high, adjoint, zero_of(adjoint))
+
+
+CLIP = register(
+    OpDef(
+        "clip",
+        operands=("x", "low", "high"),
+        infer=_infer_same,
+        reference=lambda x, low, high: np.minimum(np.maximum(x, low), high),
+        dtypes=NUMERIC,
+        elementwise=True,
+        linear=True,
+        selects=True,
+        vjp=(_vjp_clip_x, _vjp_clip_low, _vjp_clip_high),
+        jvp=DIAGONAL,
+        doc="x limited to the interval from low to high, elementwise.",
+    )
+)
+
+
+def clip(x: Any, min: Any = None, max: Any = None, *, name: str | None = None) -> Tensor:
+    """`x` limited to the interval from `min` to `max`, elementwise; None leaves a side open.
+
+    The adjoint passes where x lies within the interval, its ends included.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.clip(sg.constant([-2.0, 0.5, 2.0]), -1.0, 1.0))
+    array([-1. ,  0.5,  1. ], dtype=float32)
+    """
+    if min is None and max is None:
+        return as_tensor(x)
+    if min is None:
+        return minimum(x, max, name=name)
+    if max is None:
+        return maximum(x, min, name=name)
+    operands = promote((x, min, max))
+    return operands[0].node.graph.add(CLIP, tuple(operands), NO_ATTRS, name).outputs[0]

@@ -1,0 +1,1 @@
+"""Sessions: check feeds, plan, call the backend, commit variables."""

@@ -1,0 +1,22 @@
+"""Every test runs in a graph of its own, with the verifier and the result checks on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import staticgraph as sg
+
+
+@pytest.fixture(autouse=True)
+def checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATICGRAPH_CHECK", "1")
+
+
+@pytest.fixture(autouse=True)
+def graph() -> Iterator[sg.Graph]:
+    """A fresh default graph."""
+    fresh = sg.Graph()
+    with fresh.as_default():
+        yield fresh
