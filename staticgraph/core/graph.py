@@ -398,7 +398,8 @@ def get_default_graph() -> Graph:
 def describe(tensor: Value) -> str:
     """``'x'  float32[?, 784]  placeholder at train.py:4``: a tensor in a message."""
     node = tensor.node
-    return f"'{tensor.name}'  {tensor.type}  {node.op.name} at {node.location.short}"
+    what = node.attrs["kind"] if node.op.role == "parameter" else node.op.name
+    return f"'{tensor.name}'  {tensor.type}  {what} at {node.location.short}"
 
 
 def describe_mismatch(

@@ -350,8 +350,8 @@ def _infer_assert(types: Types, attrs: Attrs) -> Types:
 def _reference_assert(condition: Any, *data: Any, message: str) -> tuple[()]:
     if np.all(condition):
         return ()
-    shown = "".join(f"\n  data[{i}] is {np.array2string(np.asarray(d))}" for i, d in enumerate(data))
-    raise Mismatch(message, *shown.strip("\n").splitlines(), error=RunError)
+    shown = [f"data[{i}] is {np.array2string(np.asarray(d))}" for i, d in enumerate(data)]
+    raise Mismatch(message, *shown, error=RunError)
 
 
 ASSERT = register(
