@@ -109,9 +109,7 @@ class ReferenceExecutable:
             raise explain_failure(node, operands, problem) from problem
         return [env[slot] for slot in self._outputs]
 
-    def _inspect(
-        self, node: Node, operands: list[Any], results: list[Any], checking: bool
-    ) -> None:
+    def _inspect(self, node: Node, operands: list[Any], results: list[Any], checking: bool) -> None:
         for value, result in zip(node.outputs, results, strict=True):
             if checking:
                 _check_result(node, value, result)
@@ -180,7 +178,7 @@ def _operands_at(operands: list[Any], index: list[int], shape: tuple[int, ...]) 
 
 
 def explain_failure(node: Node, operands: Sequence[Any], problem: Exception) -> StaticGraphError:
-    """The error of a node that failed in a run, with what was known of it before and at run time."""
+    """The error of a node that failed in a run: what was known before, and the sizes it met."""
     if isinstance(problem, Mismatch):
         return describe_mismatch(node.op, node.inputs, problem, node.location)
     shapes = ", ".join(

@@ -7,7 +7,7 @@ dtype of what they meet.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -79,13 +79,13 @@ def as_dtype(value: Any) -> DType:
     return dtype
 
 
-@lru_cache(maxsize=None)  # bounded by the square of the dtypes
+@cache  # bounded by the square of the dtypes
 def promote(first: DType, second: DType) -> DType:
     """The dtype of a result of two strongly typed operands (`numpy.result_type`)."""
     return np.result_type(first, second)
 
 
-@lru_cache(maxsize=None)  # bounded by the dtypes times three Python types
+@cache  # bounded by the dtypes times three Python types
 def promote_weak(dtype: DType, python_type: type) -> DType:
     """The dtype that a weak Python scalar of `python_type` takes beside `dtype`.
 
@@ -94,12 +94,14 @@ def promote_weak(dtype: DType, python_type: type) -> DType:
     >>> promote_weak(int32, float)
     dtype('float64')
     """
-    return np.result_type(dtype, python_type(1)) if python_type is not bool else (
-        promote(dtype, bool_)
-    )
+    if python_type is bool:
+        return promote(dtype, bool_)
+    weak: int | float = 1.0 if python_type is float else 1
+    result: DType = np.result_type(dtype, weak)
+    return result
 
 
-@lru_cache(maxsize=None)  # bounded by the dtypes
+@cache  # bounded by the dtypes
 def to_floating(dtype: DType) -> DType:
     """The floating dtype in which a function of integers is computed.
 

@@ -18,7 +18,7 @@ from staticgraph.core.dtypes import DType
 from staticgraph.core.location import Location, LocationTable
 from staticgraph.core.node import Node, Value
 from staticgraph.core.opdef import NO_ATTRS, Attrs, Mismatch, OpDef, infer_types
-from staticgraph.core.types import Dim, Shape, TensorType, public_shape
+from staticgraph.core.types import Dim, Shape, public_shape
 from staticgraph.errors import GraphError, StaticGraphError
 
 

@@ -23,9 +23,7 @@ Types = tuple[TensorType, ...]
 Infer = Callable[[Types, Attrs], "TensorType | Types"]
 # None means that nothing flows: the derivative is zero for these operands and attributes.
 OperandVjp = Callable[["Operation", "Tensor"], "Tensor | None"]
-JointVjp = Callable[
-    ["Operation", Sequence["Tensor | None"]], "Sequence[Tensor | None]"
-]
+JointVjp = Callable[["Operation", Sequence["Tensor | None"]], "Sequence[Tensor | None]"]
 NumberedVjp = Callable[["Operation", "Tensor", int], "Tensor | None"]
 JvpRule = Callable[["Operation", Sequence["Tensor | None"]], "Tensor | Sequence[Tensor]"]
 

@@ -16,10 +16,10 @@ from staticgraph.core.opdef import (
     LINEAR,
     NO_ATTRS,
     NOT_DIFFERENTIABLE,
+    TRANSPOSED,
     Attrs,
     Joint,
     OpDef,
-    TRANSPOSED,
     Types,
     register,
 )

@@ -132,9 +132,7 @@ def _as_array(value: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
     return array
 
 
-def _checked_cast(
-    array: np.ndarray[Any, Any], dtype: DType, value: Any
-) -> np.ndarray[Any, Any]:
+def _checked_cast(array: np.ndarray[Any, Any], dtype: DType, value: Any) -> np.ndarray[Any, Any]:
     with np.errstate(all="ignore"):
         converted = array.astype(dtype)
     if dtype in dtypes.INTEGER and not np.array_equal(converted, array):
@@ -211,10 +209,12 @@ def promote(values: Sequence[Any], floating: bool = False) -> list[Tensor]:
 
 
 def _with_weak(dtype: DType | None, value: Any) -> DType:
-    kind = type(value) if type(value) in _SCALARS else type(np.asarray(value).dtype.type(0).item())
+    kind: type = type(value)
+    if kind not in _SCALARS:
+        kind = type(np.asarray(value).dtype.type(0).item())
     if dtype is None:
         return _DEFAULT_DTYPES[kind]
-    return dtypes.promote_weak(dtype, kind)
+    return dtypes.promote_weak(dtype, cast(Any, kind))
 
 
 def _operand(graph: Graph, item: Any, dtype: DType) -> Tensor:

@@ -1,8 +1,8 @@
 """Elementwise ops: each is one record, which also makes its public function.
 
 Operands broadcast by NumPy's rule. A vjp is written for operands of the result's shape; the
-reverse sweep sums adjoints back to an operand that was broadcast, and keeps a masked-out branch from
-making NaN (autodiff/reverse.py), so a rule here is only the derivative itself.
+reverse sweep sums adjoints back to an operand that was broadcast, and keeps a masked-out branch
+from making NaN (autodiff/reverse.py), so a rule here is only the derivative itself.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class ElementwiseFunction(Protocol):
     op: OpDef
     __name__: str
 
-    def __call__(self, *operands: Any, name: str | None = None) -> Tensor: ...
+    def __call__(self, *operands: Any, name: str | None = None) -> Tensor:
+        """The result of the op on `operands`."""
+        ...
 
 
 def broadcast_types(types: Types) -> Shape:
@@ -119,7 +121,8 @@ def elementwise(
         )
     )
     make = {1: _unary_function, 2: _binary_function}[len(operands)]
-    return publish(make(op), op)
+    function: ElementwiseFunction = publish(make(op), op)
+    return function
 
 
 def publish(function: Any, op: OpDef) -> Any:
@@ -143,7 +146,8 @@ def _unary_function(op: OpDef) -> Callable[..., Tensor]:
             x = as_tensor(x)
         if floating and x.type.dtype not in allowed:
             (x,) = promote((x,), floating=True)
-        return x.node.graph.add(op, (x,), NO_ATTRS, name).outputs[0]
+        result: Tensor = x.node.graph.add(op, (x,), NO_ATTRS, name).outputs[0]
+        return result
 
     return function
 
@@ -159,7 +163,8 @@ def _binary_function(op: OpDef) -> Callable[..., Tensor]:
             and lhs.type.dtype in allowed
         ):
             lhs, rhs = promote((lhs, rhs), floating)
-        return lhs.node.graph.add(op, (lhs, rhs), NO_ATTRS, name).outputs[0]
+        result: Tensor = lhs.node.graph.add(op, (lhs, rhs), NO_ATTRS, name).outputs[0]
+        return result
 
     return function
 
@@ -207,7 +212,7 @@ remainder = elementwise(
     ),
     doc="Remainder of floor division, elementwise: ``lhs % rhs``; it has the sign of rhs.",
 )  # fmt: skip
-negative = elementwise(
+negative: ElementwiseFunction = elementwise(
     "negative", np.negative, dtypes=NUMERIC, linear=True,
     vjp=lambda node, adjoint: negative(adjoint),
     doc="Negation, elementwise: ``-x``.",
@@ -269,7 +274,7 @@ abs = elementwise(
     vjp=lambda node, adjoint: adjoint * sign(node.inputs[0]),
     doc="Absolute value, elementwise; its derivative at 0 is 0.",
 )  # fmt: skip
-sign = elementwise(
+sign: ElementwiseFunction = elementwise(
     "sign", np.sign, dtypes=NUMERIC, vjp=ZERO_DERIVATIVE,
     doc="-1, 0 or 1 by the sign of x, elementwise; NaN stays NaN.",
 )  # fmt: skip
@@ -337,8 +342,8 @@ log1p = elementwise(
 )  # fmt: skip
 sqrt = elementwise(
     "sqrt", np.sqrt, vjp=lambda node, adjoint: adjoint / (2.0 * node.out),
-    doc="Square root, elementwise; NaN below 0. Its derivative at 0 is infinite; sg.linalg.norm has "
-        "one that is finite there.",
+    doc="Square root, elementwise; NaN below 0. Its derivative at 0 is infinite; sg.linalg.norm "
+        "has one that is finite there.",
 )  # fmt: skip
 rsqrt = elementwise(
     "rsqrt", lambda x: x.dtype.type(1) / np.sqrt(x),
@@ -352,7 +357,7 @@ sin = elementwise(
     "sin", np.sin, vjp=lambda node, adjoint: adjoint * cos(node.inputs[0]),
     doc="Sine of x in radians, elementwise.",
 )  # fmt: skip
-cos = elementwise(
+cos: ElementwiseFunction = elementwise(
     "cos", np.cos, vjp=lambda node, adjoint: negative(adjoint * sin(node.inputs[0])),
     doc="Cosine of x in radians, elementwise.",
 )  # fmt: skip
@@ -501,7 +506,8 @@ def where(condition: Any, x: Any, y: Any, *, name: str | None = None) -> Tensor:
         condition = as_tensor(condition)
     if not (type(x) is Tensor and type(y) is Tensor and x.type.dtype is y.type.dtype):
         x, y = promote((x, y)) if _any_tensor(x, y) else _beside(condition, x, y)
-    return condition.node.graph.add(WHERE, (condition, x, y), NO_ATTRS, name).outputs[0]
+    result: Tensor = condition.node.graph.add(WHERE, (condition, x, y), NO_ATTRS, name).outputs[0]
+    return result
 
 
 def _any_tensor(*values: Any) -> bool:

@@ -25,9 +25,9 @@ from staticgraph.core.opdef import (
     Types,
     register,
 )
-from staticgraph.core.types import Dim, Shape, TensorType, broadcast_shapes, compatible, format_shape
+from staticgraph.core.types import Dim, Shape, TensorType, compatible, format_shape
 from staticgraph.errors import DTypeError, GraphError, RunError, ShapeError
-from staticgraph.ops.convert import as_tensor, cast_to, constant, is_tensor_like, promote
+from staticgraph.ops.convert import as_tensor, cast_to, constant, is_tensor_like
 from staticgraph.ops.elementwise import add, subtract
 
 
@@ -137,8 +137,8 @@ def check_shape(what: str, shape: Any) -> tuple[Dim, ...] | None:
 def _bad_dim(what: str, dim: Any) -> ShapeError:
     return ShapeError(
         f"{what}: {dim!r} is no size of an axis\n"
-        "  give an int that is not negative, None (unknown), or an identifier such as 'batch' (equal "
-        "names, equal sizes)\n"
+        "  give an int that is not negative, None (unknown), or an identifier such as 'batch' "
+        "(equal names, equal sizes)\n"
         f"  at {capture()}"
     )
 

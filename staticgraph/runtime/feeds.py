@@ -101,9 +101,7 @@ def feed_array(tensor: Tensor, value: Any) -> Array:
     return array
 
 
-def bind_symbols(
-    tensor: Tensor, array: Array, sizes: dict[str, tuple[int, Tensor]]
-) -> None:
+def bind_symbols(tensor: Tensor, array: Array, sizes: dict[str, tuple[int, Tensor]]) -> None:
     """Records the sizes of named dims; raises FeedError when two feeds disagree."""
     shape = tensor.type.shape
     if shape is None:
@@ -135,7 +133,8 @@ def _convert(tensor: Tensor, value: Any, dtype: DType) -> Array:
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as problem:
-        raise _bad(tensor, f"is no array: {problem}", "give numbers in a rectangular form") from None
+        remedy = "give numbers in a rectangular form"
+        raise _bad(tensor, f"is no array: {problem}", remedy) from None
     if array.dtype == dtype:
         return array.astype(dtype, copy=False)
     if array.dtype.kind not in "biuf":

@@ -1,4 +1,4 @@
-"""From fetches to something that runs: extract, optimise, compile. Public: `extract`, `optimize`."""
+"""From fetches to something that runs: extract, optimise, compile."""
 
 from __future__ import annotations
 
@@ -102,6 +102,8 @@ class Plan:
     @property
     def needs_key(self) -> bool:
         """Whether the run draws random numbers."""
-        return bool(self.inputs) and isinstance(self.inputs[-1], str) and (
-            self.inputs[-1] == extraction.KEY
+        return (
+            bool(self.inputs)
+            and isinstance(self.inputs[-1], str)
+            and (self.inputs[-1] == extraction.KEY)
         )

@@ -125,9 +125,7 @@ class Session:
         leaves, rebuild = flatten(fetches, self.graph)
         feeds = tuple([feed_key(key, self.graph) for key in feed_list])
         if len(set(feeds)) != len(feeds):
-            raise FeedError(
-                f"make_callable: a tensor stands twice in feed_list\n  at {capture()}"
-            )
+            raise FeedError(f"make_callable: a tensor stands twice in feed_list\n  at {capture()}")
         plan = self._plan(leaves, feeds)
         count = len(feeds)
 

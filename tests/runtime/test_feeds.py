@@ -232,9 +232,7 @@ def test_key_of_a_wrong_kind(session: sg.Session) -> None:
     with pytest.raises(sg.FeedError) as info:
         session.run([], {3: 1.0})
     assert whole(info) == (
-        "run: a feed key is a int\n"
-        "  the keys of a feed are tensors or their names\n"
-        "  at <here>"
+        "run: a feed key is a int\n  the keys of a feed are tensors or their names\n  at <here>"
     )
 
 

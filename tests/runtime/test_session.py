@@ -229,7 +229,7 @@ def test_a_finalized_graph_refuses(graph: sg.Graph) -> None:
     x = sg.placeholder("float32", (), name="x")
     graph.finalize()
     with pytest.raises(sg.GraphError) as info:
-        x + 1.0  # noqa: B018
+        x + 1.0
     assert str(info.value).replace(here(info), "<here>") == (
         "constant: the graph is finalized and takes no more operations\n"
         "  build everything before finalize(), outside the training loop, and feed what changes\n"
