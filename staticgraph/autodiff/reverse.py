@@ -11,24 +11,15 @@ their Location holds both the line that asked for the derivative and the line of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
-from staticgraph.autodiff.common import (
-    Inputs,
-    ancestors,
-    as_list,
-    cut_of,
-    dependents,
-    result_tensors,
-    seed,
-    zeros_of,
-)
-from staticgraph.core.graph import Graph, Operation, Tensor, describe
-from staticgraph.core.location import Location
-from staticgraph.core.opdef import ZERO_DERIVATIVE, Joint, Marker, Numbered
-from staticgraph.core.types import format_shape
-from staticgraph.errors import GradientError
-from staticgraph.ops.convert import as_tensor, scalar
+from staticgraph import config
+from staticgraph.autodiff.common import Paths, paired, seed, zeros_of
+from staticgraph.core.graph import Operation, Tensor, describe
+from staticgraph.core.opdef import ZERO_DERIVATIVE, Joint, Numbered, OperandVjp
+from staticgraph.core.types import compatible, format_shape
+from staticgraph.errors import CompilerError, GradientError
+from staticgraph.ops.convert import scalar
 from staticgraph.ops.elementwise import add, guarded
 from staticgraph.ops.shaping import sum_to
 
@@ -40,7 +31,7 @@ def gradients(
     ys: Any,
     xs: Any,
     grad_ys: Any = None,
-    stop_gradients: Sequence[Any] = (),
+    stop_gradients: Any = (),
     unconnected: Literal["error", "zero"] = "error",
 ) -> list[Tensor]: ...
 
@@ -50,7 +41,7 @@ def gradients(
     ys: Any,
     xs: Any,
     grad_ys: Any = None,
-    stop_gradients: Sequence[Any] = (),
+    stop_gradients: Any = (),
     *,
     unconnected: Literal["none"],
 ) -> list[Tensor | None]: ...
@@ -60,20 +51,27 @@ def gradients(
     ys: Any,
     xs: Any,
     grad_ys: Any = None,
-    stop_gradients: Sequence[Any] = (),
+    stop_gradients: Any = (),
     unconnected: Unconnected = "error",
 ) -> Any:
     """The derivatives of ``sum(ys)`` with respect to each of `xs`, as new tensors.
 
     ys              a floating tensor or several; one that is not a scalar needs a `grad_ys`
     xs              tensors or variables of the same graph; every read of a variable counts
-    grad_ys         per y the adjoint to start from (None: 1 for a scalar y); same shape and dtype
-    stop_gradients  tensors to be treated as constants
-    unconnected     what to do about an x on which no y depends: raise, or give zeros, or give None
+    grad_ys         per y the adjoint to start from: a tensor of its dtype and shape, an array, a
+                    number for all its elements, or None, which is 1 for a scalar y
+    stop_gradients  tensors that count as constants: nothing flows through them to what they were
+                    computed from. An x may be among them, which makes derivatives partial
+    unconnected     what to do about an x on which no y depends: "error" raises, "zero" gives zeros,
+                    "none" gives None
 
-    Returns one tensor per x, of its shape and dtype. Raises GradientError for a y or x that has no
-    derivative, a y without a start, and an x without a path to y. Calling it on its own results
-    gives derivatives of any order. The rule is the reverse accumulation of S. Linnainmaa (1970).
+    Returns one tensor per x, of its shape and dtype. An x that is computed from another x counts
+    as itself and as a part of the other. Calling it on its own results gives derivatives of any
+    order. The rule is the reverse accumulation of S. Linnainmaa (1970).
+
+    Raises GradientError for a y or x that has no derivative, a y without a start, and an x from
+    which no derivative reaches a y; GraphError for tensors of different graphs; ShapeError and
+    DTypeError for `grad_ys` that do not fit.
 
     >>> import staticgraph as sg
     >>> x = sg.constant(3.0)
@@ -81,217 +79,188 @@ def gradients(
     >>> sg.Session().run(slope)
     np.float32(6.0)
     """
-    return reverse(ys, xs, grad_ys, stop_gradients, unconnected, masked_seeds=False)
-
-
-def reverse(
-    ys: Any,
-    xs: Any,
-    grad_ys: Any,
-    stop_gradients: Sequence[Any],
-    unconnected: Unconnected,
-    masked_seeds: bool,
-) -> list[Tensor | None]:
-    """`gradients`; with `masked_seeds` the zeros of `grad_ys` mask (the rows of a Jacobian)."""
-    line = as_tensor(as_list(ys)[0]).graph.location if as_list(ys) else Location("", 0)
-    results = result_tensors(ys, "gradients", line)
-    graph = results[0].graph
-    inputs = Inputs(xs, graph, "gradients", line)
+    paths = Paths("gradients", ys, xs, stop_gradients)
+    given = starts(paths, grad_ys, not isinstance(ys, list | tuple))
     if unconnected not in ("error", "zero", "none"):
         raise GradientError(
             f"gradients: unconnected={unconnected!r} is no choice\n"
-            f"  give 'error', 'zero' or 'none'\n  at {line}"
+            f"  give 'error', 'zero' or 'none'\n  at {paths.line}"
         )
-    with graph.name_scope("gradients") as scope, graph.at(line):
-        sweep = _Sweep(graph, scope, line, masked_seeds)
-        sweep.start(results, grad_ys)
-        stops = {as_tensor(stop) for stop in as_list(stop_gradients)}
-        sweep.run(results, inputs, stops)
-        return [
-            _finish(sweep, inputs, index, results, unconnected, line)
-            for index in range(len(inputs.like))
-        ]
+    if unconnected == "error":
+        check_connected(paths)
+    adjoints = pull(paths, given)
+    if unconnected == "zero":
+        return filled(paths, adjoints)
+    return adjoints
 
 
-def _finish(
-    sweep: _Sweep,
-    inputs: Inputs,
-    index: int,
-    ys: list[Tensor],
-    unconnected: Unconnected,
-    line: Location,
-) -> Tensor | None:
-    """The total adjoint of one x."""
-    like = inputs.like[index]
-    connected = [tensor for tensor in inputs.tensors[index] if tensor in sweep.reached]
-    if not connected:
-        if unconnected == "none":
-            return None
-        if unconnected == "zero":
-            return zeros_of(like)
-        raise _unconnected(inputs.tensors[index], like, ys, line)
-    total: Tensor | None = None
-    for tensor in connected:
-        adjoint = sweep.adjoint(tensor)
-        if adjoint is not None:
-            total = adjoint if total is None else add(total, adjoint)
-    return total if total is not None else zeros_of(like)
+def check_connected(paths: Paths) -> None:
+    """Raises GradientError for the first x from which no derivative reaches a y."""
+    for index in range(len(paths.inputs.like)):
+        if not paths.connected(index):
+            raise paths.unconnected(index)
 
 
-def _unconnected(
-    group: list[Tensor], like: Tensor, ys: list[Tensor], line: Location
-) -> GradientError:
-    nodes = ancestors(like.graph, ys, set())
-    above = set(nodes)
-    lines = ["gradients: y does not depend on x"]
-    lines += [f"  y {describe(y)}" for y in ys]
-    lines.append(f"  x {describe(like)}")
-    cut = None
-    if any(tensor.node in above for tensor in group):
-        cut = cut_of(group, ys, nodes)
-    if cut is not None:
-        node = cut[0]
-        lines[0] = "gradients: no derivative passes from y to x"
-        lines.append(f"  '{node.name}' ({node.op.name}) lies between and has none, at {node.location}")
-    lines.append(
-        "  differentiate with respect to what y is computed from, or say unconnected='zero' or "
-        "unconnected='none'"
+def filled(paths: Paths, adjoints: Sequence[Tensor | None]) -> list[Tensor]:
+    """The adjoints of the xs, with zeros for those that are missing."""
+    return [
+        zeros_of(like) if adjoint is None else adjoint
+        for like, adjoint in zip(paths.inputs.like, adjoints, strict=True)
+    ]
+
+
+def starts(paths: Paths, grad_ys: Any, single: bool = True) -> list[Tensor]:
+    """The adjoints of the ys to begin with; `single` when the user gave one y, not a list."""
+    what, line, ys = paths.what, paths.line, paths.ys
+    given = [None] * len(ys) if grad_ys is None else paired(grad_ys, single, ys)
+    if len(given) != len(ys):
+        raise GradientError(
+            f"{what}: there are {len(ys)} ys and {len(given)} grad_ys\n"
+            f"  give one adjoint (or None) per y\n  at {line}"
+        )
+    found: list[Tensor] = []
+    for y, start in zip(ys, given, strict=True):
+        if start is not None:
+            found.append(seed(y, start, what, "grad_y", line))
+        elif y.type.shape == ():
+            found.append(scalar(paths.graph, 1.0, y.dtype))
+        else:
+            raise _no_start(paths, y)
+    return found
+
+
+def _no_start(paths: Paths, y: Tensor) -> GradientError:
+    way_out = "reduce it first, for example with sg.sum(y)"
+    if paths.what == "gradients":
+        way_out = (
+            "give an incoming gradient of its shape, grad_ys=..., or reduce it first: "
+            "gradients(sg.sum(y), xs)"
+        )
+    return GradientError(
+        f"{paths.what}: y is not a scalar, its shape is {format_shape(y.type.shape)}\n"
+        f"  y {describe(y)}\n"
+        f"  {way_out}\n"
+        f"  at {paths.line}"
     )
-    lines.append(f"  at {line}")
-    return GradientError("\n".join(lines))
+
+
+def pull(
+    paths: Paths, seeds: Sequence[Tensor], masked_seeds: bool = False
+) -> list[Tensor | None]:
+    """One reverse sweep: the adjoints of the xs from those of the ys; None where there is no path.
+
+    With `masked_seeds` the zeros of `seeds` mask, as those of a `where` do (rows of a Jacobian).
+    """
+    with paths.graph.name_scope("gradients") as scope, paths.graph.at(paths.line):
+        sweep = _Sweep(paths, scope)
+        for y, start in zip(paths.ys, seeds, strict=True):
+            sweep.accumulate(y, start, masked_seeds)
+        for node, wanted in reversed(paths.steps):
+            sweep.propagate(node, wanted)
+        return [sweep.total(index) for index in range(len(paths.inputs.like))]
 
 
 class _Sweep:
     """The state of one reverse sweep."""
 
-    def __init__(self, graph: Graph, scope: str, line: Location, masked_seeds: bool) -> None:
-        self.graph, self.scope, self.line = graph, scope, line
-        self.masked_seeds = masked_seeds
-        # Contributions to the adjoint of each tensor, not yet added up.
-        self.pending: dict[Tensor, list[Tensor]] = {}
+    def __init__(self, paths: Paths, scope: str) -> None:
+        self.paths, self.graph, self.scope = paths, paths.graph, scope
+        self.checking = config.check_enabled()
+        # Adjoints, complete for a tensor once every node that takes it has been visited.
+        self.adjoints: dict[Tensor, Tensor] = {}
         # Tensors whose adjoint may hold zeros because something was masked out.
         self.masked: set[Tensor] = set()
-        self.reached: set[Tensor] = set()
 
-    def start(self, ys: list[Tensor], grad_ys: Any) -> None:
-        """Seeds the adjoints of the ys."""
-        given = as_list(grad_ys) if grad_ys is not None else [None] * len(ys)
-        if len(given) != len(ys):
-            raise GradientError(
-                f"gradients: there are {len(ys)} ys and {len(given)} grad_ys\n"
-                f"  give one adjoint (or None) per y\n  at {self.line}"
-            )
-        for y, start in zip(ys, given, strict=True):
-            if start is not None:
-                adjoint = seed(y, start, "gradients", "grad_y", self.line)
-                if self.masked_seeds:
-                    self.masked.add(y)
-            elif y.type.shape == ():
-                adjoint = scalar(self.graph, 1.0, y.dtype)
-            else:
-                raise GradientError(
-                    f"gradients: y is not a scalar, its shape is {format_shape(y.type.shape)}\n"
-                    f"  y {describe(y)}\n"
-                    "  give an incoming gradient of its shape, grad_ys=[...], or reduce it first: "
-                    "gradients(sg.sum(y), xs)\n"
-                    f"  at {self.line}"
-                )
-            self.pending.setdefault(y, []).append(adjoint)
+    def _place(self, node: Operation) -> None:
+        """What is made next belongs to the adjoint of `node`."""
+        location = self.paths.line.of_adjoint(node.name, node.location)
+        self.graph.place(f"{self.scope}/{node.name}/", location)
 
-    def run(self, ys: list[Tensor], inputs: Inputs, stops: set[Tensor]) -> None:
-        """Propagates adjoints from ys to xs."""
-        nodes = ancestors(self.graph, ys, stops)
-        in_reach = set(nodes)
-        xs = [tensor for tensor in inputs.all() if tensor.node in in_reach]
-        depends, active = dependents(nodes, xs, stops)
-        self.reached = self._leading_to(ys, active, depends, stops)
-        self.reached.update(tensor for tensor in ys if tensor in depends)
-        graph, scope = self.graph, self.scope
-        for node in reversed(active):
-            if not any(output in self.pending for output in node.outputs):
-                continue
-            location = self.line.of_adjoint(node.name, node.location)
-            with graph.absolute_scope(f"{scope}/{node.name}/"), graph.at(location):
-                self._node(node, depends, stops)
-
-    def _leading_to(
-        self,
-        ys: list[Tensor],
-        active: list[Operation],
-        depends: set[Tensor],
-        stops: set[Tensor],
-    ) -> set[Tensor]:
-        """The tensors of `depends` from which a derivative reaches some y."""
-        leading = {y for y in ys if y in depends}
-        for node in reversed(active):
-            if not any(output in leading for output in node.outputs):
-                continue
-            for index, tensor in enumerate(node.inputs):
-                if tensor in depends and tensor not in stops and node.op.operand_vjp(index):
-                    leading.add(tensor)
-        return leading
-
-    def adjoint(self, tensor: Tensor) -> Tensor | None:
-        """The sum of the contributions to one tensor's adjoint."""
-        contributions = self.pending.get(tensor)
-        if contributions is None:
-            return None
-        total = contributions[0]
-        for contribution in contributions[1:]:
-            total = add(total, contribution)
-        self.pending[tensor] = [total]
-        return total
-
-    def _node(self, node: Operation, depends: set[Tensor], stops: set[Tensor]) -> None:
-        op = node.op
-        rule = op.vjp
-        if isinstance(rule, Marker):
-            assert rule is ZERO_DERIVATIVE
-            return
-        if isinstance(rule, Joint):
-            self._joint(node, rule, depends, stops)
-            return
-        adjoint = self.adjoint(node.outputs[0])
-        assert adjoint is not None
-        masked = node.outputs[0] in self.masked
-        for index, operand in enumerate(node.inputs):
-            if operand not in depends or operand in stops:
-                continue
-            if isinstance(rule, Numbered):
-                contribution = rule.rule(node, adjoint, index)
-            else:
-                operand_rule = rule[index]
-                if operand_rule is None:
-                    continue
-                contribution = operand_rule(node, adjoint)
-            if contribution is None:
-                continue
-            if masked and not op.linear:
-                contribution = self._guard(node, index, contribution, adjoint)
-            if op.elementwise:
-                contribution = sum_to(contribution, operand)
-            self._contribute(operand, contribution, masked or op.selects)
-
-    def _guard(
-        self, node: Operation, index: int, contribution: Tensor, adjoint: Tensor
-    ) -> Tensor:
-        if node.op.elementwise:
-            return guarded(contribution, adjoint)
-        if node.op.spread is not None and index == 0:
-            return guarded(contribution, node.op.spread(node, adjoint))
-        return contribution
-
-    def _joint(
-        self, node: Operation, rule: Joint, depends: set[Tensor], stops: set[Tensor]
-    ) -> None:
-        adjoints = [self.adjoint(output) for output in node.outputs]
-        masked = node.op.selects or any(output in self.masked for output in node.outputs)
-        contributions = rule.rule(node, adjoints)
-        for operand, contribution in zip(node.inputs, contributions, strict=True):
-            if contribution is not None and operand in depends and operand not in stops:
-                self._contribute(operand, contribution, masked)
-
-    def _contribute(self, tensor: Tensor, contribution: Tensor, masked: bool) -> None:
-        self.pending.setdefault(tensor, []).append(contribution)
+    def accumulate(self, tensor: Tensor, contribution: Tensor, masked: bool) -> None:
+        """Adds to the adjoint of `tensor`: at once, so that a run need not hold all the parts."""
+        known = self.adjoints.get(tensor)
+        if known is not None:
+            self._place(tensor.node)
+            contribution = add(known, contribution)
+        self.adjoints[tensor] = contribution
         if masked:
             self.masked.add(tensor)
+
+    def propagate(self, node: Operation, wanted: Sequence[int]) -> None:
+        """Passes the adjoints of a node's results on to its operands number `wanted`."""
+        op = node.op
+        if op.vjp is ZERO_DERIVATIVE:
+            return
+        given = [
+            self.adjoints.get(output) if self.paths.passes(output) else None
+            for output in node.outputs
+        ]
+        if all(adjoint is None for adjoint in given):
+            return
+        self._place(node)
+        masked = any(output in self.masked for output in node.outputs)
+        parts = self._contributions(node, wanted, given)
+        if masked and not op.linear:
+            parts = [(index, self._guard(node, index, part, given)) for index, part in parts]
+        if op.elementwise:
+            parts = [(index, sum_to(part, node.inputs[index])) for index, part in parts]
+        masked = masked or op.selects
+        for index, part in parts:
+            if self.checking:
+                _check_part(node, index, part)
+            self.accumulate(node.inputs[index], part, masked)
+
+    def _contributions(
+        self, node: Operation, wanted: Sequence[int], given: Sequence[Tensor | None]
+    ) -> list[tuple[int, Tensor]]:
+        """What the op's own rule makes of the adjoints, with the numbers of the operands."""
+        rule = node.op.vjp
+        found: list[Tensor | None]
+        if isinstance(rule, tuple):
+            adjoint = cast(Tensor, given[0])
+            found = [cast(OperandVjp, rule[index])(node, adjoint) for index in wanted]
+        elif isinstance(rule, Numbered):
+            adjoint = cast(Tensor, given[0])
+            found = [rule.rule(node, adjoint, index) for index in wanted]
+        else:
+            assert isinstance(rule, Joint)
+            every = rule.rule(node, given)
+            found = [every[index] for index in wanted]
+        pairs = zip(wanted, found, strict=True)
+        return [(index, part) for index, part in pairs if part is not None]
+
+    def _guard(
+        self, node: Operation, index: int, part: Tensor, given: Sequence[Tensor | None]
+    ) -> Tensor:
+        op, adjoint = node.op, given[0]
+        if len(given) != 1 or adjoint is None:
+            return part
+        if op.elementwise:
+            return guarded(part, adjoint)
+        if op.spread is not None and index == 0:
+            return guarded(part, op.spread(node, adjoint))
+        return part
+
+    def total(self, index: int) -> Tensor | None:
+        """The adjoint of x number `index`; None where nothing reaches it."""
+        connected = self.paths.connected(index)
+        if not connected:
+            return None
+        like = self.paths.inputs.like[index]
+        self._place(like.node)
+        parts = [self.adjoints[tensor] for tensor in connected if tensor in self.adjoints]
+        if not parts:
+            return zeros_of(like)
+        total = parts[0]
+        for part in parts[1:]:
+            total = add(total, part)
+        return total
+
+
+def _check_part(node: Operation, index: int, part: Tensor) -> None:
+    operand = node.inputs[index]
+    if part.dtype != operand.dtype or not compatible(part.type.shape, operand.type.shape):
+        raise CompilerError(
+            f"{node.op.name}: its vjp made {part.type} for operand "
+            f"'{node.op.operand_name(index)}' {operand.type}\n  this is a bug in staticgraph"
+        )

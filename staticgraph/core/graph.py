@@ -215,6 +215,15 @@ class Graph:
         finally:
             self._location = outer
 
+    def place(self, scope: str, location: Location) -> None:
+        """Nodes made from now on are named under `scope` and belong to `location`.
+
+        For use within `name_scope` and `at`, which put back what was: a transformation places
+        the nodes of every step without opening two contexts.
+        """
+        self._scope = scope
+        self._location = location
+
     @contextmanager
     def control_dependencies(self, operations: Sequence[Operation]) -> Iterator[None]:
         """Nodes made within run after `operations`, and only if those run too."""

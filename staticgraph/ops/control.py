@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from staticgraph.core.graph import Operation, Tensor, get_default_graph
+from staticgraph.core.graph import Operation, Tensor, describe, get_default_graph
 from staticgraph.core.location import capture
 from staticgraph.core.opdef import (
     LINEAR,
@@ -23,9 +23,10 @@ from staticgraph.core.opdef import (
     Types,
     register,
 )
-from staticgraph.core.types import TensorType
+from staticgraph.core.types import TensorType, compatible
 from staticgraph.errors import GradientError, GraphError
-from staticgraph.ops.convert import as_tensor, is_tensor_like
+from staticgraph.ops.convert import as_tensor, constant, is_tensor_like, scalar
+from staticgraph.ops.shaping import broadcast_like
 
 
 def _infer_same(types: Types, attrs: Attrs) -> TensorType:
@@ -158,10 +159,14 @@ def _infer_custom(types: Types, attrs: Attrs) -> Types:
     return types[: attrs["results"]]
 
 
+def _reference_custom(*operands: Any, results: int, rule: str) -> Any:
+    return operands[0] if results == 1 else operands[:results]
+
+
 def _vjp_custom(node: Operation, adjoints: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
     count = node.attrs["results"]
     filled = [
-        adjoint if adjoint is not None else result * 0
+        adjoint if adjoint is not None else _zeros(result)
         for adjoint, result in zip(adjoints, node.outputs, strict=True)
     ]
     given = node.graph.gradient_functions[node.attrs["rule"]](*filled)
@@ -174,10 +179,40 @@ def _vjp_custom(node: Operation, adjoints: Sequence[Tensor | None]) -> Sequence[
             "  return one adjoint (or None) per argument, in order\n"
             f"  created at {node.location}"
         )
-    adjusted = [None if a is None else as_tensor(a) for a in wanted]
-    # The first operands are the results that the user's function computed; only the gradient
-    # function speaks of derivatives, so none passes through them.
+    adjusted = [
+        _adjoint_of_argument(node, argument, adjoint)
+        for argument, adjoint in zip(arguments, wanted, strict=True)
+    ]
+    # Only the gradient function speaks of derivatives, so none passes through the results that
+    # the user's function computed.
     return [None] * count + adjusted
+
+
+def _zeros(like: Tensor) -> Tensor:
+    return broadcast_like(scalar(like.graph, 0, like.dtype), like)
+
+
+def _adjoint_of_argument(node: Operation, argument: Tensor, adjoint: Any) -> Tensor | None:
+    """What the user's gradient function returned for one argument, checked."""
+    if adjoint is None:
+        return None
+    if is_tensor_like(adjoint):
+        tensor = as_tensor(adjoint)
+    else:
+        with node.graph.as_default():
+            tensor = constant(adjoint, argument.dtype)
+    if tensor.dtype == argument.dtype and compatible(tensor.type.shape, argument.type.shape):
+        return tensor
+    if tensor.dtype == argument.dtype and tensor.type.shape == ():
+        return broadcast_like(tensor, argument)
+    raise GradientError(
+        "custom_gradient: the gradient function returned an adjoint that does not fit its "
+        "argument\n"
+        f"  argument {describe(argument)}\n"
+        f"  adjoint {describe(tensor)}\n"
+        "  an adjoint has the dtype and the shape of its argument\n"
+        f"  created at {node.location}"
+    )
 
 
 CUSTOM_GRADIENT = register(
@@ -185,7 +220,7 @@ CUSTOM_GRADIENT = register(
         "custom_gradient",
         operands=("operands*",),
         infer=_infer_custom,
-        reference=lambda *operands, results, rule: operands[:results],
+        reference=_reference_custom,
         attrs=("results", "rule"),
         selects=True,
         vjp=Joint(_vjp_custom),
@@ -214,7 +249,8 @@ def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any) -> Any:
         arguments = tuple([as_tensor(arg) for arg in args])
         answer = fn(*arguments)
-        if not (isinstance(answer, tuple) and len(answer) == 2 and callable(answer[1])):
+        fits = isinstance(answer, tuple) and len(answer) == 2 and callable(answer[1])
+        if not fits or (isinstance(answer[0], tuple | list) and not answer[0]):
             raise GradientError(
                 "custom_gradient: the function must return (result, gradient function)\n"
                 f"  it returned {type(answer).__name__}\n"
@@ -222,12 +258,19 @@ def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
             )
         result, gradient = answer
         several = isinstance(result, tuple | list)
-        results = [as_tensor(item) for item in (result if several else [result])]
+        # What the function took from elsewhere than its arguments counts as a constant.
+        results = [stop_gradient(item) for item in (result if several else [result])]
         graph = results[0].graph
         rule = f"rule_{len(graph.gradient_functions)}"
         graph.gradient_functions[rule] = gradient
         attrs = {"results": len(results), "rule": rule}
-        node = graph.add(CUSTOM_GRADIENT, (*results, *arguments), attrs)
+        name = getattr(fn, "__name__", "")
+        node = graph.add(
+            CUSTOM_GRADIENT,
+            (*results, *arguments),
+            attrs,
+            name if name.isidentifier() else None,
+        )
         return tuple(node.outputs) if several else node.out
 
     wrapped.__name__ = getattr(fn, "__name__", "custom_gradient")

@@ -103,7 +103,10 @@ def scalar(graph: Graph, value: bool | int | float, dtype: DType) -> Tensor:
             "  give the other operand a wider dtype with sg.cast\n"
             f"  at {capture()}"
         ) from None
-    return graph.keep_scalar(value, _constant(graph, array))
+    # A literal waits for nothing: the node serves the whole graph, also outside the block of
+    # control dependencies in which it was first written.
+    with graph.no_control_dependencies():
+        return graph.keep_scalar(value, _constant(graph, array))
 
 
 def _as_array(value: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
