@@ -1,19 +1,586 @@
-"""Reductions: ops that combine the elements along some axes."""
+"""Reductions: ops that combine the elements along some axes.
+
+The attribute `axis` of a reduction is a sorted tuple of axes, `keepdims` a bool. Only where the
+rank of the operand was unknown when the graph was built may `axis` be None, for all axes.
+"""
 
 from __future__ import annotations
 
+import builtins
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Operation, Tensor
-from staticgraph.core.opdef import LINEAR, Attrs, Mismatch, OpDef, Types, register
+from staticgraph.core.opdef import (
+    LINEAR,
+    NOT_DIFFERENTIABLE,
+    Attrs,
+    Infer,
+    JvpRule,
+    Marker,
+    Mismatch,
+    OpDef,
+    OperandVjp,
+    Types,
+    register,
+)
 from staticgraph.core.types import Shape, TensorType
-from staticgraph.ops.convert import as_tensor
-from staticgraph.ops.shaping import broadcast_like
+from staticgraph.ops import elementwise as ew
+from staticgraph.ops import shaping
+from staticgraph.ops.axes import one_axis, several_axes
+from staticgraph.ops.convert import as_tensor, cast_to, promote
+from staticgraph.ops.cumulative import ACCUMULATED, accumulator, products_of_others
+from staticgraph.ops.sizes import size
+
+Axis = int | Sequence[int] | None
+
+# -- types ------------------------------------------------------------------------------------
 
 
-def normalize_axes(axis: Any, ndim: int | None, what: str = "axis") -> tuple[int, ...] | None:
-    """Axes as a sorted tuple of numbers that are not negative; None stands for all axes."""
-    raise NotImplementedError
+def reduced_shape(type: TensorType, attrs: Attrs) -> Shape:
+    """What is left of a shape when the axes of a reduction are gone."""
+    axis, keepdims = attrs["axis"], attrs["keepdims"]
+    if type.shape is None:
+        return () if axis is None and not keepdims else None
+    if axis is None:
+        axis = range(len(type.shape))
+    for number in axis:
+        if not 0 <= number < len(type.shape):
+            raise Mismatch(f"{type} has no axis {number}", f"it has {type.ndim} axes")
+    if keepdims:
+        return tuple([1 if i in axis else dim for i, dim in enumerate(type.shape)])
+    return tuple([dim for i, dim in enumerate(type.shape) if i not in axis])
+
+
+def _infer_same(types: Types, attrs: Attrs) -> TensorType:
+    return types[0].with_shape(reduced_shape(types[0], attrs))
+
+
+def _infer_chosen(types: Types, attrs: Attrs) -> TensorType:
+    """The type of a reduction that has no value for no elements."""
+    shape = types[0].shape
+    if shape is not None:
+        axis = range(len(shape)) if attrs["axis"] is None else attrs["axis"]
+        _refuse_empty([(number, shape[number]) for number in axis if number < len(shape)])
+    return _infer_same(types, attrs)
+
+
+def _refuse_empty(sizes: Sequence[tuple[int, Any]]) -> None:
+    for number, size in sizes:
+        if size == 0:
+            raise Mismatch(
+                f"axis {number} is empty, and of no elements none can be chosen",
+                "reduce an axis that has elements, or join a lowest value first with sg.concat",
+            )
+
+
+def _infer_index(types: Types, attrs: Attrs) -> TensorType:
+    return _infer_chosen(types, attrs).with_dtype(dtypes.int64)
+
+
+# -- meaning in NumPy -------------------------------------------------------------------------
+
+
+def _summed(x: Any, *, axis: Any, keepdims: bool) -> Any:
+    return np.sum(x, axis=axis, keepdims=keepdims)
+
+
+def _averaged(x: Any, *, axis: Any, keepdims: bool) -> Any:
+    axes = range(np.ndim(x)) if axis is None else axis
+    count = math.prod(np.shape(x)[number] for number in axes)
+    # Not np.mean, which warns about the NaN it makes of no elements.
+    return np.divide(np.sum(x, axis=axis, keepdims=keepdims), x.dtype.type(count))
+
+
+def _chosen(function: Callable[..., Any]) -> Callable[..., Any]:
+    def reference(x: Any, *, axis: Any, keepdims: bool) -> Any:
+        axes = range(np.ndim(x)) if axis is None else axis
+        _refuse_empty([(number, np.shape(x)[number]) for number in axes])
+        return function(x, axis=axis, keepdims=keepdims)
+
+    return reference
+
+
+def _index(function: Callable[..., Any]) -> Callable[..., Any]:
+    def reference(x: Any, *, axis: Any, keepdims: bool) -> Any:
+        # One axis, or all of them, which NumPy says with None.
+        return function(x, axis=axis[0] if axis and len(axis) == 1 else None, keepdims=keepdims)
+
+    return _chosen(reference)
+
+
+def _logsumexp(x: Any, *, axis: Any, keepdims: bool) -> Any:
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    # Shifting by an infinite maximum would make NaN of what is just 0 or infinite.
+    top = np.where(np.isfinite(top), top, x.dtype.type(0))
+    total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return total if keepdims else total.reshape(np.sum(x, axis=axis).shape)
+
+
+def _norm(x: Any, *, axis: Any, keepdims: bool) -> Any:
+    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+
+
+# -- shapes of adjoints -----------------------------------------------------------------------
+
+
+def _aligned(node: Operation, y: Tensor) -> Tensor:
+    """Something of the result's shape with the reduced axes back, of size 1."""
+    axis, ndim = node.attrs["axis"], node.inputs[0].type.ndim
+    if node.attrs["keepdims"] or axis is None or len(axis) == ndim:
+        return y
+    return shaping.expand_dims(y, axis) if axis else y
+
+
+def _spread(node: Operation, y: Tensor) -> Tensor:
+    """Something of the result's shape repeated along the reduced axes."""
+    return shaping.broadcast_like(_aligned(node, y), node.inputs[0])
+
+
+def _again(op: OpDef, node: Operation, x: Tensor) -> Tensor:
+    """Another reduction over the axes of `node`."""
+    attrs = {"axis": node.attrs["axis"], "keepdims": node.attrs["keepdims"]}
+    return x.graph.add(op, (x,), attrs).out
+
+
+def _only(tangents: Sequence[Tensor | None]) -> Tensor:
+    tangent = tangents[0]
+    assert tangent is not None
+    return tangent
+
+
+def element_count(x: Tensor, axis: tuple[int, ...] | None) -> int | Tensor:
+    """The number of elements of `x` along `axis`: an int, or an int64 scalar of the run."""
+    dims = x.type.shape
+    if dims is None or axis is None:
+        return size(x)
+    wanted = [dims[number] for number in axis]
+    total: int | Tensor = math.prod([dim for dim in wanted if isinstance(dim, int)])
+    for number, dim in zip(axis, wanted, strict=True):
+        if not isinstance(dim, int):
+            total = size(x, number) if isinstance(total, int) and total == 1 else (
+                size(x, number) * total
+            )
+    return total
+
+
+def _count_like(y: Tensor, x: Tensor, axis: tuple[int, ...] | None) -> float | Tensor:
+    count = element_count(x, axis)
+    return cast_to(count, y.dtype) if isinstance(count, Tensor) else float(count)
+
+
+# -- records ----------------------------------------------------------------------------------
+
+
+def _reduction(
+    name: str,
+    reference: Callable[..., Any],
+    *,
+    doc: str,
+    vjp: OperandVjp | Marker,
+    jvp: Marker | JvpRule = NOT_DIFFERENTIABLE,
+    dtypes: frozenset[np.dtype[Any]],
+    infer: Infer = _infer_same,
+    linear: bool = False,
+    selects: bool = False,
+) -> OpDef:
+    """Registers a reduction. A zero adjoint of a result is a zero adjoint of its whole row."""
+    return register(
+        OpDef(
+            name,
+            operands=("x",),
+            infer=infer,
+            reference=reference,
+            doc=doc,
+            vjp=vjp if isinstance(vjp, Marker) else (vjp,),
+            jvp=jvp,
+            dtypes=dtypes,
+            attrs=("axis", "keepdims"),
+            linear=linear,
+            selects=selects,
+            spread=None if linear or isinstance(vjp, Marker) else _spread,
+        )
+    )
+
+
+def _vjp_mean(node: Operation, adjoint: Tensor) -> Tensor:
+    count = _count_like(adjoint, node.inputs[0], node.attrs["axis"])
+    return _spread(node, adjoint / count)
+
+
+def _others(x: Tensor, axis: tuple[int, ...]) -> Tensor:
+    """For each element the product of all others along `axis`.
+
+    Along one axis after the other: the others of its own row, times the products of other rows.
+    """
+    total = products_of_others(x, axis[0])
+    for done, number in zip(axis, axis[1:], strict=False):
+        x = x.graph.add(PROD, (x,), {"axis": (done,), "keepdims": True}).out
+        total = total * products_of_others(x, number)
+    return total
+
+
+def _prod_slope(node: Operation) -> Tensor:
+    x, axis = node.inputs[0], node.attrs["axis"]
+    if axis is None:
+        flat = shaping.reshape(x, (-1,))
+        return shaping.reshape_like(_others(flat, (0,)), x)
+    return _others(x, axis)
+
+
+def _vjp_prod(node: Operation, adjoint: Tensor) -> Tensor:
+    if node.attrs["axis"] == ():
+        return adjoint
+    return _aligned(node, adjoint) * _prod_slope(node)
+
+
+def _jvp_prod(node: Operation, tangents: Sequence[Tensor | None]) -> Tensor:
+    if node.attrs["axis"] == ():
+        return _only(tangents)
+    return _again(SUM, node, _only(tangents) * _prod_slope(node))
+
+
+def _winners(node: Operation) -> tuple[Tensor, Tensor]:
+    """Where the operand is the chosen value, and how often it is."""
+    x = node.inputs[0]
+    mask = ew.equal(x, _aligned(node, node.out))
+    return mask, _again(SUM, node, cast_to(mask, x.dtype))
+
+
+def _vjp_chosen(node: Operation, adjoint: Tensor) -> Tensor:
+    mask, count = _winners(node)
+    return ew.where(mask, _aligned(node, adjoint / count), ew.zero_of(adjoint))
+
+
+def _jvp_chosen(node: Operation, tangents: Sequence[Tensor | None]) -> Tensor:
+    mask, count = _winners(node)
+    tangent = _only(tangents)
+    return _again(SUM, node, ew.where(mask, tangent, ew.zero_of(tangent))) / count
+
+
+def _shares(node: Operation) -> Tensor:
+    """The slopes of logsumexp: ``exp(x - result)``, and 0 for every x that is -inf.
+
+    A row of nothing but -inf would give -inf - -inf; its elements have no share either.
+    """
+    lowest = ew.equal(node.out, -math.inf)
+    shift = ew.where(lowest, ew.zero_of(node.out), node.out)
+    return ew.exp(node.inputs[0] - _aligned(node, shift))
+
+
+def _vjp_logsumexp(node: Operation, adjoint: Tensor) -> Tensor:
+    return _aligned(node, adjoint) * _shares(node)
+
+
+def _jvp_logsumexp(node: Operation, tangents: Sequence[Tensor | None]) -> Tensor:
+    return _again(SUM, node, _only(tangents) * _shares(node))
+
+
+def _along(node: Operation, y: Tensor) -> Tensor:
+    """``y / norm``, and 0 where the norm is 0, to every order: no branch divides by 0."""
+    zero = ew.equal(node.out, 0)
+    return ew.where(zero, ew.zero_of(y), y / ew.where(zero, 1, node.out))
+
+
+def _vjp_norm(node: Operation, adjoint: Tensor) -> Tensor:
+    return _aligned(node, _along(node, adjoint)) * node.inputs[0]
+
+
+def _jvp_norm(node: Operation, tangents: Sequence[Tensor | None]) -> Tensor:
+    return _along(node, _again(SUM, node, _only(tangents) * node.inputs[0]))
+
+
+SUM = _reduction(
+    "sum", _summed, dtypes=ACCUMULATED, linear=True, vjp=_spread, jvp=LINEAR,
+    doc="The sum of the elements along some axes.",
+)  # fmt: skip
+MEAN = _reduction(
+    "mean", _averaged, dtypes=dtypes.FLOATING, linear=True, vjp=_vjp_mean, jvp=LINEAR,
+    doc="The arithmetic mean of the elements along some axes; NaN for no elements.",
+)  # fmt: skip
+PROD = _reduction(
+    "prod", lambda x, axis, keepdims: np.prod(x, axis=axis, keepdims=keepdims),
+    dtypes=ACCUMULATED, vjp=_vjp_prod, jvp=_jvp_prod,
+    doc="The product of the elements along some axes.",
+)  # fmt: skip
+MAX = _reduction(
+    "max", _chosen(np.max), dtypes=dtypes.ANY, infer=_infer_chosen, linear=True, selects=True,
+    vjp=_vjp_chosen, jvp=_jvp_chosen,
+    doc="The largest element along some axes; NaN where there is one.",
+)  # fmt: skip
+MIN = _reduction(
+    "min", _chosen(np.min), dtypes=dtypes.ANY, infer=_infer_chosen, linear=True, selects=True,
+    vjp=_vjp_chosen, jvp=_jvp_chosen,
+    doc="The smallest element along some axes; NaN where there is one.",
+)  # fmt: skip
+ARGMAX = _reduction(
+    "argmax", _index(np.argmax), dtypes=dtypes.ANY, infer=_infer_index, vjp=NOT_DIFFERENTIABLE,
+    doc="Where the first largest element stands along one axis, or among all elements.",
+)  # fmt: skip
+ARGMIN = _reduction(
+    "argmin", _index(np.argmin), dtypes=dtypes.ANY, infer=_infer_index, vjp=NOT_DIFFERENTIABLE,
+    doc="Where the first smallest element stands along one axis, or among all elements.",
+)  # fmt: skip
+ANY = _reduction(
+    "any", lambda x, axis, keepdims: np.any(x, axis=axis, keepdims=keepdims), dtypes=dtypes.BOOL,
+    vjp=NOT_DIFFERENTIABLE, doc="Whether some element along some axes holds.",
+)  # fmt: skip
+ALL = _reduction(
+    "all", lambda x, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims), dtypes=dtypes.BOOL,
+    vjp=NOT_DIFFERENTIABLE, doc="Whether all elements along some axes hold.",
+)  # fmt: skip
+LOGSUMEXP = _reduction(
+    "logsumexp", _logsumexp, dtypes=dtypes.FLOATING, vjp=_vjp_logsumexp, jvp=_jvp_logsumexp,
+    doc="``log(sum(exp(x)))`` along some axes, without overflow.",
+)  # fmt: skip
+NORM = _reduction(
+    "norm", _norm, dtypes=dtypes.FLOATING, vjp=_vjp_norm, jvp=_jvp_norm,
+    doc="``sqrt(sum(x * x))`` along some axes.",
+)  # fmt: skip
+
+
+# -- public functions -------------------------------------------------------------------------
+
+
+def _reduce(op: OpDef, x: Tensor, axis: Axis, keepdims: bool, name: str | None) -> Tensor:
+    attrs = {"axis": several_axes(op, x, axis), "keepdims": bool(keepdims)}
+    return x.graph.add(op, (x,), attrs, name).out
+
+
+def _floating(x: Any) -> Tensor:
+    """The operand of a mean: NumPy averages integers in float64."""
+    tensor = as_tensor(x)
+    return tensor if tensor.dtype in dtypes.FLOATING else cast_to(tensor, dtypes.float64)
+
+
+def _accumulating(x: Any) -> Tensor:
+    tensor = as_tensor(x)
+    return cast_to(tensor, accumulator(tensor.dtype))
+
+
+def _truth(x: Any) -> Tensor:
+    tensor = as_tensor(x)
+    return tensor if tensor.dtype == dtypes.bool_ else ew.not_equal(tensor, 0)
+
+
+def sum(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+    """The sum of the elements of `x` along `axis`.
+
+    axis      None for all axes, an int, or several ints; negative ones count from the end
+    keepdims  keep the summed axes, with size 1
+
+    The dtype is that of `x`; bool and narrow integers add up in int64 or uint64, as in NumPy. The sum
+    of no elements is 0. Raises ShapeError for an axis that `x` does not have.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.sum(sg.constant([[1.0, 2.0], [3.0, 4.0]]), axis=0))
+    array([4., 6.], dtype=float32)
+    """
+    return _reduce(SUM, _accumulating(x), axis, keepdims, name)
+
+
+def mean(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+    """The arithmetic mean of the elements of `x` along `axis`; NaN for no elements.
+
+    Integers and bools are averaged in float64. For the rest see `sum`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.mean(sg.constant([1.0, 2.0, 6.0])))
+    np.float32(3.0)
+    """
+    return _reduce(MEAN, _floating(x), axis, keepdims, name)
+
+
+def prod(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+    """The product of the elements of `x` along `axis`; 1 for no elements.
+
+    Its derivative is right where elements are 0, since it multiplies the others instead of
+    dividing by one. For axes, dtypes and errors see `sum`.
+
+    >>> import staticgraph as sg
+    >>> x = sg.constant([2.0, 0.0, 5.0])
+    >>> sg.Session().run(sg.gradients(sg.prod(x), x))
+    [array([ 0., 10.,  0.], dtype=float32)]
+    """
+    return _reduce(PROD, _accumulating(x), axis, keepdims, name)
+
+
+def max(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+    """The largest element of `x` along `axis`; NaN where there is one.
+
+    Elements that tie share the adjoint equally. No elements have no largest one: that is a
+    ShapeError, when the graph is built if the shape is known, else in the run. For axes see `sum`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.max(sg.constant([[1.0, 5.0], [4.0, 3.0]]), axis=1))
+    array([5., 4.], dtype=float32)
+    """
+    return _reduce(MAX, as_tensor(x), axis, keepdims, name)
+
+
+def min(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+    """The smallest element of `x` along `axis`; otherwise as `max`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.min(sg.constant([[1.0, 5.0], [4.0, 3.0]]), axis=1))
+    array([1., 3.], dtype=float32)
+    """
+    return _reduce(MIN, as_tensor(x), axis, keepdims, name)
+
+
+def _reduce_index(
+    op: OpDef, x: Tensor, axis: int | None, keepdims: bool, name: str | None
+) -> Tensor:
+    axes = several_axes(op, x, None) if axis is None else (one_axis(op, x, axis),)
+    return x.graph.add(op, (x,), {"axis": axes, "keepdims": bool(keepdims)}, name).out
+
+
+def argmax(
+    x: Any, axis: int | None = None, keepdims: bool = False, *, name: str | None = None
+) -> Tensor:
+    """The index of the largest element of `x` along one axis, int64; the first of several.
+
+    axis      an int, or None for the index among all elements in row-major order
+    keepdims  keep the searched axes, with size 1
+
+    The first NaN counts as largest, as in NumPy. No derivative passes. Raises ShapeError for an
+    axis that `x` does not have, and for no elements.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.argmax(sg.constant([[1.0, 5.0], [4.0, 3.0]]), axis=1))
+    array([1, 0])
+    """
+    return _reduce_index(ARGMAX, as_tensor(x), axis, keepdims, name)
+
+
+def argmin(
+    x: Any, axis: int | None = None, keepdims: bool = False, *, name: str | None = None
+) -> Tensor:
+    """The index of the smallest element of `x` along one axis; otherwise as `argmax`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.argmin(sg.constant([3.0, 1.0, 2.0])))
+    np.int64(1)
+    """
+    return _reduce_index(ARGMIN, as_tensor(x), axis, keepdims, name)
+
+
+def any(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+    """Whether some element of `x` along `axis` holds (is not 0); False for no elements.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.any(sg.constant([1.0, -1.0]) > 0))
+    np.True_
+    """
+    return _reduce(ANY, _truth(x), axis, keepdims, name)
+
+
+def all(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+    """Whether all elements of `x` along `axis` hold (are not 0); True for no elements.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.all(sg.constant([1.0, -1.0]) > 0))
+    np.False_
+    """
+    return _reduce(ALL, _truth(x), axis, keepdims, name)
+
+
+def count_nonzero(
+    x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None
+) -> Tensor:
+    """How many elements of `x` along `axis` are not 0, int64.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.count_nonzero(sg.constant([1.0, 0.0, 2.0])))
+    np.int64(2)
+    """
+    return sum(_truth(x), axis, keepdims, name=name)
+
+
+def logsumexp(
+    x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None
+) -> Tensor:
+    """``log(sum(exp(x)))`` along `axis`, without overflow; -inf for no elements.
+
+    Integers are computed in floating point. An element of -inf has no share in the result, and its
+    derivative is 0, even where all elements are -inf. For axes and errors see `sum`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.logsumexp(sg.constant([1000.0, 1000.0])))
+    np.float32(1000.69316)
+    """
+    (tensor,) = promote((x,), floating=True)
+    return _reduce(LOGSUMEXP, tensor, axis, keepdims, name)
+
+
+def norm(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+    """The 2-norm ``sqrt(sum(x * x))`` of `x` along `axis` (public as ``sg.linalg.norm``).
+
+    The norm has a kink at 0, where every vector of length up to 1 is a subgradient. Its derivative
+    there is taken to be 0, the shortest of them and the one that symmetry asks for, and all
+    higher derivatives are 0 with it: a difference that vanishes pulls nowhere. For axes and errors
+    see `sum`.
+
+    >>> import staticgraph as sg
+    >>> x = sg.constant([3.0, 4.0])
+    >>> sg.Session().run(sg.linalg.norm(x))
+    np.float32(5.0)
+    """
+    (tensor,) = promote((x,), floating=True)
+    return _reduce(NORM, tensor, axis, keepdims, name)
+
+
+def _deviation(x: Tensor, axis: Axis) -> Tensor:
+    return x - mean(x, axis, keepdims=True)
+
+
+def _freedom(x: Tensor, axis: Axis, correction: float) -> float | Tensor:
+    """The number of elements less the correction, not below 0."""
+    count = _count_like(x, x, several_axes(SUM, x, axis))
+    if isinstance(count, Tensor):
+        return ew.maximum(count - correction, 0)
+    return builtins.max(count - correction, 0.0)
+
+
+def var(
+    x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """The variance of the elements of `x` along `axis`.
+
+    correction  is taken off the number of elements to divide by: 1 gives the unbiased estimate from
+                a sample
+
+    Integers and bools are computed in float64. NaN where nothing is left to divide by and the sum
+    of squares is 0. For axes and errors see `sum`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.var(sg.constant([1.0, 2.0, 3.0])))
+    np.float32(0.6666667)
+    """
+    tensor = _floating(x)
+    squares = sum(ew.square(_deviation(tensor, axis)), axis, keepdims)
+    return ew.divide(squares, _freedom(tensor, axis, correction), name=name)
+
+
+def std(
+    x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """The standard deviation of the elements of `x` along `axis`: the square root of `var`.
+
+    Its derivative where all elements are equal is 0, as that of `norm` at 0.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.std(sg.constant([1.0, 3.0])))
+    np.float32(1.0)
+    """
+    tensor = _floating(x)
+    length = norm(_deviation(tensor, axis), axis, keepdims)
+    freedom = _freedom(tensor, axis, correction)
+    root = ew.sqrt(freedom) if isinstance(freedom, Tensor) else math.sqrt(freedom)
+    return ew.divide(length, root, name=name)
