@@ -6,6 +6,7 @@ from staticgraph.ops.control import *
 from staticgraph.ops.convert import constant, cast_to as cast
 from staticgraph.ops.elementwise import *
 from staticgraph.ops.shaping import *
+from staticgraph.ops.sizes import shape, size
 from staticgraph.ops.state import Variable, placeholder, placeholder_with_default, print, assert_true
 from staticgraph.autodiff.reverse import gradients
 from staticgraph.autodiff.forward import jvp

@@ -7,7 +7,8 @@ from staticgraph.ops import (
     operators,
     reduction,
     shaping,
+    sizes,
     state,
 )
 
-__all__ = ["control", "convert", "elementwise", "operators", "reduction", "shaping", "state"]
+__all__ = ["control", "convert", "elementwise", "operators", "reduction", "shaping", "sizes", "state"]
