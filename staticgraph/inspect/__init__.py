@@ -1,0 +1,1 @@
+"""Looking at programs: pictures, reports, and what notebooks show."""

@@ -1,0 +1,300 @@
+"""Places a Drawing: DOT source by the graphviz package, laid out in this process by pygraphviz.
+
+No program is started and no font is asked for: sizes of marks and labels are computed here and
+given to Graphviz as they are, so a layout is the same on every machine. Names never reach the DOT
+source, so none can break it. Coordinates are pixels, y grows downward.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from staticgraph.config import LazyModule
+from staticgraph.errors import CompilerError
+from staticgraph.inspect import text
+from staticgraph.inspect.collapse import Drawing, Edge, Mark
+from staticgraph.inspect.marks import (
+    COLLAPSED,
+    KINDS,
+    SIZES,
+    Kind,
+    Line,
+    edge_label,
+    line_width,
+    lines_of,
+)
+
+graphviz = LazyModule("graphviz")
+pygraphviz = LazyModule("pygraphviz")
+gv = LazyModule("pygraphviz.graphviz")
+
+Point = tuple[float, float]
+
+LABEL_SIZE = 9.0
+BOX_LABEL_SIZE = 10.5
+LINE_GAP = 3.5
+
+# Room that a shape takes around its text: left and right, above, below.
+_PADDING: dict[str, tuple[float, float, float]] = {
+    "rounded": (9, 6, 6),
+    "hexagon": (17, 6, 6),
+    "parallelogram": (18, 6, 6),
+    "arrow": (12, 7, 13),
+    "cylinder": (10, 14, 9),
+    "note": (12, 6, 6),
+    "pill": (8, 3, 3),
+    "trapezoid": (20, 6, 6),
+    "house": (10, 12, 6),
+    "frame": (14, 9, 9),
+    "funnel": (19, 6, 6),
+    "octagon": (14, 7, 7),
+    "bar": (10, 5, 5),
+    "double": (12, 8, 8),
+    "stack": (11, 7, 13),
+}
+
+# Graphviz keeps state of its own between calls; two threads in it at once would share it.
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A mark with its text and its rectangle (centre and size)."""
+
+    mark: Mark
+    look: Kind
+    lines: tuple[Line, ...]
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A box of the Scene with its rectangle (left, top, right, bottom)."""
+
+    box: int
+    label: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An edge: Bézier curves (points in threes after the first), the arrow's tip, the label."""
+
+    edge: Edge
+    curves: tuple[tuple[Point, ...], ...]
+    tip: Point | None
+    label: str
+    label_at: Point | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A placed Drawing."""
+
+    drawing: Drawing
+    marks: tuple[Placed, ...]
+    frames: tuple[Frame, ...]
+    routes: tuple[Route, ...]
+    width: float
+    height: float
+
+
+def look_of(mark: Mark) -> Kind:
+    """The shape and colours of a mark; a group keeps the colours of what it holds."""
+    kind = KINDS[mark.kind]
+    if mark.reason == "item":
+        return kind
+    return Kind(COLLAPSED.legend, COLLAPSED.shape, kind.fill, kind.stroke)
+
+
+def place(drawing: Drawing, edge_labels: bool = True) -> Layout:
+    """The Layout of a Drawing."""
+    looks = [look_of(mark) for mark in drawing.marks]
+    lines = [tuple(lines_of(mark, drawing.scene)) for mark in drawing.marks]
+    sizes = [_size(look, each) for look, each in zip(looks, lines, strict=True)]
+    labels = [edge_label(edge, drawing) if edge_labels else "" for edge in drawing.edges]
+    source = dot_source(drawing, sizes, labels)
+    return _read(drawing, looks, lines, sizes, labels, run_dot(source))
+
+
+def _size(look: Kind, lines: tuple[Line, ...]) -> tuple[float, float]:
+    side, above, below = _PADDING[look.shape]
+    widest = max((line_width(line) for line in lines), default=0.0)
+    tall = sum(SIZES[line.style] for line in lines) + LINE_GAP * (len(lines) - 1)
+    least = 26.0 if look.shape == "pill" else 56.0
+    return round(max(widest + 2 * side, least), 1), round(tall + above + below + 2, 1)
+
+
+# -- DOT --------------------------------------------------------------------------------------
+
+
+def dot_source(
+    drawing: Drawing, sizes: list[tuple[float, float]], labels: list[str]
+) -> str:
+    """The DOT source of a Drawing: sizes and structure, no words."""
+    dot = graphviz.Digraph(
+        graph_attr={
+            "rankdir": "TB",
+            "nodesep": "0.22",
+            "ranksep": "0.3",
+            "newrank": "true",
+            "pad": "0",
+            "outputorder": "nodesfirst",
+        },
+        node_attr={"shape": "box", "fixedsize": "true", "label": ""},
+    )
+    open_boxes = _open_boxes(drawing)
+    boxes = drawing.scene.boxes
+    parts: dict[int, Any] = {0: dot}
+    for box in open_boxes:
+        parts[box] = graphviz.Digraph(
+            name=f"cluster_{box}",
+            graph_attr={
+                "label": _blank(text.width(boxes[box].label, BOX_LABEL_SIZE, True) + 12, 14),
+                "labeljust": "l",
+                "margin": "10",
+            },
+        )
+    for number, mark in enumerate(drawing.marks):
+        width, height = sizes[number]
+        parts[mark.box].node(f"n{number}", width=f"{width / 72:.4f}", height=f"{height / 72:.4f}")
+    for box in reversed(open_boxes):
+        parts[boxes[box].parent].subgraph(parts[box])
+    for number, edge in enumerate(drawing.edges):
+        _dot_edge(dot, drawing, number, edge, labels[number])
+    return str(dot.source)
+
+
+def _open_boxes(drawing: Drawing) -> list[int]:
+    """The boxes that hold some mark, parents first."""
+    boxes = drawing.scene.boxes
+    wanted: dict[int, None] = {}
+    for mark in drawing.marks:
+        box = mark.box
+        while box > 0 and box not in wanted:
+            wanted[box] = None
+            box = boxes[box].parent
+    return sorted(wanted)
+
+
+def _dot_edge(dot: Any, drawing: Drawing, number: int, edge: Edge, label: str) -> None:
+    tail, head = drawing.marks[edge.tail], drawing.marks[edge.head]
+    attrs = {"id": f"e{number}"}
+    if label:
+        attrs["label"] = _blank(text.width(label, LABEL_SIZE) + 6, LABEL_SIZE + 3)
+    if edge.style == "inside":
+        attrs["style"] = "invis"
+    # Adjoints are drawn upward, beside the nodes they belong to: their edges are laid out from
+    # head to tail, and edges that cross from the forward side only ask not to point upward.
+    if tail.flow < 0 and head.flow < 0:
+        dot.edge(f"n{edge.head}", f"n{edge.tail}", dir="back", **attrs)
+    else:
+        dot.edge(f"n{edge.tail}", f"n{edge.head}", **attrs)
+
+
+def _blank(width: float, height: float) -> str:
+    """A label without words that takes exactly this room."""
+    size = f'FIXEDSIZE="TRUE" WIDTH="{round(width)}" HEIGHT="{round(height)}"'
+    zero = 'BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0"'
+    return f"<<TABLE {zero} {size}><TR><TD {size}></TD></TR></TABLE>>"
+
+
+def run_dot(source: str) -> dict[str, Any]:
+    """Lays DOT source out in this process; Graphviz's own JSON description of the result."""
+    with _lock:
+        graph = pygraphviz.AGraph(string=source)
+        context = gv.gvContextWithBuiltins()
+        try:
+            if gv.gvLayout(context, graph.handle, b"dot"):
+                raise CompilerError("render: Graphviz found no layout for this DOT source\n" + source)
+            failed, data = gv.gvRenderData(context, graph.handle, b"json0")
+            gv.gvFreeLayout(context, graph.handle)
+        finally:
+            gv.gvFreeContext(context)
+            graph.close()
+    if failed:
+        raise CompilerError("render: Graphviz did not describe the layout of:\n" + source)
+    answer: dict[str, Any] = json.loads(data)
+    return answer
+
+
+# -- reading the layout back ------------------------------------------------------------------
+
+
+def _read(
+    drawing: Drawing,
+    looks: list[Kind],
+    lines: list[tuple[Line, ...]],
+    sizes: list[tuple[float, float]],
+    labels: list[str],
+    answer: dict[str, Any],
+) -> Layout:
+    _, _, right, top = _numbers(answer.get("bb", "0,0,0,0"))
+
+    def flip(pair: str) -> Point:
+        x, y = pair.split(",")
+        return round(float(x), 1), round(top - float(y), 1)
+
+    placed: dict[int, Placed] = {}
+    frames: dict[int, Frame] = {}
+    for entry in answer.get("objects", ()):
+        name = entry["name"]
+        if name.startswith("cluster_"):
+            box = int(name.removeprefix("cluster_"))
+            x0, y0, x1, y1 = _numbers(entry["bb"])
+            label = drawing.scene.boxes[box].label
+            frames[box] = Frame(box, label, x0, round(top - y1, 1), x1, round(top - y0, 1))
+        else:
+            number = int(name[1:])
+            x, y = flip(entry["pos"])
+            placed[number] = Placed(
+                drawing.marks[number], looks[number], lines[number], x, y, *sizes[number]
+            )
+    routes: dict[int, Route] = {}
+    for entry in answer.get("edges", ()):
+        number = int(entry["id"][1:])
+        edge = drawing.edges[number]
+        if edge.style == "inside":
+            continue
+        reverse = entry.get("dir") == "back"
+        curves, tip = _curves(entry["pos"], flip, reverse)
+        at = flip(entry["lp"]) if "lp" in entry else None
+        routes[number] = Route(edge, curves, tip, labels[number], at)
+    return Layout(
+        drawing,
+        tuple(placed[number] for number in sorted(placed)),
+        tuple(frames[box] for box in sorted(frames)),
+        tuple(routes[number] for number in sorted(routes)),
+        right,
+        top,
+    )
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(round(float(part), 1) for part in text.split(","))
+
+
+def _curves(
+    position: str, flip: Any, reverse: bool
+) -> tuple[tuple[tuple[Point, ...], ...], Point | None]:
+    """Graphviz's splines, running from the producer to the consumer, and the arrow's tip."""
+    curves: list[tuple[Point, ...]] = []
+    tip: Point | None = None
+    for spline in position.split(";"):
+        points: list[Point] = []
+        for word in spline.split():
+            if word.startswith(("e,", "s,")):
+                tip = flip(word[2:])
+            else:
+                points.append(flip(word))
+        curves.append(tuple(reversed(points)) if reverse else tuple(points))
+    return tuple(reversed(curves)) if reverse else tuple(curves), tip

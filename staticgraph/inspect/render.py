@@ -1,0 +1,184 @@
+"""Pictures of programs: SVG of graphs, Functions and fetches, also side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from staticgraph.core.function import Function
+from staticgraph.core.graph import Graph, Tensor
+from staticgraph.core.location import capture
+from staticgraph.errors import GraphError
+from staticgraph.inspect.collapse import Drawing, draw
+from staticgraph.inspect.layout import place
+from staticgraph.inspect.scene import Scene, scene_of_function, scene_of_graph
+from staticgraph.inspect.svg import Panel, document
+from staticgraph.inspect.marks import top_counts
+from staticgraph.runtime import plan
+
+MAX_NODES = 200
+"""How many marks one picture shows before it collapses some of them."""
+
+Optimized = Literal["both"] | bool
+
+
+def render(
+    what: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    title: str | None = None,
+    optimized: Optimized = False,
+    max_nodes: int = MAX_NODES,
+    edge_labels: bool = True,
+) -> str:
+    """A picture of a program, as SVG text; also written to `path` when one is given.
+
+    what         a Graph, a Function, or fetches as in `Session.run` (tensors, operations,
+                 variables, names, any nesting of them: drawn is what they need, as written). A list
+                 or dict that holds a Graph or a Function is drawn side by side, one panel an
+                 entry; the keys of a dict are the captions.
+    path         a file that ends in ``.svg``
+    title        a line above the picture
+    optimized    True draws what the optimizer makes of fetches or of a Function, ``"both"``
+                 draws it beside what was written
+    max_nodes    how many marks a panel may have. Above that name scopes are collapsed, deepest
+                 first, then straight-line chains, then neighbours; the picture says so.
+    edge_labels  whether edges show dtype and shape; their tooltips always do
+
+    Adjoint nodes are drawn beside the nodes whose adjoints they are, with data flowing upward.
+    Tooltips give full names, types, attributes and the user's line. The same program gives the same
+    text. Raises GraphError for arguments that cannot be drawn, FetchError for what cannot be
+    fetched.
+
+    >>> import staticgraph as sg
+    >>> x = sg.placeholder("float32", (), name="x")
+    >>> picture = render(x * x + 1.0)
+    >>> picture.startswith("<svg")
+    True
+    """
+    _check(path, optimized, max_nodes)
+    panels = [
+        _panel(caption, scene, max_nodes, edge_labels)
+        for caption, scene in _scenes(what, optimized)
+    ]
+    picture = document(panels, title)
+    if path is not None:
+        Path(path).write_text(picture, encoding="utf-8")
+    return picture
+
+
+def render_tensor(tensor: Tensor, max_nodes: int = MAX_NODES) -> str:
+    """The part of its graph that a tensor is computed from: what a notebook shows of it."""
+    graph = tensor.graph
+    wanted = bytearray(len(graph.operations))
+    stack = [tensor.node]
+    while stack:
+        node = stack.pop()
+        if not wanted[node.id]:
+            wanted[node.id] = 1
+            stack += node.control_inputs
+            stack += [operand.node for operand in node.inputs]
+    operations = [graph.operations[index] for index, kept in enumerate(wanted) if kept]
+    scene = scene_of_graph(operations, [tensor])
+    return document([_panel(tensor.name, scene, max_nodes, True)], None)
+
+
+def _panel(name: str, scene: Scene, max_nodes: int, edge_labels: bool) -> Panel:
+    drawing = draw(scene, max_nodes)
+    caption = f"{name}: {scene.nodes:,} node{'' if scene.nodes == 1 else 's'}"
+    notes = [note for note in (top_counts(scene.ops, 8), _collapse_note(drawing)) if note]
+    return Panel(place(drawing, edge_labels), caption, tuple(notes))
+
+
+def _collapse_note(drawing: Drawing) -> str:
+    """What was collapsed, and how to see it."""
+    words = (("scope", "name scope"), ("chain", "chain"), ("run", "group of neighbours"))
+    parts = []
+    for reason, word in words:
+        marks = drawing.collapsed(reason)
+        if marks:
+            inside = sum(
+                drawing.scene.items[index].kind != "literal" for m in marks for index in m.items
+            )
+            plural = word if len(marks) == 1 else word.replace("group", "groups")
+            if len(marks) > 1 and reason != "run":
+                plural += "s"
+            parts.append(f"{len(marks)} {plural} ({inside:,} nodes)")
+    if not parts:
+        return ""
+    return (
+        f"Collapsed to fit max_nodes={drawing.max_nodes}: {', '.join(parts)}. To see more, pass "
+        f"max_nodes={drawing.items}, or render the tensors of the part you want to see."
+    )
+
+
+# -- what to draw -----------------------------------------------------------------------------
+
+
+def _scenes(what: Any, optimized: Optimized) -> list[tuple[str, Scene]]:
+    if isinstance(what, Mapping) and any(_is_program(value) for value in what.values()):
+        return [
+            (str(key) if not name else f"{key}, {name}", scene)
+            for key, value in what.items()
+            for name, scene in _scenes_of(value, optimized, "")
+        ]
+    if isinstance(what, list | tuple) and any(_is_program(value) for value in what):
+        return [pair for value in what for pair in _scenes_of(value, optimized, None)]
+    return _scenes_of(what, optimized, None)
+
+
+def _is_program(value: Any) -> bool:
+    return isinstance(value, Graph | Function)
+
+
+def _scenes_of(what: Any, optimized: Optimized, name: str | None) -> list[tuple[str, Scene]]:
+    """One entry as one or two panels; `name` replaces the caption where there is one panel."""
+    if isinstance(what, Graph):
+        if optimized is not False:
+            raise GraphError(
+                "render: a Graph has no optimized form\n"
+                f"  what is {what!r}, optimized={optimized!r}\n"
+                "  the optimizer works on what a run computes: give fetches, as in "
+                "render([loss], optimized='both')\n"
+                f"  at {capture()}"
+            )
+        return [("graph" if name is None else name, scene_of_graph(what.operations))]
+    written = what if isinstance(what, Function) else plan.extract(what)
+    done = isinstance(what, Function) and what.report is not None
+    pairs: list[tuple[str, Scene]] = []
+    if optimized is not True:
+        caption = "optimized" if done else "as written"
+        both = optimized == "both"
+        pairs.append(
+            (caption if name is None or both else name, scene_of_function(written))
+        )
+    if optimized is not False:
+        pairs.append(
+            ("optimized" if name is None or optimized == "both" else name,
+             scene_of_function(plan.optimize(written)))
+        )  # fmt: skip
+    return pairs
+
+
+def _check(path: str | os.PathLike[str] | None, optimized: Any, max_nodes: Any) -> None:
+    if path is not None and Path(path).suffix.lower() != ".svg":
+        raise GraphError(
+            "render: the picture is SVG text, and the file is named otherwise\n"
+            f"  path is {os.fspath(path)!r}\n"
+            "  give a path that ends in .svg\n"
+            f"  at {capture()}"
+        )
+    if optimized not in (True, False, "both"):
+        raise GraphError(
+            f"render: optimized={optimized!r} is no choice\n"
+            "  give False (as written), True (optimized) or 'both' (side by side)\n"
+            f"  at {capture()}"
+        )
+    if isinstance(max_nodes, bool) or not isinstance(max_nodes, int) or max_nodes < 1:
+        raise GraphError(
+            f"render: max_nodes={max_nodes!r} is no number of nodes\n"
+            "  give an int of at least 1\n"
+            f"  at {capture()}"
+        )

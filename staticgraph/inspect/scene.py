@@ -1,0 +1,318 @@
+"""What a picture shows, before anything is collapsed or placed: items, links and boxes.
+
+A Scene is made of a Graph or of a Function in one linear walk. Invariants: boxes are listed
+parents first and box 0 is the whole picture; links point from the producer to the consumer; scalar
+constants stand once beside each consumer, so that one literal does not tie the picture together.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from staticgraph.core.function import Function
+from staticgraph.core.graph import Graph, Operation, Tensor
+from staticgraph.core.node import Node, Value
+from staticgraph.ops.convert import CONSTANT
+
+LinkStyle = Literal["data", "control", "initial", "inside"]
+
+UPDATE = "update "
+"""How extraction names an output that becomes the new value of a variable."""
+
+_ROLES = {
+    "placeholder": "placeholder",
+    "default": "placeholder",
+    "read": "variable",
+    "assign": "assign",
+    "key": "key",
+    "group": "group",
+}
+_PARAMETERS = {"feed": "placeholder", "variable": "variable", "key": "key"}
+
+
+@dataclass(slots=True)
+class Item:
+    """One thing to draw: a node, a copy of a literal, or a result of a Function.
+
+    kind    a key of marks.KINDS
+    box     the index of the innermost box around it
+    name    the node's name, or the name of the result
+    node    the node, None for a result
+    flow    1 where data flows down, -1 for adjoints, which are drawn beside what they belong to
+    """
+
+    kind: str
+    box: int
+    name: str
+    node: Node | None
+    flow: int = 1
+
+
+@dataclass(slots=True)
+class Link:
+    """An edge from item `tail` to item `head`, which takes `value` as its operand `operand`.
+
+    "initial" leads from an initial value to its variable; "inside" is not drawn and keeps the
+    body of a loop below the node that holds it.
+    """
+
+    tail: int
+    head: int
+    value: Value | None
+    operand: int
+    style: LinkStyle = "data"
+
+
+@dataclass(slots=True)
+class Box:
+    """A name scope, a node that holds Functions, or one of these Functions."""
+
+    label: str
+    parent: int
+    depth: int
+    kind: Literal["picture", "scope", "holder", "body"]
+    path: str = ""
+
+
+@dataclass
+class Scene:
+    """Items, links and boxes of one picture; `nodes` is the number of nodes it stands for."""
+
+    items: list[Item] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    boxes: list[Box] = field(default_factory=lambda: [Box("", -1, 0, "picture")])
+    nodes: int = 0
+    ops: dict[str, int] = field(default_factory=dict)
+
+    def count(self, node: Node) -> None:
+        """Counts a node for the caption."""
+        self.nodes += 1
+        self.ops[node.op.name] = self.ops.get(node.op.name, 0) + 1
+
+
+def scene_of_graph(operations: Sequence[Operation], results: Sequence[Tensor] = ()) -> Scene:
+    """The Scene of operations of one graph; `results` are marked as such."""
+    scene = Scene()
+    walk = _Walk(scene, 0, ())
+    controls = _controls(operations)
+    for node in operations:
+        scene.count(node)
+        walk.node(node, node in controls)
+        for before in node.control_inputs:
+            walk.control(before, node)
+    if operations:
+        _initial_values(walk, operations[0].graph)
+    for tensor in results:
+        walk.result(tensor, tensor.name, "result")
+    _bodies(walk.holders, scene)
+    return scene
+
+
+def scene_of_function(function: Function) -> Scene:
+    """The Scene of a Function, with the bodies of its loops and branches as nested boxes."""
+    scene = Scene()
+    holders = _fill(_Walk(scene, 0, ()), function)
+    _bodies(holders, scene)
+    return scene
+
+
+def _fill(walk: _Walk, function: Function) -> list[tuple[int, Node]]:
+    for value in function.inputs:
+        walk.node(value.node, False)
+    for node in function.nodes:
+        walk.scene.count(node)
+        walk.node(node, False)
+    for value, name in zip(function.outputs, function.output_names, strict=True):
+        walk.result(value, name, "update" if name.startswith(UPDATE) else "result")
+    return walk.holders
+
+
+def _bodies(holders: list[tuple[int, Node]], scene: Scene) -> None:
+    """Draws the Functions in the attributes of nodes, level by level."""
+    while holders:
+        deeper: list[tuple[int, Node]] = []
+        for index, node in holders:
+            item = scene.items[index]
+            outer = scene.boxes[item.box]
+            scene.boxes.append(Box(node.name, item.box, outer.depth + 1, "holder", node.name))
+            item.box = len(scene.boxes) - 1
+            for label, body in functions_of(node):
+                scene.boxes.append(Box(label, item.box, outer.depth + 2, "body", label))
+                first = len(scene.items)
+                walk = _Walk(scene, len(scene.boxes) - 1, _shared_scope(body))
+                deeper += _fill(walk, body)
+                entries = range(first, min(len(scene.items), first + max(len(body.inputs), 1)))
+                scene.links += [Link(index, entry, None, 0, "inside") for entry in entries]
+        holders = deeper
+
+
+def functions_of(node: Node) -> list[tuple[str, Function]]:
+    """The Functions held directly in a node's attributes, with the name of the attribute."""
+    found: list[tuple[str, Function]] = []
+    for name, value in node.attrs.items():
+        stack: list[tuple[str, Any]] = [(name, value)]
+        while stack:
+            label, held = stack.pop()
+            if isinstance(held, Function):
+                found.append((label, held))
+            elif isinstance(held, tuple):
+                stack += [(f"{label}[{i}]", each) for i, each in reversed(list(enumerate(held)))]
+    return found
+
+
+def _shared_scope(body: Function) -> tuple[str, ...]:
+    """The scope that all nodes of a body have in common; its box says it already."""
+    scopes = [scope_of(node) for node in body.nodes]
+    return tuple(os.path.commonprefix([list(scope) for scope in scopes]))
+
+
+def scope_of(node: Node) -> tuple[str, ...]:
+    """The name scopes around a node.
+
+    The adjoints of node F are made in the scope ``gradients/F/``. Drawn is ``gradients/`` and the
+    scope of F, without one more box for F itself: the adjoint nodes say themselves whose they are.
+    """
+    forward = node.location.adjoint_of
+    if forward is not None:
+        at = node.name.find(f"/{forward}/")
+        if at >= 0:
+            return (*node.name[:at].split("/"), *forward.split("/")[:-1])
+    return tuple(node.name.split("/")[:-1])
+
+
+def _is_derived(name: str, word: str) -> bool:
+    for part in name.split("/")[:-1]:
+        if part == word or (part.startswith(word + "_") and part[len(word) + 1 :].isdecimal()):
+            return True
+    return False
+
+
+def kind_of(node: Node) -> str:
+    """How a node is drawn: a key of marks.KINDS."""
+    op = node.op
+    if op.role == "parameter":
+        return _PARAMETERS.get(node.attrs["kind"], "captured")
+    if op.role != "compute":
+        return _ROLES[op.role]
+    if op is CONSTANT:
+        return "constant"
+    if op.effect:
+        return "effect"
+    if _is_derived(node.name, "jvp"):
+        return "tangent"
+    if node.location.adjoint_of is not None or _is_derived(node.name, "gradients"):
+        return "adjoint"
+    return "forward"
+
+
+def _is_literal(node: Node) -> bool:
+    return node.op is CONSTANT and node.attrs["value"].size == 1
+
+
+def _controls(operations: Iterable[Operation]) -> dict[Operation, None]:
+    """The operations that have a control edge, in or out."""
+    found: dict[Operation, None] = {}
+    for node in operations:
+        if node.control_inputs:
+            found[node] = None
+            found.update(dict.fromkeys(node.control_inputs))
+    return found
+
+
+def _initial_values(walk: _Walk, graph: Graph) -> None:
+    for variable in graph.variables.values():
+        tail = walk.placed.get(variable.initial_value.node)
+        head = walk.placed.get(variable.value.node)
+        if tail is not None and head is not None:
+            walk.scene.links.append(Link(tail, head, variable.initial_value, 0, "initial"))
+
+
+class _Walk:
+    """Adds the nodes of one graph or Function to a Scene, in topological order."""
+
+    def __init__(self, scene: Scene, box: int, shared: tuple[str, ...]) -> None:
+        self.scene, self.box, self.shared = scene, box, shared
+        self.scopes: dict[tuple[str, ...], int] = {(): box}
+        self.placed: dict[Node, int] = {}
+        # Literals wait for their consumers; who has none is drawn once, by itself.
+        self.flows: dict[str, int] = {}
+        self.holders: list[tuple[int, Node]] = []
+        self.literal_uses: dict[Node, int] = {}
+
+    def node(self, node: Node, controlled: bool) -> int:
+        """Adds a node and the links to its operands."""
+        kind = kind_of(node)
+        items = self.scene.items
+        index = len(items)
+        box = self._scope(scope_of(node))
+        items.append(Item(kind, box, node.name, node, self._flow(node, kind)))
+        self.placed[node] = index
+        if kind == "constant" and not controlled and _is_literal(node):
+            items[index].kind = "literal"
+            self.literal_uses[node] = 0
+        for operand, value in enumerate(node.inputs):
+            self._link(value, index, operand)
+        if any(isinstance(value, Function | tuple) for value in node.attrs.values()) and (
+            functions_of(node)
+        ):
+            items[index].kind = "holder"
+            self.holders.append((index, node))
+        return index
+
+    def control(self, before: Operation, after: Operation) -> None:
+        """Adds a control edge."""
+        tail = self.placed.get(before)
+        if tail is not None:
+            self.scene.links.append(Link(tail, self.placed[after], None, 0, "control"))
+
+    def result(self, value: Value, name: str, kind: str) -> None:
+        """Adds what a Function returns, or what a picture is about."""
+        index = len(self.scene.items)
+        self.scene.items.append(Item(kind, self.box, name, None))
+        self._link(value, index, 0)
+
+    def _link(self, value: Value, head: int, operand: int) -> None:
+        node = value.node
+        tail = self.placed.get(node)
+        if tail is None:
+            return
+        if node in self.literal_uses:
+            tail = self._copy(node, tail, head)
+        self.scene.links.append(Link(tail, head, value, operand))
+
+    def _copy(self, node: Node, first: int, head: int) -> int:
+        """The copy of a literal that stands beside the consumer `head`."""
+        items = self.scene.items
+        consumer = items[head]
+        self.literal_uses[node] += 1
+        if self.literal_uses[node] == 1:
+            items[first].box, items[first].flow = consumer.box, consumer.flow
+            return first
+        items.append(Item("literal", consumer.box, node.name, node, consumer.flow))
+        return len(items) - 1
+
+    def _flow(self, node: Node, kind: str) -> int:
+        flow = 1
+        if kind == "adjoint":
+            forward = node.location.adjoint_of
+            flow = -self.flows.get(forward, 1) if forward is not None else -1
+        self.flows[node.name] = flow
+        return flow
+
+    def _scope(self, path: tuple[str, ...]) -> int:
+        path = path[len(self.shared) :] if path[: len(self.shared)] == self.shared else path
+        known = self.scopes.get(path)
+        if known is not None:
+            return known
+        boxes = self.scene.boxes
+        for length in range(1, len(path) + 1):
+            part = path[:length]
+            if part not in self.scopes:
+                parent = self.scopes[part[:-1]]
+                full = "/".join((*self.shared, *part))
+                boxes.append(Box(part[-1], parent, boxes[parent].depth + 1, "scope", full))
+                self.scopes[part] = len(boxes) - 1
+        return self.scopes[path]
