@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from staticgraph.core.location import capture
 from staticgraph.errors import DTypeError
 
 DType = np.dtype[Any]
@@ -68,13 +69,17 @@ def as_dtype(value: Any) -> DType:
         dtype = np.dtype(value)
     except TypeError:
         raise DTypeError(
-            f"{value!r} is no dtype\n  give one of {names(ANY)}, as a name or a NumPy dtype"
+            f"{value!r} is no dtype\n"
+            f"  give one of {names(ANY)}, as a name or a NumPy dtype\n"
+            f"  at {capture()}"
         ) from None
     if not dtype.isnative:
         dtype = dtype.newbyteorder("=")
     if dtype not in ANY:
         raise DTypeError(
-            f"dtype {dtype.name} is not supported\n  staticgraph computes in {names(ANY)}"
+            f"dtype {dtype.name} is not supported\n"
+            f"  staticgraph computes in {names(ANY)}\n"
+            f"  at {capture()}"
         )
     return dtype
 

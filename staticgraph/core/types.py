@@ -119,13 +119,15 @@ def broadcast_shapes(lhs: Shape, rhs: Shape) -> Shape:
         return lhs
     if lhs is None or rhs is None:
         return None
-    longer, shorter = (lhs, rhs) if len(lhs) >= len(rhs) else (rhs, lhs)
-    lead = len(longer) - len(shorter)
+    shared = min(len(lhs), len(rhs))
+    lead = lhs[: len(lhs) - shared] or rhs[: len(rhs) - shared]
     tail = tuple(
-        broadcast_dim(a, b, i - len(shorter))
-        for i, (a, b) in enumerate(zip(longer[lead:], shorter, strict=True))
+        broadcast_dim(a, b, axis)
+        for axis, a, b in zip(
+            range(-shared, 0), lhs[len(lhs) - shared :], rhs[len(rhs) - shared :], strict=True
+        )
     )
-    return longer[:lead] + tail
+    return lead + tail
 
 
 @lru_cache(maxsize=8192)
