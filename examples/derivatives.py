@@ -13,6 +13,10 @@ import numpy as np
 
 import staticgraph as sg
 
+EAGER = """\
+  An eager tape is spent by its first use and has to be recorded again, or each pass adds to a
+  hidden buffer: 75, 150, 225 is then what one gets by forgetting to clear it."""
+
 
 def scalar(value: float, name: str) -> sg.Tensor:
     """A float64 input that has a value unless one is fed."""
@@ -115,8 +119,7 @@ def main(output: Path) -> dict[str, Any]:
     print("\nd(x**3)/dx at 5")
     print("  asked three times           ", *figures["three times"]["asked"])
     print("  added into a variable       ", *figures["three times"]["added"])
-    print("  An eager tape is spent by its first use and has to be recorded again, or it adds")
-    print("  each pass to a hidden buffer: 75, 150, 225 is what one gets by forgetting to clear it.")
+    print(EAGER)
 
     print("\ny = 2x, z = y**2 at x = 1")
     print(f"  dz/dx                        {figures['incoming']['chain']:g}")

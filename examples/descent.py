@@ -15,6 +15,13 @@ from matplotlib.figure import Figure
 
 import staticgraph as sg
 
+EAGER = """
+The slope of the second function is 2*(2x-1)**2*(x+1): from the left the descent ends in the
+valley at -1, from the right it creeps along the terrace at 1/2.
+An eager loop records a tape, walks it back and drops it 15,000 times; here the step is built and
+differentiated once, and finalize() would have refused any later addition.
+"""
+
 
 def parabola(x: Any) -> Any:
     return x**2
@@ -80,10 +87,7 @@ def main(output: Path) -> list[float]:
         positions = descend(f, start, learning_rate, steps)
         print(f"{text:<22} from {start:>4g}, {steps:>6,} steps: {float(positions[-1])!r}")
         paths.append(positions)
-    print("The slope of the second function is 2*(2x-1)**2*(x+1): from the left descent ends in the")
-    print("valley at -1, from the right it creeps along the terrace at 1/2.")
-    print("An eager loop records a tape, walks it back and drops it 15,000 times; here the step is")
-    print("built and differentiated once, and finalize() would have refused any later addition.")
+    print(EAGER)
     picture = output / "descent.png"
     plot(picture, paths)
     print(f"wrote {picture}")

@@ -15,9 +15,13 @@ from matplotlib.figure import Figure
 
 import staticgraph as sg
 
-CASE = json.loads(Path(__file__).with_name("cases.json").read_text())[
-    "linear_regression_20_points"
-]
+CASE = json.loads(Path(__file__).with_name("cases.json").read_text())["linear_regression_20_points"]
+EAGER = """
+Eager libraries that keep gradients in buffers of the parameters give the second curve to everyone
+who forgets to clear them. Here a gradient is a tensor, so each run computes it afresh; what is to
+be kept is kept in a variable that the program names.
+"""
+
 STEPS = 1000
 
 
@@ -86,9 +90,7 @@ def main(output: Path) -> dict[str, Any]:
     tail = figures["accumulated"]["losses"][-200:]
     print(f"fresh gradients end at w = {w:.6f}, b = {b:.6f}")
     print(f"accumulated ones still swing between a loss of {tail.min():.4g} and {tail.max():.4g}")
-    print("\nEager libraries that keep gradients in buffers of the parameters give the second curve")
-    print("to everyone who forgets to clear them. Here a gradient is a tensor, so each run computes")
-    print("it afresh; what is to be kept is kept in a variable that the program names.")
+    print(EAGER)
     picture = output / "linear_regression.png"
     plot(picture, figures["fresh"], figures["accumulated"])
     print(f"wrote {picture}")

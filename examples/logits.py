@@ -13,6 +13,12 @@ import numpy as np
 
 import staticgraph as sg
 
+EAGER = """
+The derivatives use again what the loss has computed, and cost nothing when they are not asked for.
+Run eagerly, the program says before it starts which values a tape should watch, and pays for the
+recording whether or not a derivative is asked for in the end.
+"""
+
 CASE = json.loads(Path(__file__).with_name("cases.json").read_text())[
     "binary_cross_entropy_with_logits"
 ]
@@ -40,9 +46,7 @@ def main(output: Path) -> dict[str, np.ndarray]:
     print(f"dW    {figures['dW'].shape}, each row {figures['dW'][0]}")
     print(f"db    {figures['db'].shape}, {figures['db']}")
     print(f"\n{report[0]} nodes give the loss alone, {report[1]} the loss and both derivatives:")
-    print("the derivatives reuse what the loss has computed, and cost nothing when they are not")
-    print("asked for. Run eagerly, the program says before it starts which values a tape should")
-    print("watch, and pays for recording whether or not a derivative is asked for in the end.")
+    print(EAGER)
     return figures
 
 

@@ -12,9 +12,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import staticgraph as sg
+
+EAGER = """
+An eager program computes what it is told to: w*x+b four times and its sigmoid six times, in every
+single step, unless its author names each intermediate result and uses it again.
+"""
+
+VALUES = {"x": 1.5, "t": 0.25, "lam": 0.1, "w": 2.0, "b": -1.0}
 
 
 def sigmoid(z: sg.Tensor) -> sg.Tensor:
@@ -31,8 +36,8 @@ def inputs() -> dict[str, Any]:
         "x": sg.placeholder("float64", (), name="x"),
         "t": sg.placeholder("float64", (), name="t"),
         "lam": sg.placeholder("float64", (), name="lam"),
-        "w": sg.Variable(np.float64(2.0), name="w"),
-        "b": sg.Variable(np.float64(-1.0), name="b"),
+        "w": sg.Variable(VALUES["w"], "float64", name="w"),
+        "b": sg.Variable(VALUES["b"], "float64", name="b"),
     }
 
 
@@ -58,13 +63,13 @@ def main(output: Path) -> dict[str, Any]:
         E = loss(**given)
         dE_dw, dE_db = sg.gradients(E, [given["w"], given["b"]])
 
-        feed = {given["x"]: 1.5, given["t"]: 0.25, given["lam"]: 0.1}
+        feed = {name: VALUES[name] for name in ("x", "t", "lam")}
         figures = sg.Session().run(
             {"E": E, "dE_dw": dE_dw, "dE_db": dE_db, "by hand": by_hand}, feed
         )
         before, after = sg.extract(by_hand), sg.optimize(by_hand)
         picture = output / "neuron.svg"
-        sg.render((before, after), picture)
+        sg.render({"as written": before, "as it is run": after}, picture)
 
     print(f"E                       {figures['E']:.16g}")
     print(f"by w: gradients         {figures['dE_dw']:.16g}")
@@ -76,8 +81,7 @@ def main(output: Path) -> dict[str, Any]:
     counts = {op: (before.count(op), after.count(op)) for op in ("add", "multiply", "sigmoid")}
     for op, (written, left) in counts.items():
         print(f"{op:<10} written {written} times, computed {left} times")
-    print("\nAn eager program computes what it is told to: w*x+b four times, the sigmoid six times,")
-    print("in every single step, unless its author names and reuses each intermediate result.")
+    print(EAGER)
     print(f"wrote {picture}")
     return {**figures, "report": after.report, "counts": counts}
 

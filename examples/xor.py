@@ -9,12 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import staticgraph as sg
+
+EAGER = """
+The mean is the same here, which is how such a slip stays unseen: an eager program shows the shape
+only to those who print it in a run. A graph knows its shapes when it is built, and its picture
+writes them on the edges.
+"""
 
 INPUTS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
 OUTPUTS = [0.0, 1.0, 1.0, 0.0]
+W = [[0.3, -0.2]]
+B = [0.1]
 
 
 def main(output: Path) -> dict[str, Any]:
@@ -22,14 +28,18 @@ def main(output: Path) -> dict[str, Any]:
     with sg.Graph().as_default():
         inputs = sg.placeholder("float32", ("cases", 2), name="inputs")
         outputs = sg.placeholder("float32", ("cases",), name="outputs")
-        W = sg.Variable([[0.3, -0.2]], name="W")
-        b = sg.Variable([0.1], name="b")
+        weights = sg.Variable(W, name="W")
+        bias = sg.Variable(B, name="b")
 
-        predictions = inputs @ W.T + b
+        predictions = inputs @ weights.T + bias
         errors = outputs - predictions
         loss = sg.mean(errors)
-        dW, db = sg.gradients(loss, [W, b])
-        shapes = {"outputs": outputs.shape, "predictions": predictions.shape, "errors": errors.shape}
+        dW, db = sg.gradients(loss, [weights, bias])
+        shapes = {
+            "outputs": outputs.shape,
+            "predictions": predictions.shape,
+            "errors": errors.shape,
+        }
 
         # What was meant: one error for each case.
         meant = sg.mean(outputs - sg.squeeze(predictions, axis=1))
@@ -44,9 +54,7 @@ def main(output: Path) -> dict[str, Any]:
     print(f"  loss {figures['loss']:.9g}, each case once {figures['meant']:.9g}")
     print(f"  dW   {figures['dW'].tolist()}")
     print(f"  db   {figures['db'].tolist()}")
-    print("The mean is the same here, which is how such a slip stays unseen: an eager program shows")
-    print("the shape only to those who print it in a run. A graph knows it when it is built, and")
-    print(f"its picture writes it on the edge: {np.size(INPUTS) // 2} cases, shape {shapes['errors']}.")
+    print(EAGER)
     return {**figures, "shapes": shapes}
 
 

@@ -1,0 +1,1 @@
+"""The demo: digits.py is the program a user would write, show.py is what displays its run."""
