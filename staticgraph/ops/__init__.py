@@ -3,7 +3,10 @@
 from staticgraph.ops import (
     control,
     convert,
+    cumulative,
     elementwise,
+    linalg,
+    nn,
     operators,
     reduction,
     shaping,
@@ -11,4 +14,16 @@ from staticgraph.ops import (
     state,
 )
 
-__all__ = ["control", "convert", "elementwise", "operators", "reduction", "shaping", "sizes", "state"]
+__all__ = [
+    "control",
+    "convert",
+    "cumulative",
+    "elementwise",
+    "linalg",
+    "nn",
+    "operators",
+    "reduction",
+    "shaping",
+    "sizes",
+    "state",
+]

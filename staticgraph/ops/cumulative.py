@@ -18,10 +18,10 @@ from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.opdef import LINEAR, Attrs, Mismatch, OpDef, Types, register
 from staticgraph.core.types import TensorType, compatible, format_shape, meet
 from staticgraph.errors import DTypeError
+from staticgraph.ops import elementwise as ew
 from staticgraph.ops import shaping
 from staticgraph.ops.axes import one_axis
 from staticgraph.ops.convert import as_tensor, cast_to, promote
-from staticgraph.ops import elementwise as ew
 
 # The dtypes in which sums and products accumulate: narrower integers would overflow at once.
 ACCUMULATED = frozenset({dtypes.int64, dtypes.uint64, dtypes.float32, dtypes.float64})
@@ -323,8 +323,8 @@ def cumprod(
     axis      an int; None flattens `x` first, as NumPy does
     reverse   start at the end of the axis
 
-    The dtype is that of `x`; bool and narrow integers multiply in int64 or uint64. The derivative is
-    right where elements are 0. Raises ShapeError for an axis that `x` does not have.
+    The dtype is that of `x`; bool and narrow integers multiply in int64 or uint64. The derivative
+    is right where elements are 0. Raises ShapeError for an axis that `x` does not have.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.cumprod(sg.constant([1.0, 2.0, 3.0])))

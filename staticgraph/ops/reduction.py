@@ -7,6 +7,7 @@ rank of the operand was unknown when the graph was built may `axis` be None, for
 from __future__ import annotations
 
 import builtins
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -70,8 +71,8 @@ def _infer_chosen(types: Types, attrs: Attrs) -> TensorType:
 
 
 def _refuse_empty(sizes: Sequence[tuple[int, Any]]) -> None:
-    for number, size in sizes:
-        if size == 0:
+    for number, dim in sizes:
+        if dim == 0:
             raise Mismatch(
                 f"axis {number} is empty, and of no elements none can be chosen",
                 "reduce an axis that has elements, or join a lowest value first with sg.concat",
@@ -218,7 +219,7 @@ def _others(x: Tensor, axis: tuple[int, ...]) -> Tensor:
     Along one axis after the other: the others of its own row, times the products of other rows.
     """
     total = products_of_others(x, axis[0])
-    for done, number in zip(axis, axis[1:], strict=False):
+    for done, number in itertools.pairwise(axis):
         x = x.graph.add(PROD, (x,), {"axis": (done,), "keepdims": True}).out
         total = total * products_of_others(x, number)
     return total
@@ -373,8 +374,8 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None =
     axis      None for all axes, an int, or several ints; negative ones count from the end
     keepdims  keep the summed axes, with size 1
 
-    The dtype is that of `x`; bool and narrow integers add up in int64 or uint64, as in NumPy. The sum
-    of no elements is 0. Raises ShapeError for an axis that `x` does not have.
+    The dtype is that of `x`; bool and narrow integers add up in int64 or uint64, as in NumPy. The
+    sum of no elements is 0. Raises ShapeError for an axis that `x` does not have.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.sum(sg.constant([[1.0, 2.0], [3.0, 4.0]]), axis=0))
