@@ -129,7 +129,7 @@ class _Sweep:
         )
         results = _tangents(node, given, masked)
         # Operands that do not move put zeros beside those that do: concat, stack, scatter.
-        fills = not node.op.elementwise and None in [given[index] for index in _floating(node)]
+        fills = not node.op.elementwise and any(given[index] is None for index in _floating(node))
         masked = masked or node.op.selects or fills
         for output, tangent in zip(node.outputs, results, strict=True):
             if tangent is None:
