@@ -6,8 +6,11 @@ switch at any time. This module imports nothing of staticgraph.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -34,6 +37,24 @@ def disabled_passes() -> frozenset[str]:
 def shuffle_seed() -> int:
     """Seed of the order in which checking shuffles nodes within topological freedom."""
     return int(os.environ.get("STATICGRAPH_SEED", "0"))
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Within the ``with`` block (or the decorated function) no cyclic garbage is collected.
+
+    A transformation of a large graph makes millions of objects of which none can be garbage yet;
+    CPython's collector would walk all of them again and again, which costs as much as the work
+    itself and makes it grow faster than the graph. What was switched on is switched on again.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class LazyModule:

@@ -7,12 +7,14 @@ a loop that builds 100,000 nodes on one line keeps one Location.
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 import sys
 from types import CodeType
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_CONTEXTLIB = contextlib.__file__
 _DEMO = os.path.join(_PACKAGE, "demo") + os.sep
 
 
@@ -67,7 +69,12 @@ def display_path(filename: str) -> str:
 
 
 def is_internal(filename: str) -> bool:
-    """Whether a source file belongs to the package rather than to its user."""
+    """Whether a source file belongs to the package rather than to its user.
+
+    The package's functions are decorated by contextlib's, whose frames lie between.
+    """
+    if filename == _CONTEXTLIB:
+        return True
     return filename.startswith(_PACKAGE) and not filename.startswith(_DEMO)
 
 

@@ -92,6 +92,8 @@ _DEFAULT_DTYPES: dict[type, DType] = {
 
 def scalar(graph: Graph, value: bool | int | float, dtype: DType) -> Tensor:
     """The constant `value` of `dtype`; one node per graph, however often it is written."""
+    if dtype in dtypes.FLOATING:
+        value = float(value)  # 2 and 2.0 are one constant of a floating dtype
     known = graph.scalar_key(dtype, value)
     if known is not None:
         return known

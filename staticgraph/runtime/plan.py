@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from staticgraph.backends.reference import ReferenceExecutable, evaluate
+from staticgraph.config import collector_paused
 from staticgraph.core import extract as extraction
 from staticgraph.core.function import Function
 from staticgraph.core.graph import Graph, Operation, Tensor, get_default_graph
@@ -31,6 +32,7 @@ def graph_of(fetches: Any) -> Graph:
     return get_default_graph()
 
 
+@collector_paused()
 def extract(fetches: Any) -> Function:
     """The graph pruned to what `fetches` need, as written: no pass has touched it.
 
@@ -47,6 +49,7 @@ def extract(fetches: Any) -> Function:
     return extraction.extract(graph, leaves, defaults_for_missing=True).function
 
 
+@collector_paused()
 def optimize(fetches: Any) -> Function:
     """What `fetches` become after the pipeline; `.report` says what each pass did.
 
@@ -74,6 +77,7 @@ class Plan:
         "updates", "variables",
     )  # fmt: skip
 
+    @collector_paused()
     def __init__(
         self,
         graph: Graph,
