@@ -15,9 +15,12 @@ import contextlib
 import io
 import linecache
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from staticgraph.core import opdef
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<info>.*)$")
 
@@ -108,7 +111,19 @@ def run_page(page: Path, folder: Path) -> list[tuple[Example, str]]:
     copy.write_text(text, encoding="utf-8")
     linecache.checkcache(str(copy))
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    return [(example, _run(example, copy, namespace)) for example in examples(page.name, text)]
+    with _registry_as_it_was():
+        return [(example, _run(example, copy, namespace)) for example in examples(page.name, text)]
+
+
+@contextlib.contextmanager
+def _registry_as_it_was() -> Iterator[None]:
+    """Forgets the ops that are registered within."""
+    before = dict(opdef._REGISTRY)
+    try:
+        yield
+    finally:
+        opdef._REGISTRY.clear()
+        opdef._REGISTRY.update(before)
 
 
 def _run(example: Example, copy: Path, namespace: dict[str, Any]) -> str:
