@@ -1,14 +1,307 @@
-from staticgraph.core.graph import Graph, Tensor, Operation, get_default_graph
-from staticgraph.core.function import Function
-from staticgraph.core.dtypes import *
-from staticgraph.errors import *
-from staticgraph.ops.control import *
-from staticgraph.ops.convert import constant, cast_to as cast
-from staticgraph.ops.elementwise import *
-from staticgraph.ops.shaping import *
-from staticgraph.ops.sizes import shape, size
-from staticgraph.ops.state import Variable, placeholder, placeholder_with_default, print, assert_true
-from staticgraph.autodiff.reverse import gradients
+"""staticgraph: build a graph of array operations first, then run it as often as wanted.
+
+Build with placeholders, variables and ops; differentiate with `gradients`; run with a `Session`.
+Names of ops are NumPy's and the Array API's, names of graphs and sessions TensorFlow 1's.
+
+>>> import staticgraph as sg
+>>> x = sg.placeholder("float32", (), name="x")
+>>> y = x * x + 1.0
+>>> (slope,) = sg.gradients(y, x)
+>>> sg.Session().run([y, slope], {x: 3.0})
+[np.float32(10.0), np.float32(6.0)]
+"""
+
+from staticgraph import train
 from staticgraph.autodiff.forward import jvp
-from staticgraph.runtime.session import Session, global_variables_initializer
+from staticgraph.autodiff.reverse import gradients
+from staticgraph.core.dtypes import (
+    bool_,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from staticgraph.core.function import Function
+from staticgraph.core.graph import (
+    Graph,
+    Operation,
+    Tensor,
+    get_default_graph,
+)
+from staticgraph.core.text import parse
+from staticgraph.core.types import TensorType
+from staticgraph.errors import (
+    CheckpointError,
+    CompilerError,
+    DTypeError,
+    FeedError,
+    FetchError,
+    GradientError,
+    GraphError,
+    GraphGrowthWarning,
+    NumericsError,
+    RunError,
+    ShapeError,
+    StaticGraphError,
+)
+from staticgraph.inspect.render import render
+from staticgraph.ops import linalg, nn
+from staticgraph.ops.control import (
+    control_dependencies,
+    custom_gradient,
+    group,
+    identity,
+    name_scope,
+    stop_gradient,
+)
+from staticgraph.ops.convert import cast_to as cast
+from staticgraph.ops.convert import constant
+from staticgraph.ops.cumulative import cumprod, cumsum
+from staticgraph.ops.elementwise import (
+    abs,
+    add,
+    bitwise_and,
+    bitwise_invert,
+    bitwise_or,
+    bitwise_xor,
+    ceil,
+    clip,
+    cos,
+    divide,
+    equal,
+    erf,
+    exp,
+    expm1,
+    floor,
+    floor_divide,
+    greater,
+    greater_equal,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    log,
+    log1p,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    not_equal,
+    pow,
+    reciprocal,
+    relu,
+    remainder,
+    round,
+    rsqrt,
+    sigmoid,
+    sign,
+    sin,
+    softplus,
+    sqrt,
+    square,
+    subtract,
+    tan,
+    tanh,
+    trunc,
+    where,
+)
+from staticgraph.ops.linalg import (
+    dot,
+    matmul,
+    outer,
+    tensordot,
+    vecdot,
+)
+from staticgraph.ops.nn import (
+    log_softmax,
+    sigmoid_cross_entropy_with_logits,
+    softmax,
+    softmax_cross_entropy_with_logits,
+    sparse_softmax_cross_entropy_with_logits,
+)
+from staticgraph.ops.reduction import (
+    all,
+    any,
+    argmax,
+    argmin,
+    count_nonzero,
+    logsumexp,
+    max,
+    mean,
+    min,
+    prod,
+    std,
+    sum,
+    var,
+)
+from staticgraph.ops.shaping import (
+    broadcast_to,
+    expand_dims,
+    matrix_transpose,
+    permute_dims,
+    reshape,
+    squeeze,
+)
+from staticgraph.ops.sizes import shape, size
+from staticgraph.ops.state import (
+    Variable,
+    assert_true,
+    placeholder,
+    placeholder_with_default,
+    print,
+)
 from staticgraph.runtime.plan import extract, optimize
+from staticgraph.runtime.session import Session, global_variables_initializer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CheckpointError",
+    "CompilerError",
+    "DTypeError",
+    "FeedError",
+    "FetchError",
+    "Function",
+    "GradientError",
+    "Graph",
+    "GraphError",
+    "GraphGrowthWarning",
+    "NumericsError",
+    "Operation",
+    "RunError",
+    "Session",
+    "ShapeError",
+    "StaticGraphError",
+    "Tensor",
+    "TensorType",
+    "Variable",
+    "abs",
+    "add",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "assert_true",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_or",
+    "bitwise_xor",
+    "bool_",
+    "broadcast_to",
+    "cast",
+    "ceil",
+    "clip",
+    "constant",
+    "control_dependencies",
+    "cos",
+    "count_nonzero",
+    "cumprod",
+    "cumsum",
+    "custom_gradient",
+    "divide",
+    "dot",
+    "equal",
+    "erf",
+    "exp",
+    "expand_dims",
+    "expm1",
+    "extract",
+    "float32",
+    "float64",
+    "floor",
+    "floor_divide",
+    "get_default_graph",
+    "global_variables_initializer",
+    "gradients",
+    "greater",
+    "greater_equal",
+    "group",
+    "identity",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "jvp",
+    "less",
+    "less_equal",
+    "linalg",
+    "log",
+    "log1p",
+    "log_softmax",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "logsumexp",
+    "matmul",
+    "matrix_transpose",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "multiply",
+    "name_scope",
+    "negative",
+    "nn",
+    "not_equal",
+    "optimize",
+    "outer",
+    "parse",
+    "permute_dims",
+    "placeholder",
+    "placeholder_with_default",
+    "pow",
+    "print",
+    "prod",
+    "reciprocal",
+    "relu",
+    "remainder",
+    "render",
+    "reshape",
+    "round",
+    "rsqrt",
+    "shape",
+    "sigmoid",
+    "sigmoid_cross_entropy_with_logits",
+    "sign",
+    "sin",
+    "size",
+    "softmax",
+    "softmax_cross_entropy_with_logits",
+    "softplus",
+    "sparse_softmax_cross_entropy_with_logits",
+    "sqrt",
+    "square",
+    "squeeze",
+    "std",
+    "stop_gradient",
+    "subtract",
+    "sum",
+    "tan",
+    "tanh",
+    "tensordot",
+    "train",
+    "trunc",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "var",
+    "vecdot",
+    "where",
+]
