@@ -32,7 +32,7 @@ def several_axes(op: OpDef, x: Tensor, axis: Any) -> tuple[int, ...] | None:
     listed = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
     found: list[int] = []
     for item in listed:
-        number = _number(op, x, item, "None for all axes, an int, or a tuple of ints")
+        number = _number(op, x, item, "None for all axes, an int, or a tuple of ints", (x,))
         if number in found:
             refuse(
                 op,
@@ -43,9 +43,14 @@ def several_axes(op: OpDef, x: Tensor, axis: Any) -> tuple[int, ...] | None:
     return tuple(sorted(found))
 
 
-def one_axis(op: OpDef, x: Tensor, axis: Any) -> int:
-    """The axis of `x` that a user means by an int; raises ShapeError for one it does not have."""
-    return _number(op, x, axis, "an int")
+def one_axis(
+    op: OpDef, x: Tensor, axis: Any, operands: tuple[Tensor, ...] | None = None
+) -> int:
+    """The axis of `x` that a user means by an int; raises ShapeError for one it does not have.
+
+    `operands` are all operands of the op, where `x` is not the only one.
+    """
+    return _number(op, x, axis, "an int", operands or (x,))
 
 
 def known_rank(op: OpDef, x: Tensor, operands: tuple[Tensor, ...] | None = None) -> int:
@@ -64,11 +69,13 @@ def known_rank(op: OpDef, x: Tensor, operands: tuple[Tensor, ...] | None = None)
     return ndim
 
 
-def _number(op: OpDef, x: Tensor, axis: Any, choices: str) -> int:
+def _number(
+    op: OpDef, x: Tensor, axis: Any, choices: str, operands: tuple[Tensor, ...]
+) -> int:
     if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
-        refuse(op, (x,), Mismatch(f"{axis!r} is no axis", f"axis may be {choices}"))
-    ndim = known_rank(op, x)
+        refuse(op, operands, Mismatch(f"{axis!r} is no axis", f"axis may be {choices}"))
+    ndim = known_rank(op, x, operands)
     if -ndim <= axis < ndim:
         return int(axis) % ndim
     way_out = f"it has axes {-ndim} to {ndim - 1}" if ndim else "it is a scalar and has no axis"
-    refuse(op, (x,), Mismatch(f"'{x.name}' has no axis {axis}", way_out))
+    refuse(op, operands, Mismatch(f"'{x.name}' has no axis {axis}", way_out))

@@ -276,7 +276,7 @@ def linear_recurrence(
     array([1.75, 1.5 , 1.  ], dtype=float32)
     """
     first, second = promote((factor, x), floating=True)
-    number = one_axis(LINEAR_RECURRENCE, second, axis)
+    number = one_axis(LINEAR_RECURRENCE, second, axis, (first, second))
     if first.type.shape != second.type.shape:
         first = shaping.broadcast_like(first, second)
     attrs = {"axis": number, "reverse": bool(reverse)}

@@ -26,7 +26,7 @@ from staticgraph.core.types import (
 from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction, shaping
-from staticgraph.ops.axes import known_rank, one_axis, refuse, several_axes
+from staticgraph.ops.axes import known_rank, refuse, several_axes
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import promote
 from staticgraph.ops.reduction import element_count, norm
@@ -224,9 +224,15 @@ def vecdot(lhs: Any, rhs: Any, axis: int = -1, *, name: str | None = None) -> Te
     array([21., 43.], dtype=float32)
     """
     lhs, rhs = _promoted(lhs, rhs)
-    for operand in (lhs, rhs):
-        one_axis(reduction.SUM, operand, axis)
-    if axis >= 0 and lhs.type.ndim != rhs.type.ndim:
+    ranks = _ranks(MATMUL, (lhs, rhs))
+    if not is_int(axis) or not -min(ranks) <= axis < min(ranks):
+        raise refusal(
+            "vecdot",
+            f"{axis!r} is no axis of both operands",
+            *_described(lhs, rhs),
+            "give an int; -1 is the last axis",
+        )
+    if axis >= 0 and ranks[0] != ranks[1]:
         raise refusal(
             "vecdot",
             f"axis {axis} is another axis of lhs than of rhs",

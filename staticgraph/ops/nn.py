@@ -277,7 +277,7 @@ def softmax_cross_entropy_with_logits(
     array([0.6931472], dtype=float32)
     """
     operands = _scored(logits, labels)
-    attrs = {"axis": one_axis(SOFTMAX_CROSS_ENTROPY, operands[0], axis)}
+    attrs = {"axis": one_axis(SOFTMAX_CROSS_ENTROPY, operands[0], axis, operands)}
     return operands[0].graph.add(SOFTMAX_CROSS_ENTROPY, operands, attrs, name).out
 
 
@@ -383,9 +383,9 @@ def sparse_softmax_cross_entropy_with_logits(
     array([0.6931472], dtype=float32)
     """
     (scores,) = promote((logits,), floating=True)
-    known_rank(SPARSE_SOFTMAX_CROSS_ENTROPY, scores)
     with scores.graph.as_default():
         classes = as_tensor(labels)
+    known_rank(SPARSE_SOFTMAX_CROSS_ENTROPY, scores, (scores, classes))
     return scores.graph.add(SPARSE_SOFTMAX_CROSS_ENTROPY, (scores, classes), name=name).out
 
 

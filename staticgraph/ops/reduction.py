@@ -33,7 +33,7 @@ from staticgraph.core.types import Shape, TensorType
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import shaping
 from staticgraph.ops.axes import one_axis, several_axes
-from staticgraph.ops.convert import as_tensor, cast_to, promote
+from staticgraph.ops.convert import as_tensor, cast_to
 from staticgraph.ops.cumulative import ACCUMULATED, accumulator, products_of_others
 from staticgraph.ops.sizes import size
 
@@ -347,25 +347,37 @@ NORM = _reduction(
 # -- public functions -------------------------------------------------------------------------
 
 
-def _reduce(op: OpDef, x: Tensor, axis: Axis, keepdims: bool, name: str | None) -> Tensor:
-    attrs = {"axis": several_axes(op, x, axis), "keepdims": bool(keepdims)}
-    return x.graph.add(op, (x,), attrs, name).out
+def _reduce(
+    op: OpDef,
+    x: Any,
+    axis: Axis,
+    keepdims: bool,
+    name: str | None,
+    convert: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    tensor = as_tensor(x)
+    # Axes are checked before the operand is converted, so that a message shows the user's tensor.
+    attrs = {"axis": several_axes(op, tensor, axis), "keepdims": bool(keepdims)}
+    if convert is not None:
+        tensor = convert(tensor)
+    return tensor.graph.add(op, (tensor,), attrs, name).out
 
 
-def _floating(x: Any) -> Tensor:
+def _accumulating(x: Tensor) -> Tensor:
+    return cast_to(x, accumulator(x.dtype))
+
+
+def _averaging(x: Tensor) -> Tensor:
     """The operand of a mean: NumPy averages integers in float64."""
-    tensor = as_tensor(x)
-    return tensor if tensor.dtype in dtypes.FLOATING else cast_to(tensor, dtypes.float64)
+    return x if x.dtype in dtypes.FLOATING else cast_to(x, dtypes.float64)
 
 
-def _accumulating(x: Any) -> Tensor:
-    tensor = as_tensor(x)
-    return cast_to(tensor, accumulator(tensor.dtype))
+def _floating(x: Tensor) -> Tensor:
+    return cast_to(x, dtypes.to_floating(x.dtype))
 
 
-def _truth(x: Any) -> Tensor:
-    tensor = as_tensor(x)
-    return tensor if tensor.dtype == dtypes.bool_ else ew.not_equal(tensor, 0)
+def _truth(x: Tensor) -> Tensor:
+    return x if x.dtype == dtypes.bool_ else ew.not_equal(x, 0)
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
@@ -381,7 +393,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None =
     >>> sg.Session().run(sg.sum(sg.constant([[1.0, 2.0], [3.0, 4.0]]), axis=0))
     array([4., 6.], dtype=float32)
     """
-    return _reduce(SUM, _accumulating(x), axis, keepdims, name)
+    return _reduce(SUM, x, axis, keepdims, name, _accumulating)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
@@ -393,7 +405,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None 
     >>> sg.Session().run(sg.mean(sg.constant([1.0, 2.0, 6.0])))
     np.float32(3.0)
     """
-    return _reduce(MEAN, _floating(x), axis, keepdims, name)
+    return _reduce(MEAN, x, axis, keepdims, name, _averaging)
 
 
 def prod(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
@@ -407,7 +419,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None 
     >>> sg.Session().run(sg.gradients(sg.prod(x), x))
     [array([ 0., 10.,  0.], dtype=float32)]
     """
-    return _reduce(PROD, _accumulating(x), axis, keepdims, name)
+    return _reduce(PROD, x, axis, keepdims, name, _accumulating)
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
@@ -420,7 +432,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None =
     >>> sg.Session().run(sg.max(sg.constant([[1.0, 5.0], [4.0, 3.0]]), axis=1))
     array([5., 4.], dtype=float32)
     """
-    return _reduce(MAX, as_tensor(x), axis, keepdims, name)
+    return _reduce(MAX, x, axis, keepdims, name)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
@@ -430,7 +442,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None =
     >>> sg.Session().run(sg.min(sg.constant([[1.0, 5.0], [4.0, 3.0]]), axis=1))
     array([1., 3.], dtype=float32)
     """
-    return _reduce(MIN, as_tensor(x), axis, keepdims, name)
+    return _reduce(MIN, x, axis, keepdims, name)
 
 
 def _reduce_index(
@@ -477,7 +489,7 @@ def any(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None =
     >>> sg.Session().run(sg.any(sg.constant([1.0, -1.0]) > 0))
     np.True_
     """
-    return _reduce(ANY, _truth(x), axis, keepdims, name)
+    return _reduce(ANY, x, axis, keepdims, name, _truth)
 
 
 def all(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
@@ -487,7 +499,7 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None =
     >>> sg.Session().run(sg.all(sg.constant([1.0, -1.0]) > 0))
     np.False_
     """
-    return _reduce(ALL, _truth(x), axis, keepdims, name)
+    return _reduce(ALL, x, axis, keepdims, name, _truth)
 
 
 def count_nonzero(
@@ -499,7 +511,7 @@ def count_nonzero(
     >>> sg.Session().run(sg.count_nonzero(sg.constant([1.0, 0.0, 2.0])))
     np.int64(2)
     """
-    return sum(_truth(x), axis, keepdims, name=name)
+    return _reduce(SUM, x, axis, keepdims, name, lambda tensor: _accumulating(_truth(tensor)))
 
 
 def logsumexp(
@@ -514,8 +526,7 @@ def logsumexp(
     >>> sg.Session().run(sg.logsumexp(sg.constant([1000.0, 1000.0])))
     np.float32(1000.69316)
     """
-    (tensor,) = promote((x,), floating=True)
-    return _reduce(LOGSUMEXP, tensor, axis, keepdims, name)
+    return _reduce(LOGSUMEXP, x, axis, keepdims, name, _floating)
 
 
 def norm(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
@@ -531,8 +542,7 @@ def norm(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None 
     >>> sg.Session().run(sg.linalg.norm(x))
     np.float32(5.0)
     """
-    (tensor,) = promote((x,), floating=True)
-    return _reduce(NORM, tensor, axis, keepdims, name)
+    return _reduce(NORM, x, axis, keepdims, name, _floating)
 
 
 def _deviation(x: Tensor, axis: Axis) -> Tensor:
@@ -563,7 +573,7 @@ def var(
     >>> sg.Session().run(sg.var(sg.constant([1.0, 2.0, 3.0])))
     np.float32(0.6666667)
     """
-    tensor = _floating(x)
+    tensor = _averaging(as_tensor(x))
     squares = sum(ew.square(_deviation(tensor, axis)), axis, keepdims)
     return ew.divide(squares, _freedom(tensor, axis, correction), name=name)
 
@@ -580,7 +590,7 @@ def std(
     >>> sg.Session().run(sg.std(sg.constant([1.0, 3.0])))
     np.float32(1.0)
     """
-    tensor = _floating(x)
+    tensor = _averaging(as_tensor(x))
     length = norm(_deviation(tensor, axis), axis, keepdims)
     freedom = _freedom(tensor, axis, correction)
     root = ew.sqrt(freedom) if isinstance(freedom, Tensor) else math.sqrt(freedom)
