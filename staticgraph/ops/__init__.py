@@ -3,8 +3,10 @@
 from staticgraph.ops import (
     control,
     convert,
+    creation,
     cumulative,
     elementwise,
+    indexing,
     linalg,
     nn,
     operators,
@@ -12,13 +14,16 @@ from staticgraph.ops import (
     shaping,
     sizes,
     state,
+    subscript,
 )
 
 __all__ = [
     "control",
     "convert",
+    "creation",
     "cumulative",
     "elementwise",
+    "indexing",
     "linalg",
     "nn",
     "operators",
@@ -26,4 +31,5 @@ __all__ = [
     "shaping",
     "sizes",
     "state",
+    "subscript",
 ]

@@ -1,0 +1,307 @@
+"""Tensors made from nothing but sizes: zeros, ones, full, arange, linspace, eye.
+
+What counts is a constant where its size is known now; a filled tensor is a scalar that is
+broadcast, so that a large one takes no memory before the run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from staticgraph.core import dtypes
+from staticgraph.core.graph import Graph, Tensor, get_default_graph
+from staticgraph.core.opdef import (
+    NOT_DIFFERENTIABLE,
+    Attrs,
+    Mismatch,
+    OpDef,
+    Types,
+    register,
+)
+from staticgraph.core.types import TensorType
+from staticgraph.ops.axes import refuse
+from staticgraph.ops.convert import (
+    as_tensor,
+    cast_to,
+    constant,
+    constant_value,
+    is_tensor_like,
+    promote,
+    scalar,
+)
+from staticgraph.ops.elementwise import add, ceil, equal, floor_divide, maximum, negative, subtract
+from staticgraph.ops.shaping import BROADCAST_TO, expand_dims
+from staticgraph.ops.sizes import is_int, read_sizes, refusal, shape_of, size_dim
+
+# -- filled tensors ---------------------------------------------------------------------------
+
+
+def zeros(shape: Any, dtype: Any = "float32", *, name: str | None = None) -> Tensor:
+    """Zeros of the given `shape` and `dtype`.
+
+    shape   an int, a sequence of ints and scalar int tensors, or an int64 vector tensor
+
+    Raises ShapeError for what is no shape, DTypeError for what is no dtype.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.zeros((2, 2)))
+    array([[0., 0.],
+           [0., 0.]], dtype=float32)
+    """
+    return _filled("zeros", shape, 0, dtypes.as_dtype(dtype), name)
+
+
+def ones(shape: Any, dtype: Any = "float32", *, name: str | None = None) -> Tensor:
+    """Ones of the given `shape` and `dtype`; otherwise as `zeros`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.ones(3, "int32"))
+    array([1, 1, 1], dtype=int32)
+    """
+    return _filled("ones", shape, 1, dtypes.as_dtype(dtype), name)
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None, *, name: str | None = None) -> Tensor:
+    """`fill_value` broadcast to the given `shape`.
+
+    shape        an int, a sequence of ints and scalar int tensors, or an int64 vector tensor
+    fill_value   a number, an array or a tensor; derivatives flow to it
+    dtype        element type; by default that of `fill_value`
+
+    Raises ShapeError for what is no shape or where `fill_value` does not broadcast to it.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.full((2, 2), 0.5))
+    array([[0.5, 0.5],
+           [0.5, 0.5]], dtype=float32)
+    """
+    return _filled("full", shape, fill_value, dtype, name)
+
+
+def _filled(what: str, shape: Any, fill_value: Any, dtype: Any, name: str | None) -> Tensor:
+    target = read_sizes(what, shape)
+    graph = target.operands[0].graph if target.operands else get_default_graph()
+    if is_tensor_like(fill_value):
+        filler = as_tensor(fill_value)
+        filler = filler if dtype is None else cast_to(filler, dtype)
+    else:
+        filler = _literal(graph, fill_value, dtype)
+    attrs = {"shape": target.shape}
+    return filler.graph.add(BROADCAST_TO, (filler, *target.operands), attrs, name or what).out
+
+
+def _literal(graph: Graph, value: Any, dtype: Any) -> Tensor:
+    """A constant in `graph`, one node per scalar however often it is asked for."""
+    with graph.as_default():
+        if type(value) not in (bool, int, float) or dtype is None:
+            return as_tensor(value) if dtype is None else constant(value, dtype)
+        wanted = dtypes.as_dtype(dtype)
+        if wanted in dtypes.FLOATING or (wanted in dtypes.INTEGER and is_int(value)):
+            return scalar(graph, value, wanted)
+        return constant(value, wanted)
+
+
+def zeros_like(x: Any, dtype: Any = None, *, name: str | None = None) -> Tensor:
+    """Zeros of the shape of `x`, and of its dtype unless another is given.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.zeros_like(sg.constant([1.0, 2.0])))
+    array([0., 0.], dtype=float32)
+    """
+    return full_like(x, 0, dtype, name=name or "zeros_like")
+
+
+def ones_like(x: Any, dtype: Any = None, *, name: str | None = None) -> Tensor:
+    """Ones of the shape of `x`, and of its dtype unless another is given.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.ones_like(sg.constant([1.0, 2.0]), "int8"))
+    array([1, 1], dtype=int8)
+    """
+    return full_like(x, 1, dtype, name=name or "ones_like")
+
+
+def full_like(
+    x: Any, fill_value: Any, dtype: Any = None, *, name: str | None = None
+) -> Tensor:
+    """`fill_value` broadcast to the shape of `x`, in its dtype unless another is given.
+
+    At run time `x` is needed only for its shape; derivatives flow to `fill_value` alone.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.full_like(sg.constant([1.0, 2.0]), 7))
+    array([7., 7.], dtype=float32)
+    """
+    tensor = as_tensor(x)
+    wanted = tensor.dtype if dtype is None else dtypes.as_dtype(dtype)
+    if is_tensor_like(fill_value):
+        filler = cast_to(as_tensor(fill_value), wanted)
+    else:
+        filler = _literal(tensor.graph, fill_value, wanted)
+    target = shape_of(tensor)
+    attrs = {"shape": target.shape}
+    return tensor.graph.add(
+        BROADCAST_TO, (filler, *target.operands), attrs, name or "full_like"
+    ).out
+
+
+# -- sequences --------------------------------------------------------------------------------
+
+
+def _infer_arange(types: Types, attrs: Attrs) -> TensorType:
+    if types[0].shape not in ((), None):
+        raise Mismatch(f"the number of elements is {types[0]}", "it must be a scalar")
+    return TensorType(dtypes.int64, (attrs["size"],))
+
+
+def _reference_arange(count: Any, *, size: Any) -> Any:
+    return np.arange(count, dtype=np.int64)
+
+
+ARANGE = register(
+    OpDef(
+        "arange",
+        operands=("count",),
+        infer=_infer_arange,
+        reference=_reference_arange,
+        attrs=("size",),
+        dtypes=frozenset({dtypes.int64}),
+        vjp=NOT_DIFFERENTIABLE,
+        jvp=NOT_DIFFERENTIABLE,
+        doc="The int64 numbers from 0 up to, not including, a count that only the run knows.",
+    )
+)
+
+
+def arange(
+    start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, *, name: str | None = None
+) -> Tensor:
+    """The numbers ``start``, ``start + step``, ... up to, not including, `stop`.
+
+    With one argument it is `stop`, and `start` is 0. Arguments are numbers or scalar tensors; with
+    tensors the size is known only in the run. The dtype is by default int64 for ints and float32
+    for floats, as for `constant`. Derivatives flow to a `start` and `step` that are tensors.
+
+    Raises ShapeError for a `step` of 0 and for arguments that are no scalars.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.arange(2, 8, 3))
+    array([2, 5])
+    """
+    if stop is None:
+        start, stop = 0, start
+    if not any(is_tensor_like(item) for item in (start, stop, step)):
+        return constant(_static_range(start, stop, step, dtype), dtype, name or "arange")
+    first, last, stride = promote((start, stop, step))
+    for operand in (first, last, stride):
+        if operand.type.shape not in ((), None):
+            refuse(ARANGE, (operand,), Mismatch("start, stop and step are numbers", "give scalars"))
+    from_zero = _is_number(first, 0) and _is_number(stride, 1)
+    if first.dtype in dtypes.FLOATING:
+        count = cast_to(ceil((last - first) / stride), dtypes.int64)
+    else:
+        whole = cast_to(last, dtypes.int64)
+        if not from_zero:
+            span = subtract(cast_to(first, dtypes.int64), whole)
+            whole = negative(floor_divide(span, cast_to(stride, dtypes.int64)))
+        count = whole
+    if not (from_zero and count.node.op.name == "size"):
+        count = maximum(count, 0)
+    attrs = {"size": size_dim(count)}
+    numbers = cast_to(count.graph.add(ARANGE, (count,), attrs, name).out, first.dtype)
+    if not _is_number(stride, 1):
+        numbers = numbers * stride
+    if not _is_number(first, 0):
+        numbers = add(first, numbers)
+    return numbers if dtype is None else cast_to(numbers, dtype)
+
+
+def _is_number(x: Tensor, number: int) -> bool:
+    value = constant_value(x)
+    return value is not None and value.size == 1 and value.item() == number
+
+
+def _static_range(start: Any, stop: Any, step: Any, dtype: Any) -> np.ndarray[Any, Any]:
+    """The numbers of an arange whose arguments are known."""
+    numbers = (start, stop, step)
+    for number in numbers:
+        if isinstance(number, bool) or not np.isscalar(number) or isinstance(number, str):
+            raise refusal("arange", f"{number!r} is no number", "give ints or floats")
+    if step == 0:
+        raise refusal("arange", "step is 0", "a step of 0 never reaches the end")
+    values = np.arange(start, stop, step)
+    weak = all(type(number) in (int, float) for number in numbers)
+    if dtype is None and weak and values.dtype == dtypes.float64:
+        return values.astype(np.float32)
+    return values if dtype is None else values.astype(dtypes.as_dtype(dtype))
+
+
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: Any = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """`num` numbers at equal distances from `start` to `stop`, both included.
+
+    start, stop   numbers or floating tensors that broadcast; the numbers lie along a new axis 0
+    num           how many, an int; with ``endpoint=False`` `stop` is left out
+    dtype         element type, float32 by default for Python numbers
+
+    Element i is ``start * (1 - t) + stop * t`` with ``t = i / (num - 1)``, so both ends are exact.
+    Derivatives flow to `start` and `stop`. Raises ShapeError for a `num` that is no size.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.linspace(0.0, 1.0, 5))
+    array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
+    """
+    if not is_int(num) or num < 0:
+        raise refusal("linspace", f"{num!r} is no number of elements", "give an int from 0")
+    first, last = promote((start, stop), floating=True)
+    wanted = None if dtype is None else dtypes.as_dtype(dtype)
+    steps = num - 1 if endpoint else num
+    ndim = 0
+    for operand in (first, last):
+        if operand.type.ndim is None:
+            refuse(ARANGE, (operand,), Mismatch("the number of axes is not known", "declare it"))
+        ndim = max(ndim, operand.type.ndim)
+    column = (np.arange(num) / max(steps, 1)).reshape((num,) + (1,) * ndim)
+    with first.graph.as_default():
+        forth, back = [constant(t.astype(first.dtype)) for t in (column, 1 - column)]
+    result = add(first * back, last * forth, name=name or "linspace")
+    return result if wanted is None else cast_to(result, wanted)
+
+
+def eye(
+    n_rows: Any,
+    n_cols: Any = None,
+    k: int = 0,
+    dtype: Any = "float32",
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """A matrix with ones on its `k`-th diagonal (above the main one where k > 0), zeros elsewhere.
+
+    n_rows, n_cols   sizes: ints or scalar int tensors; `n_cols` is `n_rows` by default
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.eye(2))
+    array([[1., 0.],
+           [0., 1.]], dtype=float32)
+    """
+    wanted = dtypes.as_dtype(dtype)
+    rows, columns = n_rows, n_rows if n_cols is None else n_cols
+    if not is_int(k):
+        raise refusal("eye", f"k={k!r} is no diagonal", "give an int")
+    sizes = read_sizes("eye", (rows, columns))
+    if not sizes.operands:
+        return constant(np.eye(*sizes.shape, k=k, dtype=wanted), name=name or "eye")  # type: ignore
+    with sizes.operands[0].graph.as_default():
+        row_numbers, column_numbers = arange(rows), arange(columns)
+        hit = equal(expand_dims(row_numbers + int(k), 1), expand_dims(column_numbers, 0))
+        return cast_to(hit, wanted, name or "eye")
