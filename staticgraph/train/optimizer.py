@@ -179,8 +179,10 @@ class Optimizer(ABC):
             self._kept = []
             assigns = []
             for gradient, variable in checked:
-                new = self.update(variable, as_tensor(variable), gradient)
-                assigns.append(variable.assign(new))
+                # In print and picture the update of a variable stands beside its slots.
+                with graph.absolute_scope(f"{self._scope}/{variable.name}/"):
+                    new = self.update(variable, as_tensor(variable), gradient)
+                    assigns.append(variable.assign(new))
             return group(assigns, self._kept, name="step")
 
 
