@@ -66,10 +66,12 @@ def plot(path: Path, fresh: dict[str, Any], accumulated: dict[str, Any]) -> None
     losses.set_title("1,000 steps of descent, learning rate 0.01")
     losses.legend(frameon=False, loc="upper right", ncols=2)
     for run, color, width in ((accumulated, red, 0.5), (fresh, blue, 2)):
-        plane.plot(*run["parameters"].T, color=color, linewidth=width)
-    plane.plot(*fresh["parameters"][-1], "o", color=blue)
-    plane.annotate("  1,000 fresh steps", fresh["parameters"][-1], color=blue, va="center")
-    plane.set(xlabel="w", ylabel="b")
+        path_of = np.vstack([[CASE["w0"], CASE["b0"]], run["parameters"]])
+        plane.plot(*path_of.T, color=color, linewidth=width)
+    w, b = fresh["parameters"][-1]
+    plane.plot(w, b, "o", color=blue, label=f"fresh gradients end at w = {w:.2f}, b = {b:.2f}")
+    plane.legend(frameon=False, loc="upper right")
+    plane.set(xlabel="w", ylabel="b", ylim=(-0.8, 12.8))
     plane.set_title("the path of the line's slope w and offset b")
     for axes in (losses, plane):
         axes.spines[["top", "right"]].set_visible(False)

@@ -159,3 +159,19 @@ def test_ops_with_a_word(
     assert tanh.split()[:3] == ["tanh", "x", "yes"]
     assert cli.main(["ops", "no such word"]) == 1
     assert capsys.readouterr().err == "no op has 'no such word' in its name or description\n"
+
+
+def test_the_page_shows_the_program() -> None:
+    root = Path(__file__).parent.parent
+    program = (root / "staticgraph/demo/digits.py").read_text(encoding="utf-8")
+    page = (root / "docs/demo.md").read_text(encoding="utf-8")
+    blocks = [block.partition("```")[0] for block in page.split("```python\n")[1:]]
+    # The last two blocks use what the others define.
+    shown = blocks[:-2]
+    rest = program.partition("\n\n")[2]
+    for block in shown:
+        assert block in rest
+        rest = rest.replace(block, "", 1)
+    assert rest.strip() == ""
+    # One screen, without what every file begins with.
+    assert len(program.splitlines()) <= 70
