@@ -195,7 +195,7 @@ def attr_key(value: Any) -> Any:
         return ("array", value.dtype.str, value.shape, data)
     if isinstance(value, float):
         # The representation tells -0.0 from 0.0 and lets NaN equal itself.
-        return ("float", repr(value))
+        return ("float", float.__repr__(value))
     if isinstance(value, TensorType):
         return ("type", value)
     if isinstance(value, tuple):

@@ -619,7 +619,7 @@ class _Parser:
             return self.function()
         if match := self.took(_TYPED):
             type = self.type(match[1], match[2], match.start())
-            return type if match[3] is None else self.array(type)
+            return type if match[3] is None else self.array(type, match.start())
         begin = self.at
         dtype = _DTYPES.get(self.take(_DTYPE, "the value of an attribute")[0])
         if dtype is None:
@@ -636,8 +636,7 @@ class _Parser:
             items.append(self.attribute())
         return tuple(items)
 
-    def array(self, type: TensorType) -> np.ndarray[Any, Any]:
-        begin = self.at
+    def array(self, type: TensorType, begin: int) -> np.ndarray[Any, Any]:
         size = type.size
         if size is None:
             self.fail("sizes that are known, in the type of an array", begin)

@@ -117,7 +117,7 @@ for _name in (*_UNARY, "isnan", "isinf", "isfinite"):
         REFUSALS.append(
             Refusal(
                 _name,
-                lambda call=getattr(sg, _name): call("three"),
+                lambda name=_name: getattr(sg, name)("three"),
                 DTypeError,
                 "constant: 'three' is no array of numbers\n"
                 "  its dtype is <U5\n"
