@@ -27,7 +27,7 @@ from staticgraph.core.opdef import (
 from staticgraph.errors import GradientError
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import scalar
-from staticgraph.ops.elementwise import add, guarded
+from staticgraph.ops.elementwise import add, guard
 from staticgraph.ops.shaping import broadcast_like
 
 
@@ -183,7 +183,7 @@ def _diagonal(node: Operation, given: Sequence[Tensor | None], guarding: bool) -
         if part is None:
             continue
         if guarding:
-            part = guarded(part, spread)
+            part = guard(part, spread)
         total = part if total is None else add(total, part)
     return None if total is None else broadcast_like(total, node.out)
 

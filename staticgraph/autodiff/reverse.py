@@ -20,7 +20,7 @@ from staticgraph.core.opdef import ZERO_DERIVATIVE, Joint, Numbered, OperandVjp
 from staticgraph.core.types import compatible, format_shape
 from staticgraph.errors import CompilerError, GradientError
 from staticgraph.ops.convert import scalar
-from staticgraph.ops.elementwise import add, guarded
+from staticgraph.ops.elementwise import add, guard
 from staticgraph.ops.shaping import sum_to
 
 Unconnected = Literal["error", "zero", "none"]
@@ -236,9 +236,9 @@ class _Sweep:
         if len(given) != 1 or adjoint is None:
             return part
         if op.elementwise:
-            return guarded(part, adjoint)
+            return guard(part, adjoint)
         if op.spread is not None and index == 0:
-            return guarded(part, op.spread(node, adjoint))
+            return guard(part, op.spread(node, adjoint))
         return part
 
     def total(self, index: int) -> Tensor | None:

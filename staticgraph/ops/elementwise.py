@@ -33,9 +33,12 @@ from staticgraph.core.opdef import (
 )
 from staticgraph.core.types import BroadcastError, Shape, TensorType, broadcast_many, format_dim
 from staticgraph.errors import DTypeError
-from staticgraph.ops.convert import as_tensor, promote, scalar_value
+from staticgraph.ops.convert import as_tensor, promote, scalar, scalar_value
+from staticgraph.ops.elementwise_docs import docstring
 
 special = LazyModule("scipy.special")
+
+_NUMBERS = (float, int)
 
 
 class ElementwiseFunction(Protocol):
@@ -129,7 +132,7 @@ def publish(function: Any, op: OpDef) -> Any:
     """Gives a made function the name, docstring and signature of its record."""
     function.op = op
     function.__name__ = function.__qualname__ = op.name
-    function.__doc__ = op.doc
+    function.__doc__ = docstring(op)
     function.__module__ = "staticgraph"
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter(operand, kind) for operand in op.operands]
@@ -156,7 +159,10 @@ def _binary_function(op: OpDef) -> Callable[..., Tensor]:
     allowed, floating = op.operand_dtypes(0), op.dtypes == FLOATING
 
     def function(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
-        if not (
+        if type(lhs) is Tensor and type(rhs) in _NUMBERS and lhs.type.dtype in FLOATING:
+            # The way of most literals, kept short.
+            rhs = scalar(lhs.node.graph, rhs, lhs.type.dtype)
+        elif not (
             type(lhs) is Tensor
             and type(rhs) is Tensor
             and lhs.type.dtype is rhs.type.dtype
@@ -226,31 +232,21 @@ def _vjp_pow_base(node: Operation, adjoint: Tensor) -> Tensor | None:
         if known == 0:
             return None
         return adjoint * (known * pow(base, known - 1)) if known != 2 else adjoint * (2.0 * base)
-    # 0 * 0**-1 is NaN where the exponent is 0; the derivative of a constant 1 is 0.
-    flat = equal(exponent, 0)
-    slope = exponent * pow(base, where(flat, 1, exponent - 1))
-    return adjoint * where(flat, 0, slope)
+    # x**0 is 1 for every x, so its derivative is 0, also at 0 where 0 * 0**-1 is not.
+    flat = logical_and(equal(base, 0), equal(exponent, 0))
+    return adjoint * where(flat, 0, exponent * pow(where(flat, 1, base), exponent - 1))
 
 
 def _vjp_pow_exponent(node: Operation, adjoint: Tensor) -> Tensor:
-    base = node.inputs[0]
+    base, exponent = node.inputs
     # 0**y is 0 for every y > 0, so its derivative is 0 although log(0) is not finite.
-    zero = equal(base, 0)
+    zero = logical_and(equal(base, 0), exponent >= 0)
     return adjoint * where(zero, 0, node.out * log(where(zero, 1, base)))
-
-
-def guarded(contribution: Tensor, adjoint: Tensor) -> Tensor:
-    """`contribution`, with 0 for the NaN that a zero adjoint makes of an infinite derivative.
-
-    Where the derivative is finite nothing changes, so derivatives of the result stay right.
-    """
-    masked = logical_and(equal(adjoint, 0), isnan(contribution))
-    return where(masked, zero_of(contribution), contribution)
 
 
 def zero_of(like: Tensor) -> Tensor:
     """The scalar 0 in the dtype of `like`."""
-    return promote((like, 0))[1]
+    return scalar(like.node.graph, 0, like.type.dtype)
 
 
 pow = elementwise(
@@ -283,7 +279,8 @@ sign: ElementwiseFunction = elementwise(
 def _share(node: Operation, adjoint: Tensor, wins: Tensor) -> Tensor:
     """The adjoint where an operand won, half of it where both are equal."""
     tie = equal(node.inputs[0], node.inputs[1])
-    return where(wins, adjoint, where(tie, 0.5 * adjoint, 0))
+    zero = zero_of(adjoint)
+    return where(wins, adjoint, where(tie, adjoint * 0.5, zero))
 
 
 maximum = elementwise(
@@ -382,7 +379,7 @@ softplus = elementwise(
 relu = elementwise(
     "relu", lambda x: np.maximum(x, x.dtype.type(0)), dtypes=NUMERIC, linear=True,
     selects=True,
-    vjp=lambda node, adjoint: where(node.inputs[0] > 0, adjoint, 0),
+    vjp=lambda node, adjoint: where(node.inputs[0] > 0, adjoint, zero_of(adjoint)),
     doc="``max(x, 0)``, elementwise; its derivative at 0 is 0.",
 )  # fmt: skip
 erf = elementwise(
@@ -454,6 +451,22 @@ isinf = elementwise(
 isfinite = elementwise(
     "isfinite", np.isfinite, infer=_infer_bool, vjp=NOT_DIFFERENTIABLE,
     doc="Whether x is neither NaN nor infinite, elementwise; a bool array.",
+)  # fmt: skip
+
+guard: ElementwiseFunction = elementwise(
+    "guard", lambda x, adjoint: np.where((adjoint == 0) & np.isnan(x), x.dtype.type(0), x),
+    operands=("x", "adjoint"), linear=True, selects=True,
+    vjp=(
+        lambda node, adjoint: where(
+            logical_and(equal(node.inputs[1], 0), isnan(node.inputs[0])),
+            zero_of(adjoint),
+            adjoint,
+        ),
+        None,
+    ),
+    doc="x with 0 for the NaN that a zero adjoint makes of an infinite derivative, elementwise. "
+        "Differentiation puts it behind nodes that mask; elsewhere x stays what it is, so that "
+        "derivatives of derivatives stay right.",
 )  # fmt: skip
 
 # -- selection --------------------------------------------------------------------------------
