@@ -129,7 +129,8 @@ def _registry_as_it_was() -> Iterator[None]:
 def _run(example: Example, copy: Path, namespace: dict[str, Any]) -> str:
     block = example.code
     # Empty lines in front make the line numbers those of the page.
-    code = compile("\n" * (block.line - 1) + "\n".join(block.lines), str(copy), "exec")
+    source = "\n" * (block.line - 1) + "\n".join(block.lines)
+    code = compile(source, str(copy), "exec", dont_inherit=True)
     where = f"{copy.name}:{block.line}"
     printed = io.StringIO()
     try:

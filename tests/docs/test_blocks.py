@@ -125,6 +125,7 @@ def test_blessing_rewrites_outputs(folder: Path) -> None:
     )
     page = _page(folder, text)
     bless_page(page, folder)
-    shown = [block.lines for block in fences("page.md", page.read_text()) if block.language == "text"]
+    blocks = fences("page.md", page.read_text())
+    shown = [block.lines for block in blocks if block.language == "text"]
     assert shown == [["1", "2"], ["13"]]
     check_page(page, folder)

@@ -1,0 +1,142 @@
+"""Makes docs/ops.md from the records of the ops and the docstrings of the public functions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import staticgraph as sg
+from staticgraph import ops
+from staticgraph.core import dtypes
+from staticgraph.core.opdef import ZERO_DERIVATIVE, Marker, OpDef, registered
+
+HEAD = """\
+# Ops
+
+Made from the records of the ops and the docstrings of their functions. `help(sg.matmul)` shows a
+docstring whole, with errors and examples; `staticgraph ops WORD` searches the records from a
+terminal.
+
+Names are those of NumPy and the Array API where those have one. Every function also takes `name=`,
+and takes numbers, lists, arrays and variables where it takes tensors. Python's operators, indexing,
+and NumPy's functions on tensors build the same ops.
+"""
+
+RECORDS = """\
+## Records
+
+What the compiler knows of each op. Several functions above may make one op, and some ops are made
+only by derivatives and passes. A derivative of *none* lets none pass; one of *zero* is zero wherever
+it exists.
+
+| op | operands | attributes | dtypes | derivative | meaning |
+|---|---|---|---|---|---|
+"""
+
+# The page's order; a namespace of the surface is a family by itself.
+FAMILIES = (
+    ("Inputs, variables, effects", ("convert", "state")),
+    ("Control", ("control",)),
+    ("Elementwise", ("elementwise",)),
+    ("Reductions and scans", ("reduction", "cumulative")),
+    ("Shapes", ("sizes", "shaping", "joining", "padding", "creation")),
+    ("Indexing", ("indexing",)),
+)
+NAMESPACES = ("linalg", "nn", "random")
+
+_KINDS = (
+    (dtypes.ANY, "any"),
+    (dtypes.NUMERIC, "numeric"),
+    (dtypes.FLOATING, "floating"),
+    (dtypes.INTEGER, "integer"),
+    (dtypes.BOOL, "bool"),
+)
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD]
+    for title, functions in _families():
+        parts += [f"## {title}\n", "| function | |", "|---|---|"]
+        parts += [_function_row(call, function) for call, function in functions]
+        parts.append("")
+    rows = [_record_row(op) for op in sorted(registered(), key=lambda op: op.name)]
+    return "\n".join(parts) + "\n" + RECORDS + "\n".join(rows) + "\n"
+
+
+def _families() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+    """Title, and the functions with the way to call them, in the order of their files."""
+    left = {name: getattr(sg, name) for name in sg.__all__}
+    for title, files in FAMILIES:
+        found = []
+        for file in files:
+            module = getattr(ops, file, None)
+            if isinstance(module, ModuleType):
+                for function in vars(module).values():
+                    for name in [n for n, thing in left.items() if thing is function]:
+                        if _is_op_function(function) and _home(function) is module:
+                            found.append((f"sg.{name}", left.pop(name)))
+        yield title, found
+    for name in NAMESPACES:
+        module = getattr(sg, name)
+        yield f"sg.{name}", [(f"sg.{name}.{n}", getattr(module, n)) for n in module.__all__]
+
+
+def _is_op_function(thing: Any) -> bool:
+    return inspect.isfunction(thing) or thing is sg.Variable
+
+
+def _home(thing: Any) -> ModuleType | None:
+    """The module in which a function was written."""
+    return inspect.getmodule(getattr(thing, "__code__", thing))
+
+
+def _function_row(call: str, function: Any) -> str:
+    parameters = [
+        p.replace(annotation=inspect.Parameter.empty)
+        for p in inspect.signature(function).parameters.values()
+        if p.name != "name"
+    ]
+    signature = str(inspect.Signature(parameters))
+    summary = inspect.cleandoc(function.__doc__).split("\n\n")[0].replace("\n", " ")
+    return f"| `{call}{signature}` | {_cell(summary)} |"
+
+
+def _record_row(op: OpDef) -> str:
+    cells = (
+        f"`{op.name}`",
+        ", ".join(op.operands),
+        ", ".join(op.attrs),
+        _dtypes(op),
+        _derivative(op),
+        " ".join(op.doc.split()),
+    )
+    return "| " + " | ".join(map(_cell, cells)) + " |"
+
+
+def _dtypes(op: OpDef) -> str:
+    if not op.operands:
+        return ""
+    if isinstance(op.dtypes, tuple):
+        return ", ".join(map(_kind, op.dtypes))
+    return _kind(op.dtypes)
+
+
+def _kind(allowed: frozenset[Any]) -> str:
+    for known, name in _KINDS:
+        if allowed == known:
+            return name
+    return " or ".join(dtypes.names(allowed).split(", "))
+
+
+def _derivative(op: OpDef) -> str:
+    if op.vjp is ZERO_DERIVATIVE:
+        return "zero"
+    return "none" if isinstance(op.vjp, Marker) else "yes"
+
+
+def _cell(text: str) -> str:
+    """Text that does not end a cell of a table."""
+    return text.replace("``", "`").replace("|", "\\|")
