@@ -1,12 +1,14 @@
 """The vocabulary: one record per op, one file per family. Importing it fills the registry."""
 
 from staticgraph.ops import (
+    arranging,
     control,
     convert,
     creation,
     cumulative,
     elementwise,
     indexing,
+    joining,
     linalg,
     nn,
     operators,
@@ -18,12 +20,14 @@ from staticgraph.ops import (
 )
 
 __all__ = [
+    "arranging",
     "control",
     "convert",
     "creation",
     "cumulative",
     "elementwise",
     "indexing",
+    "joining",
     "linalg",
     "nn",
     "operators",
