@@ -26,7 +26,7 @@ from staticgraph.core.types import (
 from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction, shaping
-from staticgraph.ops.axes import known_rank, refuse, several_axes
+from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import promote
 from staticgraph.ops.reduction import element_count, norm
@@ -154,7 +154,7 @@ def matmul(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
     array([12., 34.], dtype=float32)
     """
     operands = first, second = _promoted(lhs, rhs)
-    ranks = _ranks(MATMUL, operands)
+    ranks = [known_rank(MATMUL, operand, operands) for operand in operands]
     if ranks[0] > 1 and ranks[1] > 1:
         return first.graph.add(MATMUL, operands, name=name).out
     for label, rank in zip(MATMUL.operands, ranks, strict=True):
@@ -182,8 +182,24 @@ def _promoted(lhs: Any, rhs: Any) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def _ranks(op: OpDef, operands: tuple[Tensor, ...]) -> list[int]:
-    return [known_rank(op, operand, operands) for operand in operands]
+def _ranks(what: str, lhs: Tensor, rhs: Tensor) -> list[int]:
+    """The numbers of axes of two operands; raises ShapeError where one is not known."""
+    ranks: list[int] = []
+    for operand in (lhs, rhs):
+        if operand.type.ndim is None:
+            raise refusal(
+                what,
+                f"the rank of '{operand.name}' is not known",
+                *_described(lhs, rhs),
+                "declare the shape, with None for sizes that are open: "
+                "placeholder(dtype, (None, 3))",
+            )
+        ranks.append(operand.type.ndim)
+    return ranks
+
+
+def _described(lhs: Tensor, rhs: Tensor) -> tuple[str, str]:
+    return f"lhs {describe(lhs)}", f"rhs {describe(rhs)}"
 
 
 def dot(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
@@ -197,7 +213,7 @@ def dot(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
     np.float32(11.0)
     """
     lhs, rhs = _promoted(lhs, rhs)
-    ranks = _ranks(MATMUL, (lhs, rhs))
+    ranks = _ranks("dot", lhs, rhs)
     if 0 in ranks:
         return ew.multiply(lhs, rhs, name=name)
     if max(ranks) > 2:
@@ -210,10 +226,6 @@ def dot(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
     return matmul(lhs, rhs, name=name)
 
 
-def _described(lhs: Tensor, rhs: Tensor) -> tuple[str, str]:
-    return f"lhs {describe(lhs)}", f"rhs {describe(rhs)}"
-
-
 def vecdot(lhs: Any, rhs: Any, axis: int = -1, *, name: str | None = None) -> Tensor:
     """The inner products of the vectors along `axis`; the other axes broadcast.
 
@@ -224,7 +236,7 @@ def vecdot(lhs: Any, rhs: Any, axis: int = -1, *, name: str | None = None) -> Te
     array([21., 43.], dtype=float32)
     """
     lhs, rhs = _promoted(lhs, rhs)
-    ranks = _ranks(MATMUL, (lhs, rhs))
+    ranks = _ranks("vecdot", lhs, rhs)
     if not is_int(axis) or not -min(ranks) <= axis < min(ranks):
         raise refusal(
             "vecdot",
@@ -285,8 +297,8 @@ def tensordot(lhs: Any, rhs: Any, axes: Any = 2, *, name: str | None = None) -> 
     lhs, rhs = _promoted(lhs, rhs)
     pairs = _pairs(lhs, rhs, axes)
     of_lhs, of_rhs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    free_lhs = [axis for axis in range(known_rank(MATMUL, lhs)) if axis not in of_lhs]
-    free_rhs = [axis for axis in range(known_rank(MATMUL, rhs)) if axis not in of_rhs]
+    free_lhs = [axis for axis in range(lhs.type.ndim or 0) if axis not in of_lhs]
+    free_rhs = [axis for axis in range(rhs.type.ndim or 0) if axis not in of_rhs]
     product = _product(_matrix(lhs, free_lhs, of_lhs), _matrix(rhs, of_rhs, free_rhs))
     if len(free_lhs) == len(free_rhs) == 1:
         return identity(product, name=name) if name else product
@@ -308,7 +320,7 @@ def _matrix(x: Tensor, rows: list[int], columns: list[int]) -> Tensor:
 
 def _pairs(lhs: Tensor, rhs: Tensor, axes: Any) -> list[tuple[int, int]]:
     """The pairs of axes that a tensordot sums over, checked."""
-    ranks = _ranks(MATMUL, (lhs, rhs))
+    ranks = _ranks("tensordot", lhs, rhs)
     if is_int(axes):
         if not 0 <= axes <= min(ranks):
             raise refusal(
@@ -319,15 +331,19 @@ def _pairs(lhs: Tensor, rhs: Tensor, axes: Any) -> list[tuple[int, int]]:
             )
         pairs = [(ranks[0] - axes + index, index) for index in range(axes)]
     else:
-        named = [list(item) if isinstance(item, list | tuple) else [item] for item in axes]
+        items = axes if isinstance(axes, list | tuple) else ()
+        named = [tuple(item) if isinstance(item, list | tuple) else (item,) for item in items]
+        for rank, numbers in zip(ranks, named, strict=False):
+            fits = all(is_int(number) and -rank <= number < rank for number in numbers)
+            if not fits or len({number % rank for number in numbers}) < len(numbers):
+                named = []
         if len(named) != 2 or len(named[0]) != len(named[1]):
             raise refusal(
                 "tensordot",
-                f"axes={axes!r} makes no pairs",
-                "give as many axes of lhs as of rhs: axes=([0, 1], [1, 0])",
+                f"axes={axes!r} makes no pairs of axes",
+                *_described(lhs, rhs),
+                "name each axis once, as many of lhs as of rhs: axes=([0, 1], [1, 0])",
             )
-        for operand, numbers in zip((lhs, rhs), named, strict=True):
-            several_axes(MATMUL, operand, numbers)
         pairs = [(i % ranks[0], j % ranks[1]) for i, j in zip(*named, strict=True)]
     assert lhs.type.shape is not None and rhs.type.shape is not None
     for i, j in pairs:

@@ -73,6 +73,12 @@ def _reference_log_softmax(x: Any, *, axis: int) -> Any:
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
+def _costs_in_numpy(x: Any, axis: int) -> Any:
+    """``-log(softmax(x))``, which is 0 and not -0 for a certain class."""
+    shifted = _shifted(x, axis)
+    return np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True)) - shifted
+
+
 def _total(x: Tensor, axis: int, keepdims: bool = True) -> Tensor:
     return x.graph.add(SUM, (x,), {"axis": (axis,), "keepdims": keepdims}).out
 
@@ -195,8 +201,8 @@ def _reference_cross_entropy(logits: Any, labels: Any, *, axis: int) -> Any:
     if np.shape(logits) != np.shape(labels):
         raise ValueError("operands differ in shape")
     # A class of probability 0 costs nothing, even where its logit is -inf.
-    costs = np.where(labels == 0, labels, labels * _reference_log_softmax(logits, axis=axis))
-    return -np.sum(costs, axis=axis)
+    costs = np.where(labels == 0, labels, labels * _costs_in_numpy(logits, axis))
+    return np.sum(costs, axis=axis)
 
 
 def _vjp_logits(node: Operation, adjoint: Tensor) -> Tensor:
@@ -312,7 +318,7 @@ def _reference_sparse(logits: Any, labels: Any) -> Any:
             error=RunError,
         )
     index = np.expand_dims(labels.astype(np.int64), -1)
-    return -np.take_along_axis(_reference_log_softmax(logits, axis=-1), index, -1)[..., 0]
+    return np.take_along_axis(_costs_in_numpy(logits, -1), index, -1)[..., 0]
 
 
 def _last(node: Operation) -> int:
