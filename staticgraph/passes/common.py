@@ -1,0 +1,135 @@
+"""What passes share: the record of one run, and the few questions that all of them ask of a node.
+
+A pass is a function from a Function and a `Notes` to a Function. It returns the Function it was
+given when it changed nothing, keeps inputs and output names as they are, and never removes,
+merges or reorders a node with an effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from staticgraph.core.dtypes import FLOATING
+from staticgraph.core.function import Function, attrs_key
+from staticgraph.core.graph import describe_mismatch, read_only
+from staticgraph.core.node import Node, Value, make_node
+from staticgraph.core.opdef import Mismatch
+from staticgraph.ops.convert import CONSTANT
+from staticgraph.ops.elementwise import maximum, minimum
+
+Array = np.ndarray[Any, Any]
+Evaluate = Callable[[Node, Sequence[Array]], list[Array]]
+
+# They return the second of two equal operands, so their operands' order decides the sign of a
+# zero; for integers there is no such sign.
+_ORDER_SHOWS_IN_ZEROS = (maximum.op, minimum.op)
+
+
+class Notes:
+    """What passes are told about a run, and what they tell about it.
+
+    evaluate    computes one node on known operands, or None where nothing is to be folded
+    rules       how often each rewrite rule was applied
+    remarks     how often something was left undone that a reader may have expected, by sentence
+    shared      values computed once though written several times, and how often
+    """
+
+    def __init__(self, evaluate: Evaluate | None = None) -> None:
+        self.evaluate = evaluate
+        self.rules: dict[str, int] = {}
+        self.remarks: dict[str, int] = {}
+        self.shared: list[tuple[Value, int]] = []
+
+    def applied(self, rule: str) -> None:
+        """Counts one application of a rule."""
+        self.rules[rule] = self.rules.get(rule, 0) + 1
+
+    def remark(self, sentence: str) -> None:
+        """Counts one more case of what `sentence` says."""
+        self.remarks[sentence] = self.remarks.get(sentence, 0) + 1
+
+
+def functions_in(value: Any) -> Iterator[Function]:
+    """The Functions that an attribute holds, directly or in tuples."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Function):
+            yield item
+        elif isinstance(item, tuple):
+            stack.extend(reversed(item))
+
+
+def has_body(node: Node) -> bool:
+    """Whether a node holds Functions: a loop or a branch."""
+    if not node.attrs:
+        return False
+    return any(True for value in node.attrs.values() for _ in functions_in(value))
+
+
+def has_effect(node: Node) -> bool:
+    """Whether running the node shows: its op has an effect, or a node in one of its bodies has."""
+    if node.op.effect or not node.attrs:
+        return node.op.effect
+    stack = [body for value in node.attrs.values() for body in functions_in(value)]
+    while stack:
+        body = stack.pop()
+        if any(inner.op.effect for inner in body.nodes):
+            return True
+        stack.extend(body.bodies())
+    return False
+
+
+def commutes(node: Node) -> bool:
+    """Whether the two operands of a node may change places without a bit of difference."""
+    op = node.op
+    if not op.commutative:
+        return False
+    return op not in _ORDER_SHOWS_IN_ZEROS or node.inputs[0].type.dtype not in FLOATING
+
+
+def node_key(node: Node, number: Mapping[Value, int]) -> tuple[Any, ...] | None:
+    """What makes two nodes equal, given numbers that equal operands share; None for no other.
+
+    Constants count by dtype, shape and bytes, so -0.0 is not 0.0.
+    """
+    if has_effect(node):
+        return None
+    op = node.op
+    operands = [number[value] for value in node.inputs]
+    if op.commutative and commutes(node):
+        operands.sort()
+    if not node.attrs:
+        return (op, *operands)
+    return (op, *operands, attrs_key(node.attrs))
+
+
+def is_constant(value: Value) -> bool:
+    """Whether a value is known now."""
+    return value.node.op is CONSTANT
+
+
+def array_of(value: Value) -> Array:
+    """The array that a constant holds."""
+    array: Array = value.node.attrs["value"]
+    return array
+
+
+def constant_node(array: Any, like: Node, name: str | None = None) -> Node:
+    """A constant that stands where `like` stood in the user's program."""
+    attrs = {"value": read_only(np.asarray(array))}
+    return make_node(CONSTANT, (), attrs, name or like.name, like.location)
+
+
+def rebuilt(node: Node, operands: tuple[Value, ...]) -> Node:
+    """The node on other operands, its types inferred anew: they may be known more precisely.
+
+    What no longer fits is the user's error, seen earlier than at run time.
+    """
+    try:
+        return make_node(node.op, operands, node.attrs, node.name, node.location)
+    except Mismatch as mismatch:
+        raise describe_mismatch(node.op, operands, mismatch, node.location) from None

@@ -1,0 +1,148 @@
+"""Guards: the conditions under which a rule holds, named so that a row reads as a sentence."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from staticgraph.core import dtypes
+from staticgraph.core.dtypes import DType
+from staticgraph.core.node import Value
+from staticgraph.passes.common import array_of
+from staticgraph.passes.patterns import Guard, Match
+
+
+def all_of(*guards: Guard) -> Guard:
+    """All of `guards` hold."""
+    return lambda match: all(guard(match) for guard in guards)
+
+
+def of_dtypes(allowed: frozenset[DType], name: str = "x") -> Guard:
+    """The value called `name` has one of the dtypes."""
+    return lambda match: match[name].type.dtype in allowed
+
+
+def integers(match: Match) -> bool:
+    """x is an integer: arithmetic modulo a power of two, without NaN or a negative zero."""
+    return match["x"].type.dtype in dtypes.INTEGER
+
+
+def floats(match: Match) -> bool:
+    """x is floating."""
+    return match["x"].type.dtype in dtypes.FLOATING
+
+
+def no_floats(match: Match) -> bool:
+    """x is an integer or a bool, so that no NaN is unordered."""
+    return match["x"].type.dtype not in dtypes.FLOATING
+
+
+def signed(match: Match) -> bool:
+    """x is floating or a signed integer."""
+    return match["x"].type.dtype not in dtypes.UNSIGNED
+
+
+def bools(match: Match) -> bool:
+    """The result is a bool."""
+    return match.root.out.type.dtype in dtypes.BOOL
+
+
+def small_constant(match: Match) -> bool:
+    """The constant c is one number: another one beside it costs nothing."""
+    return match["c"].type.size == 1
+
+
+def uniform_constant(match: Match) -> bool:
+    """The constant c is an array of one number again and again."""
+    return match["c"].type.ndim != 0 and match.facts.number(match["c"]) is not None
+
+
+def sizes_allowed(match: Match) -> bool:
+    """The constant sizes are no error, and -1 stands only where reshape gives it a meaning."""
+    sizes = _sizes(match["sizes"])
+    if match.root.op.name == "reshape":
+        return sizes.count(-1) <= (0 not in sizes) and all(size >= -1 for size in sizes)
+    return all(size >= 0 for size in sizes)
+
+
+def sign_is_clear(match: Match) -> bool:
+    """x is +0, positive or NaN everywhere."""
+    return match.facts.sign_is_clear(match["x"])
+
+
+def known_shape(match: Match) -> bool:
+    """Every size of the result is known."""
+    return match.root.out.type.is_static
+
+
+def power_of_two(match: Match) -> bool:
+    """The constant c is a power of two whose reciprocal is exact and normal."""
+    number = match.facts.number(match["c"])
+    if not isinstance(number, float) or not math.isfinite(number) or number == 0:
+        return False
+    limits = np.finfo(match["c"].type.dtype)
+    inverse = 1.0 / number
+    normal = limits.tiny <= abs(number) and limits.tiny <= abs(inverse) <= limits.max
+    return normal and abs(math.frexp(number)[0]) == 0.5
+
+
+def mean_count(match: Match) -> bool:
+    """The constant c is the number of elements that a sum adds up."""
+    shape, axis = match["x"].type.shape, match.attrs["axis"]
+    if shape is None:
+        return False
+    sizes = shape if axis is None else [shape[number] for number in axis]
+    known = [size for size in sizes if isinstance(size, int)]
+    if len(known) < len(sizes):
+        return False
+    # The count is rounded to the dtype of the sum, as the mean rounds it.
+    count = match["c"].type.dtype.type(math.prod(known))
+    return match.facts.number(match["c"]) == count and math.prod(known) > 0
+
+
+def holds_exactly(wide: DType, narrow: DType) -> bool:
+    """Whether every value of `narrow` is a value of `wide`."""
+    if narrow == wide or narrow in dtypes.BOOL:
+        return True
+    if wide in dtypes.BOOL:
+        return False
+    if narrow in dtypes.FLOATING:
+        return wide in dtypes.FLOATING and wide.itemsize >= narrow.itemsize
+    bits = np.iinfo(narrow).bits - (narrow in dtypes.SIGNED)
+    if wide in dtypes.FLOATING:
+        return bits <= np.finfo(wide).nmant + 1
+    if narrow in dtypes.SIGNED and wide in dtypes.UNSIGNED:
+        return False
+    return bits <= np.iinfo(wide).bits - (wide in dtypes.SIGNED)
+
+
+def cast_chain(match: Match) -> bool:
+    """The value between two casts loses nothing, and the second does not depend on its kind.
+
+    Integers become other integers modulo a power of two, so a wider one between does not show.
+    A float that fits no integer becomes what the machine makes of it, which may depend on the
+    float's width; so a float between stays unless the end is a float or holds all that x can be.
+    """
+    first = match["x"].type.dtype
+    middle = match.attrs["between"]
+    last = match.root.out.type.dtype
+    if not holds_exactly(middle, first):
+        return False
+    if last in dtypes.FLOATING or last in dtypes.BOOL or holds_exactly(last, first):
+        return True
+    return middle in dtypes.INTEGER and last in dtypes.INTEGER
+
+
+def whole_numbers(match: Match) -> bool:
+    """x is a cast of integers or bools, so it has no fraction."""
+    return match["x"].type.dtype not in dtypes.FLOATING
+
+
+def _sizes(value: Value) -> tuple[int, ...]:
+    return tuple(map(int, array_of(value)))
+
+
+def given_sizes(match: Match) -> tuple[int | None, ...]:
+    """The constant sizes as the attribute `shape`; -1 is the size that is left over."""
+    return tuple([None if size == -1 else size for size in _sizes(match["sizes"])])

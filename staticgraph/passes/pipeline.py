@@ -1,0 +1,242 @@
+"""The table of passes, the reasons for its order, and the one runner of both.
+
+`optimize` takes a Function through every pass, bodies of loops and branches first. While checking
+(STATICGRAPH_CHECK) each pass gets the nodes in a shuffled order and its result is verified. A pass
+that fails is named, with its input in a file that `staticgraph.core.text.parse` reads back.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from staticgraph import config
+from staticgraph.core.function import Function
+from staticgraph.core.node import Node, Value, make_node
+from staticgraph.core.text import format_function
+from staticgraph.core.verify import verify
+from staticgraph.errors import CompilerError, GraphError, StaticGraphError
+from staticgraph.passes.common import Evaluate, Notes, has_body
+from staticgraph.passes.cse import number_values
+from staticgraph.passes.fold import fold_constants
+from staticgraph.passes.order import restored, shuffled
+from staticgraph.passes.patterns import Exactness
+from staticgraph.passes.prune import prune
+from staticgraph.passes.report import PassReport, PipelineReport
+from staticgraph.passes.rules import RULES
+from staticgraph.passes.simplify import FOLDED, simplify
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One row of the pipeline.
+
+    name        as reports, switches and error messages call it
+    function    from Function to Function; `Notes` carry what it needs and what it has to tell
+    required    it cannot be switched off: what follows relies on it
+    """
+
+    name: str
+    function: Callable[[Function, Notes], Function]
+    required: bool = False
+
+
+PIPELINE = (
+    Pass("prune", prune, required=True),
+    Pass("fold", fold_constants),
+    Pass("simplify", simplify),
+    Pass("cse", number_values),
+    Pass("late prune", prune),
+)
+
+ORDER = (
+    ("prune", "fold", "nothing is computed at compile time that no run needs"),
+    ("fold", "simplify", "rules look at constants, which folding makes of expressions"),
+    ("simplify", "cse", "rules give equal expressions one form; cse compares nothing but form"),
+    ("cse", "late prune", "what merging leaves without a user goes last"),
+)
+
+
+def check_order(
+    pipeline: tuple[Pass, ...] = PIPELINE, order: tuple[tuple[str, str, str], ...] = ORDER
+) -> None:
+    """Raises CompilerError where the pipeline breaks one of the reasons for its order."""
+    places = {each.name: place for place, each in enumerate(pipeline)}
+    if len(places) < len(pipeline):
+        raise CompilerError("two passes of the pipeline have the same name")
+    for first, second, reason in order:
+        missing = [name for name in (first, second) if name not in places]
+        if missing:
+            raise CompilerError(f"the order of passes speaks of '{missing[0]}', which is no pass")
+        if places[first] > places[second]:
+            raise CompilerError(
+                f"pass '{first}' must stand before '{second}': {reason}"
+            )
+
+
+check_order()
+
+_EXACTNESS = {rule.name: rule.exactness.value for rule in RULES}
+_EXACTNESS[FOLDED] = Exactness.EXACT.value
+
+# Tells the dumps of one process apart.
+_runs = itertools.count(1)
+
+
+def optimize(function: Function, evaluate: Evaluate) -> Function:
+    """`function` after every pass; its `report` is a `PipelineReport`.
+
+    evaluate    computes one node on known operands (backends/reference.py); folding is handed it,
+                since passes know no backend
+
+    Raises CompilerError for a pass that fails, GraphError for a STATICGRAPH_DISABLE that names no
+    pass, and the user's error where known values show that operands do not fit.
+    """
+    return _Runner(PIPELINE, evaluate).run(function)
+
+
+class _Runner:
+    """One run of a pipeline over a Function and the bodies within it."""
+
+    def __init__(self, pipeline: tuple[Pass, ...], evaluate: Evaluate) -> None:
+        self.pipeline = pipeline
+        self.disabled = _disabled(pipeline)
+        self.notes = Notes(None if "fold" in self.disabled else evaluate)
+        self.rows = [PassReport(each.name) for each in pipeline]
+        for row in self.rows:
+            row.disabled = row.name in self.disabled
+        self.checking = config.check_enabled()
+        self.directory = config.dump_directory()
+        self.number = next(_runs) if self.directory else 0
+
+    def run(self, function: Function) -> Function:
+        if self.checking:
+            verify(function)
+        # By identity: comparing Functions would cost as much as a pass.
+        done: dict[int, Function] = {}
+        for body in _innermost_first(function):
+            if id(body) not in done:
+                done[id(body)] = self._passes(_with_bodies(body, done))
+        report = PipelineReport(self.rows, self.notes, _EXACTNESS)
+        return done[id(function)].with_report(report)
+
+    def _passes(self, function: Function) -> Function:
+        original = function
+        for place, (each, row) in enumerate(zip(self.pipeline, self.rows, strict=True)):
+            if row.disabled:
+                continue
+            given = function
+            if self.checking:
+                given = shuffled(function, config.shuffle_seed() + place)
+            row.before += len(given)
+            start = time.perf_counter()
+            try:
+                function = each.function(given, self.notes)
+                row.seconds += time.perf_counter() - start
+                if self.checking:
+                    verify(function, each.name)
+            except Exception as problem:
+                if isinstance(problem, StaticGraphError) and not isinstance(problem, CompilerError):
+                    raise
+                raise _failed(each, given, problem) from problem
+            row.after += len(function)
+            if self.directory and function is not given:
+                self._dump(given, function, f"{place + 1}-{each.name}")
+        return restored(function, original) if self.checking else function
+
+    def _dump(self, before: Function, after: Function, what: str) -> None:
+        assert self.directory is not None
+        os.makedirs(self.directory, exist_ok=True)
+        stem = _file_name(f"{self.number:04d}-{before.name}-{what}")
+        for label, function in (("before", before), ("after", after)):
+            path = os.path.join(self.directory, f"{stem}.{label}.ir")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(format_function(function))
+
+
+def _disabled(pipeline: tuple[Pass, ...]) -> frozenset[str]:
+    """The passes that the environment switches off; refuses names that mean nothing."""
+    names = config.disabled_passes()
+    optional = [each.name for each in pipeline if not each.required]
+    for name in sorted(names):
+        if name not in optional:
+            required = any(each.name == name for each in pipeline)
+            problem = "is required" if required else "is no pass"
+            raise GraphError(
+                f"STATICGRAPH_DISABLE: '{name}' {problem}\n"
+                f"  passes that can be switched off: {', '.join(optional)}"
+            )
+    return names
+
+
+def _failed(each: Pass, given: Function, problem: Exception) -> CompilerError:
+    """The error of a pass that failed; what it was given is written to a file."""
+    folder = config.dump_directory()
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+    handle, path = tempfile.mkstemp(".ir", f"staticgraph-{_file_name(each.name)}-", folder)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(format_function(given))
+    text = str(problem)
+    if not isinstance(problem, CompilerError):
+        text = f"{type(problem).__name__}: {text}"
+    lines = [
+        f"pass '{each.name}' failed on Function '{given.name}'",
+        *[f"  {line}" for line in text.splitlines()],
+        f"  its input is in {path}, which staticgraph.core.text.parse reads",
+        "  this is a bug in staticgraph: please report it, with that file",
+    ]
+    if not each.required:
+        lines.append(f"  until it is mended, STATICGRAPH_DISABLE={each.name!r} goes on without it")
+    return CompilerError("\n".join(lines))
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", text)
+
+
+# -- bodies -----------------------------------------------------------------------------------
+
+
+def _innermost_first(function: Function) -> list[Function]:
+    """`function` and all Functions within it, each after those within itself."""
+    found: list[Function] = []
+    stack = [function]
+    while stack:
+        top = stack.pop()
+        found.append(top)
+        stack.extend(top.bodies())
+    found.reverse()
+    return found
+
+
+def _with_bodies(function: Function, done: dict[int, Function]) -> Function:
+    """`function` with the Functions in its attributes replaced."""
+    now: dict[Value, Value] = {}
+    nodes: list[Node] = []
+    for node in function.nodes:
+        if not has_body(node) and not now:
+            nodes.append(node)
+            continue
+        attrs = {name: _replaced(value, done) for name, value in node.attrs.items()}
+        operands = tuple([now.get(value, value) for value in node.inputs])
+        made = make_node(node.op, operands, attrs, node.name, node.location)
+        nodes.append(made)
+        now.update(zip(node.outputs, made.outputs, strict=True))
+    if not now:
+        return function
+    return function.replace(nodes, [now.get(value, value) for value in function.outputs])
+
+
+def _replaced(attr: Any, done: dict[int, Function]) -> Any:
+    if isinstance(attr, Function):
+        return done[id(attr)]
+    if isinstance(attr, tuple) and any(isinstance(item, Function | tuple) for item in attr):
+        return tuple([_replaced(item, done) for item in attr])
+    return attr

@@ -1,0 +1,77 @@
+"""Rules that round differently, nowhere worse and somewhere better: each says where.
+
+They also save the overflow in between: the right sides are finite wherever the value itself is.
+"""
+
+from __future__ import annotations
+
+from staticgraph.passes.guards import floats, sign_is_clear
+from staticgraph.passes.patterns import Attr, Const, Exactness, Rule, op, variables
+
+x, y = variables("x y")
+axis, keepdims = Attr("axis"), Attr("keepdims")
+
+BETTER = Exactness.MORE_ACCURATE
+
+LOGARITHMS = (
+    Rule("log of softmax", op("log", op("softmax", x, axis=axis)),
+         op("log_softmax", x, axis=axis),
+         "a small probability underflows to 0 and its log to -inf; log_softmax stays finite",
+         BETTER, keeps_shape=True),
+    Rule("log of sum of exp",
+         op("log", op("sum", op("exp", x), axis=axis, keepdims=keepdims)),
+         op("logsumexp", x, axis=axis, keepdims=keepdims),
+         "exp overflows above 88 in float32, 709 in float64; logsumexp does not",
+         BETTER, keeps_shape=True),
+    Rule("log of sigmoid", op("log", op("sigmoid", x)),
+         op("negative", op("softplus", op("negative", x))),
+         "sigmoid underflows to 0 and its log to -inf; softplus stays finite", BETTER),
+    Rule("log of one minus sigmoid", op("log", op("subtract", Const(1), op("sigmoid", x))),
+         op("negative", op("softplus", x)),
+         "1 - sigmoid(x) cancels for large x and its log is -inf; softplus stays finite", BETTER),
+    Rule("log1p of minus sigmoid", op("log1p", op("negative", op("sigmoid", x))),
+         op("negative", op("softplus", x)),
+         "1 - sigmoid(x) cancels for large x and its log is -inf; softplus stays finite", BETTER),
+    Rule("log of one plus", op("log", op("add", x, Const(1))), op("log1p", x),
+         "1 + x drops the digits of a small x; log1p keeps them", BETTER),
+    Rule("log of one minus", op("log", op("subtract", Const(1), x)),
+         op("log1p", op("negative", x)),
+         "1 - x drops the digits of a small x; log1p keeps them", BETTER),
+    Rule("log1p of exp", op("log1p", op("exp", x)), op("softplus", x),
+         "exp overflows for large x; softplus does not", BETTER),
+)  # fmt: skip
+
+EXPONENTIALS = (
+    Rule("exp minus one", op("subtract", op("exp", x), Const(1)), op("expm1", x),
+         "exp(x) - 1 cancels for small x; expm1 does not", BETTER),
+    Rule("exp plus minus one", op("add", op("exp", x), Const(-1)), op("expm1", x),
+         "exp(x) - 1 cancels for small x; expm1 does not", BETTER),
+    Rule("one minus exp", op("subtract", Const(1), op("exp", x)),
+         op("negative", op("expm1", x)),
+         "1 - exp(x) cancels for small x; expm1 does not", BETTER),
+    Rule("logistic function",
+         op("reciprocal", op("add", op("exp", op("negative", x)), Const(1))),
+         op("sigmoid", x),
+         "exp(-x) overflows for very negative x; sigmoid keeps the small value", BETTER),
+    Rule("logistic function, mirrored", op("reciprocal", op("add", op("exp", x), Const(1))),
+         op("sigmoid", op("negative", x)),
+         "exp(x) overflows for large x; sigmoid keeps the small value", BETTER),
+    Rule("logistic function as quotient",
+         op("divide", op("exp", x), op("add", op("exp", x), Const(1))),
+         op("sigmoid", x),
+         "inf / inf is NaN for large x; sigmoid is 1", BETTER),
+)  # fmt: skip
+
+POWERS = (
+    Rule("pow of two", op("pow", x, Const(2)), op("square", x),
+         "a product is correctly rounded, a power within one unit", BETTER, guard=floats),
+    Rule("pow of minus one", op("pow", x, Const(-1)), op("reciprocal", x),
+         "a quotient is correctly rounded, a power within one unit", BETTER, guard=floats),
+    Rule("pow of one half", op("pow", x, Const(0.5)), op("sqrt", x),
+         "a root is correctly rounded, a power within one unit; they differ at -0.0 and -inf, "
+         "which x is not", BETTER, guard=sign_is_clear),
+    Rule("sqrt of square", op("sqrt", op("square", x)), op("abs", x),
+         "the square overflows or underflows where the absolute value does not", BETTER),
+)  # fmt: skip
+
+RULES = (*LOGARITHMS, *EXPONENTIALS, *POWERS)

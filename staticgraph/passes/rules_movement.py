@@ -1,0 +1,160 @@
+"""Rules of what only moves or renames elements: identities, casts, shapes. They keep every bit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from staticgraph.core.opdef import registered
+from staticgraph.core.types import Dim
+from staticgraph.passes.common import array_of
+from staticgraph.passes.guards import cast_chain, given_sizes, sizes_allowed, uniform_constant
+from staticgraph.passes.patterns import (
+    Attr,
+    Computed,
+    Known,
+    Match,
+    Rest,
+    Rule,
+    op,
+    variables,
+)
+
+x, y, condition = variables("x y condition")
+c, sizes = Known("c"), Known("sizes")
+rest, more = Rest("rest"), Rest("more")
+first, second = Attr("first"), Attr("second")
+axis, shape = Attr("axis"), Attr("shape")
+between, dtype = Attr("between"), Attr("dtype")
+
+_BINARY, _UNARY = (
+    tuple([each.name for each in registered() if each.elementwise and len(each.operands) == count])
+    for count in (2, 1)
+)
+
+
+def _composed(match: Match) -> tuple[int, ...]:
+    """The one order of axes that two permutations make; None reverses, and one of them is known."""
+    inner, outer = match.attrs["first"], match.attrs["second"]
+    if outer is None:
+        reversed_axes: tuple[int, ...] = inner[::-1]
+        return reversed_axes
+    if inner is None:
+        return tuple([len(outer) - 1 - axis for axis in outer])
+    return tuple([inner[axis] for axis in outer])
+
+
+def _keeps_dtype(match: Match) -> bool:
+    return match["x"].type.dtype == match.root.out.type.dtype
+
+
+def _one_number(match: Match) -> object:
+    return array_of(match["c"]).flat[0]
+
+
+def _in_order(match: Match) -> bool:
+    axes = match.attrs["first"]
+    return axes is not None and list(axes) == list(range(len(axes)))
+
+
+def _both_reverse(match: Match) -> bool:
+    return match.attrs["first"] is None and match.attrs["second"] is None
+
+
+def _sizes_of(match: Match) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.array(match["x"].type.shape, np.int64)
+
+
+def _size_of(match: Match) -> object:
+    return np.array(_measured(match), np.int64)
+
+
+def _measured(match: Match) -> Dim:
+    """The size that a `size` node gives, as far as it is known."""
+    number = match.attrs["axis"]
+    measured = match["x"].type
+    if number is None:
+        return measured.size
+    return None if measured.shape is None else measured.shape[number]
+
+
+RENAMED = (
+    Rule("identity", op(("identity", "stop_gradient"), x), x,
+         "it is its operand; derivatives have been taken", keeps_shape=True),
+    Rule("custom gradient", op("custom_gradient", rest), rest,
+         "it is its first operands; derivatives have been taken", keeps_shape=True),
+    Rule("cast to the same dtype", op("cast", x), x,
+         "nothing is converted", guard=_keeps_dtype),
+    Rule("cast of cast", op("cast", op("cast", x, dtype=between), dtype=dtype),
+         op("cast", x, dtype=dtype),
+         "the dtype between holds every value exactly", guard=cast_chain),
+)  # fmt: skip
+
+AXES = (
+    Rule("permute in order", op("permute_dims", x, axes=first), x,
+         "every axis stays in its place", guard=_in_order, keeps_shape=True),
+    Rule("reverse axes twice",
+         op("permute_dims", op("permute_dims", x, axes=first), axes=second), x,
+         "the axes are back in their places", guard=_both_reverse, keeps_shape=True),
+    Rule("permute of permute",
+         op("permute_dims", op("permute_dims", x, axes=first), axes=second),
+         op("permute_dims", x, axes=_composed),
+         "two permutations are one", keeps_shape=True),
+    Rule("squeeze of expand", op("squeeze", op("expand_dims", x, axes=first), axes=first), x,
+         "the new axes go again", keeps_shape=True),
+    Rule("expand of squeeze", op("expand_dims", op("squeeze", x, axes=first), axes=first), x,
+         "the axes come back"),
+    Rule("no axes to move", op(("squeeze", "expand_dims"), x, axes=()), x,
+         "no axis comes or goes", keeps_shape=True),
+)  # fmt: skip
+
+SHAPES = (
+    Rule("shape of known sizes", op("shape", x), Computed(_sizes_of),
+         "every size is known", guard=lambda match: match["x"].type.is_static),
+    Rule("known size", op("size", x, axis=axis), Computed(_size_of),
+         "the size is known", guard=lambda match: isinstance(_measured(match), int)),
+    Rule("shape of elementwise", op("shape", op(_UNARY, x)), op("shape", x),
+         "an elementwise op keeps the shape", keeps_shape=True),
+    Rule("size of elementwise", op("size", op(_UNARY, x), axis=axis), op("size", x, axis=axis),
+         "an elementwise op keeps the shape"),
+    Rule("reshape to the same shape", op("reshape", x, rest), x,
+         "the shape is the same already"),
+    Rule("reshape of reshape", op("reshape", op("reshape", x, more), rest, shape=shape),
+         op("reshape", x, rest, shape=shape),
+         "elements keep their order, whatever the shape between", keeps_shape=True),
+    Rule("reshape with moved axes of size one",
+         op("reshape", op(("expand_dims", "squeeze"), x), rest, shape=shape),
+         op("reshape", x, rest, shape=shape),
+         "elements keep their order, whatever the shape between", keeps_shape=True),
+    Rule("broadcast to the same shape", op("broadcast_to", x, rest), x,
+         "the shape is the same already"),
+    Rule("broadcast of broadcast",
+         op("broadcast_to", op("broadcast_to", x, more), rest, shape=shape),
+         op("broadcast_to", x, rest, shape=shape),
+         "the second repeats what the first does", keeps_shape=True),
+    Rule("sum to the same shape", op("sum_to", x, rest), x, "nothing is summed"),
+    Rule("sizes that are constants", op(("broadcast_to", "sum_to", "reshape"), x, sizes),
+         op("=", x, shape=given_sizes),
+         "the sizes are known", guard=sizes_allowed, keeps_shape=True),
+    Rule("sizes that are known", op(("broadcast_to", "sum_to"), x, y),
+         op("=", x),
+         "the sizes are known", guard=lambda match: match.root.out.type.is_static),
+    Rule("broadcast operand", op(_BINARY, x, op("broadcast_to", y, rest)), op("=", x, y),
+         "the op broadcasts by itself"),
+    Rule("broadcast operand, first", op(_BINARY, op("broadcast_to", x, rest), y), op("=", x, y),
+         "the op broadcasts by itself"),
+    Rule("broadcast branch", op("where", condition, op("broadcast_to", x, rest), y),
+         op("where", condition, x, y),
+         "the op broadcasts by itself"),
+    Rule("broadcast branch, second", op("where", condition, x, op("broadcast_to", y, rest)),
+         op("where", condition, x, y),
+         "the op broadcasts by itself"),
+    Rule("broadcast condition", op("where", op("broadcast_to", condition, rest), x, y),
+         op("where", condition, x, y),
+         "the op broadcasts by itself"),
+    Rule("constant of one number", op(_BINARY, x, c), op("=", x, Computed(_one_number)),
+         "the op broadcasts by itself", guard=uniform_constant),
+    Rule("constant of one number, first", op(_BINARY, c, x), op("=", Computed(_one_number), x),
+         "the op broadcasts by itself", guard=uniform_constant),
+)  # fmt: skip
+
+RULES = (*RENAMED, *AXES, *SHAPES)
