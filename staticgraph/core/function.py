@@ -72,6 +72,14 @@ class Function:
     outputs         what the Function returns; a value may be returned twice
     output_names    one name per output
     report          what the pipeline did, on a Function that went through it
+
+    `staticgraph.extract` and `staticgraph.optimize` make Functions of fetches.
+
+    >>> import staticgraph as sg
+    >>> x = sg.placeholder("float32", (), name="x")
+    >>> function = sg.extract(x * x + 1.0)
+    >>> [node.op.name for node in function.nodes], function.count("multiply")
+    (['multiply', 'constant', 'add'], 1)
     """
 
     __slots__ = ("_key", "inputs", "name", "nodes", "output_names", "outputs", "report")

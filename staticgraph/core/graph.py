@@ -28,6 +28,11 @@ class Tensor(Value):
     It has a dtype and a shape but no value; a Session computes values. Python operators,
     indexing and NumPy functions on it add operations to its graph. Tensors hash by identity, so
     they can be the keys of a feed dict; ``==`` compares elementwise and gives a Tensor.
+
+    >>> import staticgraph as sg
+    >>> x = sg.placeholder("float32", (None, 3), name="x")
+    >>> x * 2, x.dtype, x.shape
+    (<Tensor 'multiply' float32[?, 3]>, dtype('float32'), (None, 3))
     """
 
     __slots__ = ()
@@ -118,6 +123,11 @@ class Operation(Node):
     """A node of a graph: an op applied to tensors, at a line of the user's program.
 
     Fetching one computes it and gives None.
+
+    >>> import staticgraph as sg
+    >>> node = sg.square(3.0).node
+    >>> node.name, node.op.name, [tensor.name for tensor in node.inputs]
+    ('square', 'square', ['constant'])
     """
 
     __slots__ = ("control_inputs", "graph", "id")
@@ -400,7 +410,12 @@ _process_default = Graph()
 
 def get_default_graph() -> Graph:
     """The graph to which ops without operands go: the innermost ``as_default()``, else the
-    graph of the process."""
+    graph of the process.
+
+    >>> with Graph().as_default() as graph:
+    ...     get_default_graph() is graph
+    True
+    """
     return _defaults.stack[-1] if _defaults.stack else _process_default
 
 

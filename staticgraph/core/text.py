@@ -65,6 +65,12 @@ def parse(text: str) -> Function:
     """The Function that a text stands for.
 
     Raises GraphError that names the line where the text is none.
+
+    >>> import staticgraph as sg
+    >>> x = sg.placeholder("float32", (None,), name="x")
+    >>> program = sg.extract(x * 2.0)
+    >>> sg.parse(str(program)) == program
+    True
     """
     return _Parser(text).program()
 

@@ -92,7 +92,13 @@ def identity(x: Any, *, name: str | None = None) -> Tensor:
 
 
 def stop_gradient(x: Any, *, name: str | None = None) -> Tensor:
-    """`x` itself, treated as a constant by every derivative."""
+    """`x` itself, treated as a constant by every derivative.
+
+    >>> import staticgraph as sg
+    >>> x = sg.constant(3.0)
+    >>> sg.Session().run(sg.gradients(x * sg.stop_gradient(x), x))
+    [np.float32(3.0)]
+    """
     tensor = as_tensor(x)
     return tensor.graph.add(STOP_GRADIENT, (tensor,), NO_ATTRS, name).out
 
@@ -138,6 +144,13 @@ def group(*ops: Any, name: str | None = None) -> Operation:
     """One Operation that runs all of `ops`; fetching it gives None.
 
     Takes Operations, Tensors, or lists of them.
+
+    >>> import staticgraph as sg
+    >>> left, right = sg.Variable(1.0), sg.Variable(2.0)
+    >>> session = sg.Session()
+    >>> session.run(sg.group(left.assign_add(1.0), right.assign_add(1.0)))
+    >>> session.run([left, right])
+    [np.float32(2.0), np.float32(3.0)]
     """
     flat: list[Operation] = []
     for item in ops:
@@ -148,7 +161,13 @@ def group(*ops: Any, name: str | None = None) -> Operation:
 
 
 def name_scope(name: str) -> AbstractContextManager[str]:
-    """Names made in the ``with`` block start with ``name/``; pictures draw the scope as a box."""
+    """Names made in the ``with`` block start with ``name/``; pictures draw the scope as a box.
+
+    >>> import staticgraph as sg
+    >>> with sg.name_scope("layer"):
+    ...     sg.constant(1.0, name="bias").name
+    'layer/bias'
+    """
     return get_default_graph().name_scope(name)
 
 

@@ -165,6 +165,12 @@ def placeholder_with_default(value: Any, shape: Any = None, name: str | None = N
     """A tensor that a run may feed, and that otherwise has `value`.
 
     shape   the shapes a feed may have; the shape of `value` when not given
+
+    >>> import staticgraph as sg
+    >>> rate = sg.placeholder_with_default(0.5, name="rate")
+    >>> session = sg.Session()
+    >>> session.run(rate), session.run(rate, {rate: 0.25})
+    (np.float32(0.5), np.float32(0.25))
     """
     default = as_tensor(value)
     dims = check_shape("placeholder_with_default", shape)
@@ -338,6 +344,12 @@ def print(x: Any, message: str = "", *, name: str | None = None) -> Tensor:
 
     Use the result in place of `x`, or fetch it, or name it in `control_dependencies`: a node that
     no fetch needs does not run.
+
+    >>> import staticgraph as sg
+    >>> x = sg.print(sg.constant([1.0, 2.0]), "x is ")
+    >>> sg.Session().run(x * 10)
+    x is [1. 2.]
+    array([10., 20.], dtype=float32)
     """
     tensor = as_tensor(x)
     return tensor.graph.add(PRINT, (tensor,), {"message": message}, name).out
@@ -378,6 +390,13 @@ def assert_true(
 
     The error shows `message` and the values of `data`; no variable changes. Name the Operation
     in `control_dependencies` or fetch it: one that no fetch needs does not run.
+
+    >>> import staticgraph as sg
+    >>> x = sg.placeholder("float32", (), name="x")
+    >>> with sg.control_dependencies([sg.assert_true(x > 0, "x must be positive", [x])]):
+    ...     root = sg.sqrt(x)
+    >>> sg.Session().run(root, {x: 4.0})
+    np.float32(2.0)
     """
     tensor = as_tensor(condition)
     if tensor.dtype != dtypes.bool_:

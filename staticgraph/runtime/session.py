@@ -313,6 +313,17 @@ def global_variables_initializer() -> Operation:
 
     Never required: a session initialises a variable the first time it needs it. Running it
     again starts over.
+
+    >>> import staticgraph as sg
+    >>> with sg.Graph().as_default():
+    ...     count = sg.Variable(0, name="count")
+    ...     start_over = sg.global_variables_initializer()
+    ...     session, step = sg.Session(), count.assign_add(1)
+    >>> session.run(step), session.run(step)
+    (np.int64(1), np.int64(2))
+    >>> session.run(start_over)
+    >>> session.run(count)
+    np.int64(0)
     """
     graph = get_default_graph()
     assigns = [variable.assign(variable.initial_value) for variable in graph.variables.values()]

@@ -33,6 +33,16 @@ class Optimizer(ABC):
 
     A subclass gives `update`, the new value of one variable. Subclasses keep what they remember
     from step to step in variables that `slot` makes.
+
+    >>> import staticgraph as sg
+    >>> class SignDescent(sg.train.Optimizer):
+    ...     def update(self, variable, value, gradient):
+    ...         return value - self.learning_rate * sg.sign(gradient)
+    >>> w = sg.Variable([1.0, -2.0], name="w")
+    >>> session = sg.Session()
+    >>> session.run(SignDescent(0.5, "sign_descent").minimize(sg.sum(w * w)))
+    >>> session.run(w)
+    array([ 0.5, -1.5], dtype=float32)
     """
 
     def __init__(self, learning_rate: Any, name: str) -> None:

@@ -28,8 +28,8 @@ RECORDS = """\
 ## Records
 
 What the compiler knows of each op. Several functions above may make one op, and some ops are made
-only by derivatives and passes. A derivative of *none* lets none pass; one of *zero* is zero wherever
-it exists.
+only by derivatives and passes. A derivative of *none* lets none pass; one of *zero* is zero
+wherever it exists.
 
 | op | operands | attributes | dtypes | derivative | meaning |
 |---|---|---|---|---|---|
