@@ -1,0 +1,163 @@
+"""Every node knows the user's line."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import linecache
+import os
+import sys
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import staticgraph as sg
+from staticgraph.core import location as module
+from staticgraph.core.location import (
+    UNKNOWN,
+    Location,
+    LocationTable,
+    capture,
+    display_path,
+    is_internal,
+)
+
+
+def _line() -> int:
+    frame = inspect.currentframe()
+    assert frame is not None and frame.f_back is not None
+    return frame.f_back.f_lineno
+
+
+def test_a_node_knows_the_line_that_made_it() -> None:
+    x = sg.constant(1.0); line = _line()  # noqa: E702
+    where = x.node.location
+    assert (where.filename, where.line) == (__file__, line)
+    assert where.text == "x = sg.constant(1.0); line = _line()  # noqa: E702"
+    assert where.function == "test_a_node_knows_the_line_that_made_it"
+    assert where.short == f"{os.path.relpath(__file__)}:{line}"
+    assert str(where) == f"{where.short}: {where.text}"
+    assert repr(where) == f"<Location {where}>"
+
+
+def test_a_call_over_several_lines_belongs_to_the_line_of_its_operator() -> None:
+    first = sg.constant(1.0)
+    start = _line()
+    total = (
+        first
+        + 2.0
+    )  # fmt: skip
+    assert total.node.location.line == start + 2
+
+
+def test_a_helper_of_the_user_is_the_users_line() -> None:
+    def dense(x: sg.Tensor) -> sg.Tensor:
+        return sg.tanh(x * 2.0)
+
+    y = dense(sg.constant(1.0))
+    assert y.node.location.text == "return sg.tanh(x * 2.0)"
+    assert y.node.location.function == "dense"
+
+
+def test_a_line_in_a_loop_is_one_location() -> None:
+    made = [sg.constant(float(number)).node.location for number in range(5)]
+    assert all(place is made[0] for place in made)
+    x = sg.constant(1.0)
+    first, second = x + 1.0, x * 2.0
+    assert first.node.location is not second.node.location
+
+
+def test_two_calls_on_one_line_share_what_is_shown() -> None:
+    a, b = sg.constant(1.0), sg.constant(2.0)
+    assert str(a.node.location) == str(b.node.location)
+
+
+def test_code_without_source_still_has_file_and_line() -> None:
+    space: dict[str, Any] = {"sg": sg}
+    exec(compile("\n\nx = sg.constant(1.0)\n", "<typed in>", "exec"), space)
+    where = space["x"].node.location
+    assert (where.filename, where.line, where.text) == ("<typed in>", 3, "")
+    assert str(where) == "<typed in>:3"
+
+
+def test_code_of_a_notebook_has_its_text() -> None:
+    source = "import staticgraph as sg\nx = sg.constant(1.0)\n"
+    linecache.cache["<cell 1>"] = (len(source), None, source.splitlines(True), "<cell 1>")
+    space: dict[str, Any] = {}
+    exec(compile(source, "<cell 1>", "exec"), space)
+    del linecache.cache["<cell 1>"]
+    assert str(space["x"].node.location) == "<cell 1>:2: x = sg.constant(1.0)"
+
+
+def test_paths_are_relative_below_the_working_directory(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    below = str(tmp_path / "train.py")
+    assert display_path(below) == "train.py"
+    assert display_path(str(tmp_path) + "_else.py") == str(tmp_path) + "_else.py"
+    assert Location(below, 3).short == "train.py:3"
+
+
+def test_the_package_is_not_the_user_but_its_examples_are() -> None:
+    package = Path(sg.__file__).parent
+    assert is_internal(str(package / "core" / "graph.py"))
+    assert not is_internal(str(package / "demo" / "digits.py"))
+    assert not is_internal(str(package.parent / "staticgraph_user.py"))
+    assert not is_internal(__file__)
+
+
+def test_where_there_is_no_user(monkeypatch: Any) -> None:
+    monkeypatch.setattr(module, "is_internal", lambda filename: True)
+    assert capture() is UNKNOWN
+
+
+def test_lines_of_adjoints_say_whose_they_are() -> None:
+    forward = Location("train.py", 9, "y = tanh(x)")
+    asked = Location("train.py", 20, "g = gradients(y, x)")
+    adjoint = asked.of_adjoint("tanh", forward)
+    assert (adjoint.adjoint_of, adjoint.forward) == ("tanh", forward)
+    assert str(adjoint) == (
+        "train.py:20: g = gradients(y, x) (adjoint of 'tanh' at train.py:9: y = tanh(x))"
+    )
+    assert str(asked.of_adjoint("tanh", None)) == (
+        "train.py:20: g = gradients(y, x) (adjoint of 'tanh')"
+    )
+
+
+def test_code_that_was_collected_leaves_no_wrong_location_behind() -> None:
+    """Locations are interned by the id of a code object, which must not be used again."""
+    table = LocationTable()
+
+    def make(number: int) -> Callable[[LocationTable], Location]:
+        space: dict[str, Any] = {}
+        code = f"{chr(10) * number}def f(table):\n    return table.capture()\n"
+        exec(compile(code, f"<code {number}>", "exec"), space)
+        return space["f"]  # type: ignore[no-any-return]
+
+    seen = []
+    for number in range(50):
+        function = make(number)
+        seen.append(function(table))
+        del function
+        gc.collect(0)
+    assert [(place.filename, place.line) for place in seen] == [
+        (f"<code {number}>", number + 2) for number in range(50)
+    ]
+
+
+def test_nothing_outlives_its_graph() -> None:
+    graph = sg.Graph()
+    with graph.as_default():
+        sg.constant(1.0)
+    alive = weakref.ref(graph)
+    del graph
+    gc.collect()
+    assert alive() is None
+
+
+def test_capture_is_cheap() -> None:
+    table = LocationTable()
+    before = sys.getrefcount(None)
+    places = {id(table.capture()) for _ in range(1000)}
+    assert len(places) == 1
+    assert sys.getrefcount(None) - before < 100
