@@ -160,6 +160,9 @@ class Graph:
         # Gradient functions of custom_gradient nodes, by the node's name.
         self.gradient_functions: dict[str, Callable[..., Any]] = {}
         self.finalized = False
+        # Random numbers (ops/random.py): how many nodes draw some, and the one key of the run.
+        self.random_streams = 0
+        self.random_key: Tensor | None = None
         self.locations = LocationTable()
         self._by_name: dict[str, Operation] = {}
         self._name_counts: dict[str, int] = {}
