@@ -25,19 +25,27 @@ def as_list(values: Any) -> list[Any]:
 
 
 def paired(values: Any, single: bool, likes: Sequence[Tensor]) -> list[Any]:
-    """What the user gave beside ys or xs, as a list; where there is but one tensor, a list may be
-    the list of its one entry, or the entry itself written out in numbers."""
+    """What the user gave beside ys or xs, as a list.
+
+    Where there is but one tensor, and it was not given in a list, a list may be the list of the
+    one entry, or else the entry itself written out in numbers.
+    """
     if not isinstance(values, list | tuple):
         return [values]
-    if not single or len(likes) != 1:
+    tensors = any(value is None or is_tensor_like(value) for value in values)
+    if not single or len(likes) != 1 or tensors:
         return list(values)
-    if len(values) == 1 and (values[0] is None or is_tensor_like(values[0])):
-        return list(values)
-    if any(is_tensor_like(value) for value in values):
-        return list(values)
-    if len(values) == 1 and np.ndim(values) != likes[0].ndim:
+    if len(values) == 1 and not _written_out(values, likes[0]):
         return list(values)
     return [values]
+
+
+def _written_out(values: Sequence[Any], like: Tensor) -> bool:
+    """Whether nested lists of numbers have the shape of `like`."""
+    try:
+        return like.type.shape is not None and compatible(np.shape(values), like.type.shape)
+    except ValueError:
+        return False
 
 
 # -- ys, xs and seeds -------------------------------------------------------------------------

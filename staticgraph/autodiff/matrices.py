@@ -22,7 +22,7 @@ from staticgraph.ops.convert import constant, scalar
 from staticgraph.ops.creation import zeros
 from staticgraph.ops.elementwise import equal, where
 from staticgraph.ops.joining import concat, stack
-from staticgraph.ops.sizes import shape
+from staticgraph.ops.sizes import shape, size
 
 
 def jacobian(y: Any, x: Any) -> Tensor:
@@ -178,6 +178,11 @@ def _stacked(
 
 def _nothing(sizes: tuple[int, ...], other: Tensor, first: bool) -> Tensor:
     """A Jacobian without elements, since `sizes` has none."""
-    lead = constant(np.array(sizes, dtype=np.int64))
-    parts = [lead, shape(other)] if first else [shape(other), lead]
-    return zeros(concat(parts), other.dtype)
+    if other.type.shape is None:
+        lead = constant(np.array(sizes, dtype=np.int64))
+        return zeros(concat([lead, shape(other)] if first else [shape(other), lead]), other.dtype)
+    dims = [
+        dim if isinstance(dim, int) else size(other, axis)
+        for axis, dim in enumerate(other.type.shape)
+    ]
+    return zeros([*sizes, *dims] if first else [*dims, *sizes], other.dtype)
