@@ -3,7 +3,8 @@
 The blocks of a page run in order in one namespace, as a reader types them. A ``text`` block after
 a ``python`` block shows its whole output; a block marked ``python raises=ErrorName`` must raise
 that error, and its output ends in the error's name and whole message. A block without a ``text``
-block may print what it likes. Other fences (``console``, ``ir``) are not run.
+block may print what it likes. Other fences (``console``, ``ir``) are not run. Times in milliseconds
+differ from run to run and are not compared.
 
 A copy of the page lies in the working directory and is the file that the code is compiled from,
 so errors show the page's own line numbers and source text.
@@ -22,6 +23,7 @@ from typing import Any
 
 from staticgraph.core import opdef
 
+_TIME = re.compile(r" *\b\d+(\.\d+)? ms\b")
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<info>.*)$")
 
 
@@ -153,6 +155,15 @@ def plain(output: str) -> list[str]:
     return [line.rstrip() for line in output.rstrip().splitlines()]
 
 
+def agrees(output: str, shown: Block) -> bool:
+    """Whether a page shows this output, times aside."""
+    return _timeless(output) == _timeless("\n".join(shown.lines))
+
+
+def _timeless(output: str) -> list[str]:
+    return [_TIME.sub(" some ms", line) for line in plain(output)]
+
+
 def check_page(page: Path, folder: Path) -> None:
     """Raises PageError unless every block of the page does what the page shows."""
     for example, output in run_page(page, folder):
@@ -163,7 +174,7 @@ def check_page(page: Path, folder: Path) -> None:
                     f"{page.name}:{example.code.line}: raises, and the page does not show what"
                 )
             continue
-        if plain(output) != plain("\n".join(shown.lines)):
+        if not agrees(output, shown):
             raise PageError(
                 f"{page.name}:{shown.line}: the block above prints\n"
                 + "\n".join(plain(output))
@@ -179,7 +190,7 @@ def bless_page(page: Path, folder: Path) -> None:
         before = page.read_text(encoding="utf-8")
         lines = before.splitlines()
         for example, output in reversed(run_page(page, folder)):
-            if example.shown is not None:
+            if example.shown is not None and not agrees(output, example.shown):
                 start = example.shown.line - 1
                 lines[start : start + len(example.shown.lines)] = plain(output)
         after = "\n".join(lines) + "\n"

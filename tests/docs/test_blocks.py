@@ -73,6 +73,11 @@ def test_another_output_is_refused(folder: Path) -> None:
     assert str(caught.value) == "page.md:5: the block above prints\n1\n\nthe page shows\n2"
 
 
+def test_times_are_not_compared(folder: Path) -> None:
+    page = _page(folder, "```python\nprint('took', 12.5, 'ms')\n```\n```text\ntook   0.3 ms\n```\n")
+    check_page(page, folder)
+
+
 def test_errors_show_the_line_of_the_page(folder: Path) -> None:
     text = (
         "# title\n\n```python raises=ShapeError\nimport staticgraph as sg\n"
