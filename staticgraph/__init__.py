@@ -13,6 +13,7 @@ Names of ops are NumPy's and the Array API's, names of graphs and sessions Tenso
 
 from staticgraph import train
 from staticgraph.autodiff.forward import jvp
+from staticgraph.autodiff.matrices import hessian, hessian_vector_product, jacobian
 from staticgraph.autodiff.reverse import gradients
 from staticgraph.core.dtypes import (
     bool_,
@@ -51,7 +52,14 @@ from staticgraph.errors import (
     StaticGraphError,
 )
 from staticgraph.inspect.render import render
-from staticgraph.ops import linalg, nn
+from staticgraph.ops import linalg, nn, random
+from staticgraph.ops.arranging import (
+    flip,
+    pad,
+    repeat,
+    roll,
+    tile,
+)
 from staticgraph.ops.control import (
     control_dependencies,
     custom_gradient,
@@ -62,6 +70,17 @@ from staticgraph.ops.control import (
 )
 from staticgraph.ops.convert import cast_to as cast
 from staticgraph.ops.convert import constant
+from staticgraph.ops.creation import (
+    arange,
+    eye,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
 from staticgraph.ops.cumulative import cumprod, cumsum
 from staticgraph.ops.elementwise import (
     abs,
@@ -115,6 +134,19 @@ from staticgraph.ops.elementwise import (
     tanh,
     trunc,
     where,
+)
+from staticgraph.ops.indexing import (
+    gather,
+    one_hot,
+    scatter_add,
+    take,
+    take_along_axis,
+)
+from staticgraph.ops.joining import (
+    concat,
+    split,
+    stack,
+    unstack,
 )
 from staticgraph.ops.linalg import (
     dot,
@@ -190,6 +222,7 @@ __all__ = [
     "add",
     "all",
     "any",
+    "arange",
     "argmax",
     "argmin",
     "assert_true",
@@ -202,6 +235,7 @@ __all__ = [
     "cast",
     "ceil",
     "clip",
+    "concat",
     "constant",
     "control_dependencies",
     "cos",
@@ -217,16 +251,23 @@ __all__ = [
     "expand_dims",
     "expm1",
     "extract",
+    "eye",
+    "flip",
     "float32",
     "float64",
     "floor",
     "floor_divide",
+    "full",
+    "full_like",
+    "gather",
     "get_default_graph",
     "global_variables_initializer",
     "gradients",
     "greater",
     "greater_equal",
     "group",
+    "hessian",
+    "hessian_vector_product",
     "identity",
     "int8",
     "int16",
@@ -235,10 +276,12 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
+    "jacobian",
     "jvp",
     "less",
     "less_equal",
     "linalg",
+    "linspace",
     "log",
     "log1p",
     "log_softmax",
@@ -259,8 +302,12 @@ __all__ = [
     "negative",
     "nn",
     "not_equal",
+    "one_hot",
+    "ones",
+    "ones_like",
     "optimize",
     "outer",
+    "pad",
     "parse",
     "permute_dims",
     "placeholder",
@@ -268,13 +315,17 @@ __all__ = [
     "pow",
     "print",
     "prod",
+    "random",
     "reciprocal",
     "relu",
     "remainder",
     "render",
+    "repeat",
     "reshape",
+    "roll",
     "round",
     "rsqrt",
+    "scatter_add",
     "shape",
     "sigmoid",
     "sigmoid_cross_entropy_with_logits",
@@ -285,23 +336,31 @@ __all__ = [
     "softmax_cross_entropy_with_logits",
     "softplus",
     "sparse_softmax_cross_entropy_with_logits",
+    "split",
     "sqrt",
     "square",
     "squeeze",
+    "stack",
     "std",
     "stop_gradient",
     "subtract",
     "sum",
+    "take",
+    "take_along_axis",
     "tan",
     "tanh",
     "tensordot",
+    "tile",
     "train",
     "trunc",
     "uint8",
     "uint16",
     "uint32",
     "uint64",
+    "unstack",
     "var",
     "vecdot",
     "where",
+    "zeros",
+    "zeros_like",
 ]
