@@ -41,8 +41,10 @@ FAMILIES = (
     ("Control", ("control",)),
     ("Elementwise", ("elementwise",)),
     ("Reductions and scans", ("reduction", "cumulative")),
-    ("Shapes", ("sizes", "shaping", "joining", "padding", "creation")),
-    ("Indexing", ("indexing",)),
+    ("Products", ("linalg",)),
+    ("Making arrays", ("creation",)),
+    ("Shapes", ("sizes", "shaping", "joining", "arranging")),
+    ("Indexing", ("subscript", "indexing")),
 )
 NAMESPACES = ("linalg", "nn", "random")
 
@@ -58,7 +60,7 @@ _KINDS = (
 def page() -> str:
     """The whole page."""
     parts = [HEAD]
-    for title, functions in _families():
+    for title, functions in families():
         parts += [f"## {title}\n", "| function | |", "|---|---|"]
         parts += [_function_row(call, function) for call, function in functions]
         parts.append("")
@@ -66,18 +68,17 @@ def page() -> str:
     return "\n".join(parts) + "\n" + RECORDS + "\n".join(rows) + "\n"
 
 
-def _families() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+def families() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
     """Title, and the functions with the way to call them, in the order of their files."""
     left = {name: getattr(sg, name) for name in sg.__all__}
     for title, files in FAMILIES:
         found = []
         for file in files:
-            module = getattr(ops, file, None)
-            if isinstance(module, ModuleType):
-                for function in vars(module).values():
-                    for name in [n for n, thing in left.items() if thing is function]:
-                        if _is_op_function(function) and _home(function) is module:
-                            found.append((f"sg.{name}", left.pop(name)))
+            module = getattr(ops, file)
+            for function in vars(module).values():
+                for name in [n for n, thing in left.items() if thing is function]:
+                    if _is_op_function(function) and home(function) is module:
+                        found.append((f"sg.{name}", left.pop(name)))
         yield title, found
     for name in NAMESPACES:
         module = getattr(sg, name)
@@ -88,7 +89,7 @@ def _is_op_function(thing: Any) -> bool:
     return inspect.isfunction(thing) or thing is sg.Variable
 
 
-def _home(thing: Any) -> ModuleType | None:
+def home(thing: Any) -> ModuleType | None:
     """The module in which a function was written."""
     return inspect.getmodule(getattr(thing, "__code__", thing))
 
@@ -97,7 +98,7 @@ def _function_row(call: str, function: Any) -> str:
     parameters = [
         p.replace(annotation=inspect.Parameter.empty)
         for p in inspect.signature(function).parameters.values()
-        if p.name != "name"
+        if p.name != "name" or p.default is p.empty
     ]
     signature = str(inspect.Signature(parameters))
     summary = inspect.cleandoc(function.__doc__).split("\n\n")[0].replace("\n", " ")
