@@ -45,7 +45,7 @@ def main(output: Path) -> dict[str, np.ndarray]:
     print(f"loss  {figures['loss']:.16g}")
     print(f"dW    {figures['dW'].shape}, each row {figures['dW'][0]}")
     print(f"db    {figures['db'].shape}, {figures['db']}")
-    print(f"\n{report[0]} nodes give the loss alone, {report[1]} the loss and both derivatives:")
+    print(f"\n{report[0]} nodes give the loss alone, {report[1]} the loss and both derivatives.")
     print(EAGER)
     return figures
 

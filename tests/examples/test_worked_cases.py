@@ -67,14 +67,27 @@ def neuron(case: Case, output: Path) -> None:
     for name in ("E", "dE_dw", "dE_db"):
         np.testing.assert_allclose(figures[name], case[name], rtol=1e-15)
     np.testing.assert_allclose(figures["by hand"], [case["dE_dw"], case["dE_db"]], rtol=1e-15)
-    written, left = zip(*figures["counts"].values(), strict=True)
-    assert dict(zip(figures["counts"], written, strict=True)) == {
-        "w*x+b": 4,
-        "(sigmoid(w*x+b)-t)*dsigmoid(w*x+b)": 2,
-    }
-    assert left == (1, 1)
+    assert [count for _, count in figures["after"].report.shared] == [4, 2]
+    assert figures["after"].report.shared[0][0] == "sigmoid(w * x + b)"
+    for name, expression, written in (("w*x+b", affine, 4), ("slope", slope, 2)):
+        assert sum(map(expression, figures["before"].nodes)) == written, name
+        assert sum(map(expression, figures["after"].nodes)) == 1
     text = (output / "neuron.svg").read_text()
     assert text.lstrip().startswith("<?xml") or text.lstrip().startswith("<svg")
+
+
+def affine(node: Any) -> bool:
+    """Whether a node is w*x+b."""
+    operands = [value.node for value in node.inputs]
+    if node.op.name != "add" or {value.name for value in node.inputs[1:]} != {"b"}:
+        return False
+    return {value.name for value in operands[0].inputs} == {"w", "x"}
+
+
+def slope(node: Any) -> bool:
+    """Whether a node is (sigmoid(w*x+b)-t)*dsigmoid(w*x+b): the residual times a product."""
+    operands = [value.node.op.name for value in node.inputs]
+    return node.op.name == "multiply" and sorted(operands) == ["multiply", "subtract"]
 
 
 def small_derivatives(case: Case, output: Path) -> None:
@@ -200,7 +213,7 @@ def test_the_vector_without_incoming_gradient_names_the_way_out(tmp_path: Path) 
     assert message == (
         "gradients: y is not a scalar, its shape is [2]\n"
         f"  y 'add'  float64[2]  add at examples/derivatives.py:{y}\n"
-        "  give an incoming gradient of its shape, grad_ys=[...], or reduce it first: "
+        "  give an incoming gradient of its shape, grad_ys=..., or reduce it first: "
         "gradients(sg.sum(y), xs)\n"
         f"  at examples/derivatives.py:{asked}: sg.gradients(y, a)"
     )
