@@ -125,10 +125,16 @@ def constant_node(array: Any, like: Node, name: str | None = None) -> Node:
 
 
 def rebuilt(node: Node, operands: tuple[Value, ...]) -> Node:
-    """The node on other operands, its types inferred anew: they may be known more precisely.
+    """The node on other operands; where their types differ, its own are inferred anew.
 
     What no longer fits is the user's error, seen earlier than at run time.
     """
+    for old, new in zip(node.inputs, operands, strict=True):
+        if old.type is not new.type and old.type != new.type:
+            break
+    else:
+        types = tuple([value.type for value in node.outputs])
+        return Node(node.op, operands, node.attrs, types, node.name, node.location)
     try:
         return make_node(node.op, operands, node.attrs, node.name, node.location)
     except Mismatch as mismatch:

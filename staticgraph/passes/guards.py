@@ -55,7 +55,7 @@ def small_constant(match: Match) -> bool:
 
 def uniform_constant(match: Match) -> bool:
     """The constant c is an array of one number again and again."""
-    return match["c"].type.ndim != 0 and match.facts.number(match["c"]) is not None
+    return match.facts.number(match["c"]) is not None
 
 
 def sizes_allowed(match: Match) -> bool:

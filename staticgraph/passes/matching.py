@@ -40,57 +40,93 @@ class Variant:
     elementwise: bool
 
 
+class OperandIndex:
+    """The variants that ask something of one operand of a root op.
+
+    by_op       by the op that computes the operand
+    by_number   by the number that a constant operand is
+    arrays      those that ask for a constant that is no scalar
+    """
+
+    __slots__ = ("arrays", "by_number", "by_op", "place")
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+        self.by_op: dict[OpDef, list[Variant]] = {}
+        self.by_number: dict[object, list[Variant]] = {}
+        self.arrays: list[Variant] = []
+
+
 class RootIndex:
-    """The variants that may apply to nodes of one op."""
+    """The variants that may apply to nodes of one op, each filed where it asks for most.
 
-    __slots__ = ("always", "by_number", "by_op", "numbers")
+    operands    per operand of which something is asked
+    twins       those that ask for two equal operands
+    always      the rest
+    """
 
-    def __init__(self, operands: int) -> None:
-        self.by_op: list[dict[OpDef, list[Variant]]] = [{} for _ in range(operands)]
-        self.by_number: list[dict[object, list[Variant]]] = [{} for _ in range(operands)]
+    __slots__ = ("always", "operands", "twins")
+
+    def __init__(self) -> None:
+        self.operands: list[OperandIndex] = []
+        self.twins: list[Variant] = []
         self.always: list[Variant] = []
-        # Whether any variant asks for a number.
-        self.numbers = False
 
     def add(self, variant: Variant) -> None:
-        """Files a variant under the operand that tells most."""
+        """Files a variant."""
         operands = variant.pattern.operands
-        for index, operand in enumerate(operands):
-            if isinstance(operand, Op):
-                for name in operand.names:
-                    self.by_op[index].setdefault(get(name), []).append(variant)
-                return
-        for index, operand in enumerate(operands):
-            if isinstance(operand, Const):
-                self.numbers = True
-                key = number_key(operand.number)
-                self.by_number[index].setdefault(key, []).append(variant)
-                return
-        for index, operand in enumerate(operands):
-            if isinstance(operand, Known):
-                self.by_op[index].setdefault(CONSTANT, []).append(variant)
-                return
-        self.always.append(variant)
+        for kind in (Op, Const, Known):
+            for place, operand in enumerate(operands):
+                if isinstance(operand, kind):
+                    self._file(variant, self._operand(place), operand)
+                    return
+        if len(operands) == 2 and operands[0] == operands[1]:
+            self.twins.append(variant)
+        else:
+            self.always.append(variant)
+
+    def _operand(self, place: int) -> OperandIndex:
+        for operand in self.operands:
+            if operand.place == place:
+                return operand
+        self.operands.append(OperandIndex(place))
+        return self.operands[-1]
+
+    def _file(self, variant: Variant, index: OperandIndex, operand: Pattern) -> None:
+        if isinstance(operand, Op):
+            for name in operand.names:
+                index.by_op.setdefault(get(name), []).append(variant)
+        elif isinstance(operand, Const):
+            index.by_number.setdefault(number_key(operand.number), []).append(variant)
+        elif isinstance(operand, Known) and operand.array:
+            index.arrays.append(variant)
+        else:
+            index.by_op.setdefault(CONSTANT, []).append(variant)
 
     def candidates(self, node: Node, facts: Facts) -> Sequence[Variant]:
         """The variants to try at `node`, in the order of the table."""
-        found: list[Variant] | None = None
-        for value, by_op, by_number in zip(
-            node.inputs, self.by_op, self.by_number, strict=False
-        ):
+        inputs = node.inputs
+        found = self.always
+        for index in self.operands:
+            if index.place >= len(inputs):
+                continue
+            value = inputs[index.place]
             op = value.node.op
-            more = by_op.get(op)
+            more = index.by_op.get(op)
             if more:
-                found = more if found is None else found + more
-            if op is CONSTANT and by_number:
-                more = by_number.get(facts.number(value))
-                if more:
-                    found = more if found is None else found + more
-        if found is None:
-            return self.always
-        if self.always:
-            found = found + self.always
-        return found if len(found) == 1 else sorted(found, key=_place)
+                found = found + more
+            if op is CONSTANT:
+                if index.by_number:
+                    more = index.by_number.get(facts.number(value))
+                    if more:
+                        found = found + more
+                if index.arrays and value.type.shape != ():
+                    found = found + index.arrays
+        if self.twins:
+            first, second = inputs
+            if first is second or first.node.op is second.node.op:
+                found = found + self.twins
+        return found if len(found) < 2 else sorted(found, key=_place)
 
 
 _place = attrgetter("place")
@@ -115,7 +151,7 @@ class RuleTable:
                     op = get(name)
                     index = self.by_root.get(op)
                     if index is None:
-                        index = self.by_root[op] = RootIndex(len(op.operands))
+                        index = self.by_root[op] = RootIndex()
                     index.add(variant)
 
 
@@ -176,23 +212,21 @@ def _node_test(pattern: Op) -> Callable[[Node, Match], bool]:
     """Whether operands and attributes of a node, whose op is known to fit, fit a pattern."""
     attrs = _attrs_test(pattern)
     operands = pattern.operands
-    rest = operands[-1] if operands and isinstance(operands[-1], Rest) else None
-    fixed = operands[:-1] if rest is not None else operands
+    rest = operands[-1].name if operands and isinstance(operands[-1], Rest) else None
+    fixed = operands if rest is None else operands[:-1]
     tests = tuple([_value_test(operand) for operand in fixed])
     count = len(tests)
 
     def test(node: Node, match: Match) -> bool:
         values = node.inputs
-        if rest is None:
-            if len(values) != count:
+        if rest is not None and len(values) >= count:
+            match.rest[rest] = values[count:]
+        elif len(values) != count:
+            return False
+        for place, fits in enumerate(tests):
+            if not fits(values[place], match):
                 return False
-        elif len(values) < count:
-            return False
-        else:
-            match.rest[rest.name] = values[count:]
-        if attrs is not None and not attrs(node, match):
-            return False
-        return all(fits(value, match) for value, fits in zip(values, tests, strict=False))
+        return attrs is None or attrs(node, match)
 
     return test
 
@@ -203,7 +237,7 @@ def _value_test(pattern: Pattern) -> Test:
     if isinstance(pattern, Const):
         return _const_test(pattern.number)
     if isinstance(pattern, Known):
-        return _known_test(pattern.name)
+        return _known_test(pattern)
     if isinstance(pattern, Op):
         return _op_test(pattern)
     raise CompilerError(f"a pattern has {pattern!r} where one operand stands")
@@ -232,9 +266,11 @@ def _const_test(number: float) -> Test:
     return test
 
 
-def _known_test(name: str) -> Test:
+def _known_test(pattern: Known) -> Test:
+    name, array = pattern.name, pattern.array
+
     def test(value: Value, match: Match) -> bool:
-        if value.node.op is not CONSTANT:
+        if value.node.op is not CONSTANT or (array and value.type.shape == ()):
             return False
         match.values[name] = value
         match.constants.append(value)
@@ -244,7 +280,7 @@ def _known_test(name: str) -> Test:
 
 
 def _op_test(pattern: Op) -> Test:
-    ops = tuple([get(name) for name in pattern.names])
+    ops = frozenset([get(name) for name in pattern.names])
     fits = _node_test(pattern)
     label = pattern.label
 

@@ -40,9 +40,10 @@ class Const:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Any constant; `Computed` can compute with it."""
+    """Any constant, or with `array` any that is no scalar; `Computed` can compute with it."""
 
     name: str
+    array: bool = False
 
 
 @dataclass(frozen=True, slots=True)

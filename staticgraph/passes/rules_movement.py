@@ -20,7 +20,7 @@ from staticgraph.passes.patterns import (
 )
 
 x, y, condition = variables("x y condition")
-c, sizes = Known("c"), Known("sizes")
+c, sizes = Known("c", array=True), Known("sizes", array=True)
 rest, more = Rest("rest"), Rest("more")
 first, second = Attr("first"), Attr("second")
 axis, shape = Attr("axis"), Attr("shape")
