@@ -207,11 +207,21 @@ def _reference_recurrence(factor: Any, x: Any, *, axis: int, reverse: bool) -> A
     return result
 
 
+def _spread_running(node: Operation, adjoint: Tensor) -> Tensor:
+    """Zero where no later element has an adjoint; absolute values cannot cancel."""
+    return _cumsum(ew.abs(adjoint), node.attrs["axis"], not node.attrs["reverse"])
+
+
 def _transposed(node: Operation, adjoint: Tensor) -> Tensor:
     """The recurrence the other way: an adjoint meets the factor of the element after it."""
     axis, reverse = node.attrs["axis"], node.attrs["reverse"]
-    factor = _shifted(node.inputs[0], axis, 1 if reverse else -1)
-    return _recur(factor, adjoint, axis, not reverse)
+    factor = node.inputs[0]
+    # Where no adjoint has arrived yet, an infinite factor would make NaN of the 0. Finite factors
+    # stay: an adjoint that happens to be 0 has derivatives of its own.
+    waiting = ew.equal(_spread_running(node, adjoint), 0)
+    harmful = ew.logical_and(waiting, ew.logical_not(ew.isfinite(factor)))
+    factor = ew.where(harmful, ew.zero_of(factor), factor)
+    return _recur(_shifted(factor, axis, 1 if reverse else -1), adjoint, axis, not reverse)
 
 
 def _previous(node: Operation, fill: float = 0) -> Tensor:
@@ -227,11 +237,6 @@ def _jvp_recurrence(node: Operation, tangents: Sequence[Tensor | None]) -> Tenso
         total = moved if total is None else total + moved
     assert total is not None
     return _recur(node.inputs[0], total, node.attrs["axis"], node.attrs["reverse"])
-
-
-def _spread_running(node: Operation, adjoint: Tensor) -> Tensor:
-    """Zero where no later element has an adjoint; absolute values cannot cancel."""
-    return _cumsum(ew.abs(adjoint), node.attrs["axis"], not node.attrs["reverse"])
 
 
 LINEAR_RECURRENCE = register(

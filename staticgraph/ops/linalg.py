@@ -178,6 +178,8 @@ def matmul(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
 
 
 def _promoted(lhs: Any, rhs: Any) -> tuple[Tensor, Tensor]:
+    if type(lhs) is Tensor and type(rhs) is Tensor and lhs.type.dtype is rhs.type.dtype:
+        return lhs, rhs
     first, second = promote((lhs, rhs))
     return first, second
 

@@ -534,8 +534,9 @@ def norm(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None 
 
     The norm has a kink at 0, where every vector of length up to 1 is a subgradient. Its derivative
     there is taken to be 0, the shortest of them and the one that symmetry asks for, and all
-    higher derivatives are 0 with it: a difference that vanishes pulls nowhere. For axes and errors
-    see `sum`.
+    higher derivatives are 0 with it: a difference that vanishes pulls nowhere. A square of the norm
+    is smooth at 0; write it ``sum(square(x))``, so that its second derivative is. For axes and
+    errors see `sum`.
 
     >>> import staticgraph as sg
     >>> x = sg.constant([3.0, 4.0])

@@ -1,0 +1,131 @@
+"""What the sample table cannot say of linear algebra: types, the form of derivatives, runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import staticgraph as sg
+from staticgraph.errors import ShapeError
+from staticgraph.ops import linalg, reduction
+
+
+def _shape(lhs: Any, rhs: Any) -> Any:
+    return linalg.matmul(sg.placeholder("float32", lhs), sg.placeholder("float32", rhs)).shape
+
+
+@pytest.mark.parametrize(
+    ("lhs", "rhs", "expected"),
+    [
+        (("batch", 3), (3, 4), ("batch", 4)),
+        ((None, None), (None, None), (None, None)),
+        ((None,), (3,), ()),
+        (("batch", 3), (3,), ("batch",)),
+        ((3,), ("batch", 3, 4), ("batch", 4)),
+        (("batch", 2, 3), ("batch", 3, 4), ("batch", 2, 4)),
+        (("batch", 2, 3), (1, 3, 4), ("batch", 2, 4)),
+        ((None, 2, 3), (7, 3, 4), (7, 2, 4)),
+        ((7, 1, 2, 3), ("heads", 3, 4), (7, "heads", 2, 4)),
+    ],
+)
+def test_shapes(lhs: Any, rhs: Any, expected: Any) -> None:
+    assert _shape(lhs, rhs) == expected
+
+
+@pytest.mark.parametrize(
+    ("lhs", "rhs", "expected"),
+    [
+        ("int8", "int8", "int8"),
+        ("uint8", "int8", "int16"),
+        ("int32", "float32", "float64"),
+        ("float32", "float64", "float64"),
+    ],
+)
+def test_operands_promote_as_in_numpy(lhs: str, rhs: str, expected: str) -> None:
+    result = linalg.matmul(sg.placeholder(lhs, (2, 2)), sg.placeholder(rhs, (2, 2)))
+    assert result.dtype == np.dtype(expected) == np.result_type(lhs, rhs)
+
+
+def test_there_is_one_op_and_it_has_matrices() -> None:
+    x = sg.placeholder("float32", (3,))
+    result = linalg.matmul(x, x)
+    product = result.node.inputs[0].node
+    assert product.op.name == "matmul"
+    assert [operand.type.ndim for operand in product.inputs] == [2, 2]
+
+
+def test_names() -> None:
+    x = sg.placeholder("float32", (3,))
+    m = sg.placeholder("float32", (3, 3))
+    assert linalg.matmul(m, m, name="a").name == "a"
+    assert linalg.matmul(m, x, name="b").name == "b"
+    assert linalg.dot(x, x, name="c").name == "c"
+    assert linalg.vecdot(x, x, name="d").name == "d"
+    assert linalg.outer(x, x, name="e").name == "e"
+    assert linalg.tensordot(m, m, 1, name="f").name == "f"
+    assert linalg.tensordot(m, m, 2, name="g").name == "g"
+
+
+def test_the_adjoint_of_shared_weights_is_one_product() -> None:
+    x = sg.placeholder("float32", ("batch", 5, 3))
+    w = sg.placeholder("float32", (3, 4))
+    (slope,) = sg.gradients(reduction.sum(linalg.matmul(x, w)), w)
+    assert slope.node.op.name == "matmul"
+    assert [operand.type.ndim for operand in slope.node.inputs] == [2, 2]
+    assert slope.shape == (3, 4)
+
+
+def test_adjoints_of_matrices_are_two_products() -> None:
+    x, w = sg.placeholder("float32", (None, 3)), sg.placeholder("float32", (3, 4))
+    of_x, of_w = sg.gradients(reduction.sum(linalg.matmul(x, w)), [x, w])
+    assert of_x.node.op.name == of_w.node.op.name == "matmul"
+    assert of_x.type == x.type
+
+
+def test_a_matrix_times_its_own_transpose() -> None:
+    value = np.array([[1.0, 2.0], [3.0, 5.0]])
+    x = sg.constant(value)
+    (slope,) = sg.gradients(reduction.sum(linalg.matmul(x, linalg.matrix_transpose(x))), x)
+    with sg.Session() as session:
+        np.testing.assert_allclose(session.run(slope), 2 * np.ones((2, 2)) @ value)
+
+
+def test_inner_sizes_that_differ_in_the_run() -> None:
+    x = sg.placeholder("float32", (None, None), name="x")
+    w = sg.placeholder("float32", (None, 2), name="w")
+    y = linalg.matmul(x, w)
+    with sg.Session() as session:
+        with pytest.raises(ShapeError) as caught:
+            session.run(y, {x: np.ones((4, 3)), w: np.ones((5, 2))})
+        assert session.run(y, {x: np.ones((4, 5)), w: np.ones((5, 2))}).shape == (4, 2)
+    assert str(caught.value) == (
+        "matmul: inner dimensions differ\n"
+        f"  lhs 'x'  float32[?, ?]  feed at {x.node.location.short}\n"
+        f"  rhs 'w'  float32[?, 2]  feed at {w.node.location.short}\n"
+        "  lhs axis 1 is 3, rhs axis 0 is 5; they must be equal\n"
+        f"  created at {y.node.location}"
+    )
+
+
+def test_batches_that_differ_in_the_run() -> None:
+    x = sg.placeholder("float32", (None, 2, 3), name="x")
+    w = sg.placeholder("float32", (None, 3, 2), name="w")
+    y = linalg.matmul(x, w)
+    with pytest.raises(ShapeError) as caught, sg.Session() as session:
+        session.run(y, {x: np.ones((4, 2, 3)), w: np.ones((5, 3, 2))})
+    assert str(caught.value) == (
+        "matmul: the batches [4] and [5] do not broadcast\n"
+        f"  lhs 'x'  float32[?, 2, 3]  feed at {x.node.location.short}\n"
+        f"  rhs 'w'  float32[?, 3, 2]  feed at {w.node.location.short}\n"
+        "  axis -3: 4 and 5 must be equal, or one of them 1\n"
+        f"  created at {y.node.location}"
+    )
+
+
+def test_tensordot_keeps_known_sizes() -> None:
+    x = sg.placeholder("float32", ("batch", 5, 3))
+    w = sg.placeholder("float32", (3, 5, 2))
+    assert linalg.tensordot(x, w, ([1, 2], [1, 0])).shape == ("batch", 2)
+    assert linalg.tensordot(x, w, 1).shape == ("batch", 5, 5, 2)
