@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from staticgraph.core.function import Function, parameter
-from staticgraph.core.graph import Graph, Operation, Tensor
+from staticgraph.core.graph import Graph, Operation, Tensor, describe_mismatch
 from staticgraph.core.location import capture
 from staticgraph.core.node import Node, Value
-from staticgraph.core.opdef import infer_types
+from staticgraph.core.opdef import Mismatch, Types, infer_types
 from staticgraph.core.types import TensorType
 from staticgraph.errors import FeedError, GraphError
 
@@ -87,6 +87,26 @@ def _needed(
     return [operations[index] for index, wanted in enumerate(seen) if wanted]
 
 
+def _ordered_variables(needed: list[Operation]) -> set[str]:
+    """The variables for which an order of operations matters: read or assigned after an assign.
+
+    In a training step there is none, and then nothing is kept per operation: a chain of updates
+    would otherwise keep every variable before it at every link.
+    """
+    assigned: set[str] = set()
+    ordered: set[str] = set()
+    for node in needed:
+        role = node.op.role
+        if role not in ("assign", "read"):
+            continue
+        name = node.attrs["variable"]
+        if name in assigned:
+            ordered.add(name)
+        elif role == "assign":
+            assigned.add(name)
+    return ordered
+
+
 class _Extractor:
     def __init__(
         self,
@@ -105,7 +125,8 @@ class _Extractor:
         self.key: Value | None = None
         # The newest assign of each variable so far, in id order.
         self.newest: dict[str, Operation] = {}
-        # Per operation: the last assign of each variable that precedes it by some edge.
+        self.ordered = _ordered_variables(needed)
+        # Per operation: the last assign of each such variable that precedes it by some edge.
         self.before: dict[Operation, dict[str, Operation]] = {}
         for tensor in fed:
             self._feed(tensor)
@@ -131,9 +152,10 @@ class _Extractor:
             names.append(f"update {name}")
         inputs = [value for _, value in self.feeds]
         sources: list[Source] = [tensor for tensor, _ in self.feeds]
-        for name in sorted(self.variables, key=list(self.graph.variables).index):
-            inputs.append(self.variables[name])
-            sources.append(f"variable:{name}")
+        for name in self.graph.variables:
+            if name in self.variables:
+                inputs.append(self.variables[name])
+                sources.append(f"variable:{name}")
         if self.key is not None:
             inputs.append(self.key)
             sources.append(KEY)
@@ -150,14 +172,20 @@ class _Extractor:
             if tensor.type is not operand.type:
                 # A default or an assigned value may say more of its shape than the node it
                 # stands in for.
-                known = tuple([value.type for value in operands])
-                types = infer_types(node.op, known, node.attrs)
+                types = self._types(node, operands)
                 break
         made = Node(node.op, operands, node.attrs, types, node.name, node.location)
         self.nodes.append(made)
         for tensor, value in zip(node.outputs, made.outputs, strict=True):
             # A fed result of a node that is needed for another of its results stays fed.
             values.setdefault(tensor, value)
+
+    def _types(self, node: Operation, operands: tuple[Value, ...]) -> Types:
+        try:
+            return infer_types(node.op, tuple([value.type for value in operands]), node.attrs)
+        except Mismatch as mismatch:
+            # Unknown sizes let the node be built; the default or assigned value does not fit.
+            raise describe_mismatch(node.op, operands, mismatch, node.location) from None
 
     def _feed(self, tensor: Tensor) -> None:
         node = tensor.node
@@ -201,7 +229,8 @@ class _Extractor:
         name = node.attrs["variable"]
         self._forward(node)
         self.newest[name] = node
-        self.before[node] = {**self.before.get(node, {}), name: node}
+        if name in self.ordered:
+            self.before[node] = {**self.before.get(node, {}), name: node}
 
     def _key_of_run(self, node: Operation) -> None:
         if self.key is None:
@@ -212,7 +241,7 @@ class _Extractor:
 
     def _order(self, node: Operation) -> None:
         """Works out which assigns precede `node`; refuses an assign that is not ordered."""
-        if self.newest:
+        if self.ordered and self.newest:
             merged = self._merge(node)
             if merged:
                 self.before[node] = merged
