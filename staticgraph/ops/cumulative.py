@@ -101,7 +101,8 @@ def shift(
     axis that `x` does not have.
 
     >>> import staticgraph as sg
-    >>> sg.Session().run(sg.shift(sg.constant([1.0, 2.0, 3.0])))
+    >>> from staticgraph.ops.cumulative import shift
+    >>> sg.Session().run(shift(sg.constant([1.0, 2.0, 3.0])))
     array([0., 1., 2.], dtype=float32)
     """
     tensor = as_tensor(x)
@@ -276,8 +277,9 @@ def linear_recurrence(
     are linear recurrences. Raises ShapeError for an axis that `x` does not have.
 
     >>> import staticgraph as sg
+    >>> from staticgraph.ops.cumulative import linear_recurrence
     >>> rewards = sg.constant([1.0, 1.0, 1.0])
-    >>> sg.Session().run(sg.linear_recurrence(0.5, rewards, reverse=True))
+    >>> sg.Session().run(linear_recurrence(0.5, rewards, reverse=True))
     array([1.75, 1.5 , 1.  ], dtype=float32)
     """
     first, second = promote((factor, x), floating=True)

@@ -524,7 +524,7 @@ def logsumexp(
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.logsumexp(sg.constant([1000.0, 1000.0])))
-    np.float32(1000.69316)
+    np.float32(1000.6932)
     """
     return _reduce(LOGSUMEXP, x, axis, keepdims, name, _floating)
 
