@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import staticgraph as sg
 from staticgraph.errors import ShapeError
@@ -32,6 +35,33 @@ def _shape(lhs: Any, rhs: Any) -> Any:
 )
 def test_shapes(lhs: Any, rhs: Any, expected: Any) -> None:
     assert _shape(lhs, rhs) == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    hnp.mutually_broadcastable_shapes(signature="(m?,n),(n,p?)->(m?,p?)", max_dims=2, max_side=3,
+                                      min_side=0),
+    st.sampled_from(["int8", "uint32", "float32", "float64"]),
+    st.sampled_from(["known", "unknown"]),
+    st.booleans(),
+)  # fmt: skip
+def test_any_shapes_that_fit(shapes: Any, dtype: str, sizes: str, flipped: bool) -> None:
+    random = np.random.default_rng(2)
+    arrays = [random.integers(0, 4, shape).astype(dtype) for shape in shapes.input_shapes]
+    if flipped:
+        arrays = [np.flip(array) for array in arrays]
+    with sg.Graph().as_default(), sg.Session() as session:
+        lhs, rhs = [
+            sg.placeholder(dtype, array.shape if sizes == "known" else (None,) * array.ndim)
+            for array in arrays
+        ]
+        product = linalg.matmul(lhs, rhs)
+        value = session.run(product, {lhs: arrays[0], rhs: arrays[1]})
+    wanted = np.matmul(*arrays)
+    assert product.dtype == wanted.dtype
+    assert product.ndim == wanted.ndim
+    assert sizes == "unknown" or product.shape == wanted.shape
+    np.testing.assert_array_equal(value, wanted)
 
 
 @pytest.mark.parametrize(

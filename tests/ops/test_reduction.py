@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import staticgraph as sg
 from staticgraph.errors import ShapeError
@@ -120,6 +123,54 @@ def test_names() -> None:
     assert reduction.sum(x, name="total").name == "total"
     assert reduction.std(x, name="width").name == "width"
     assert reduction.count_nonzero(x, name="count").name == "count"
+
+
+# -- against NumPy, over shapes, dtypes, strides and axes --------------------------------------
+
+DTYPES = ["bool", "int8", "uint8", "int32", "uint64", "int64", "float32", "float64"]
+
+
+@st.composite
+def _arrays_and_axes(draw: st.DrawFn) -> tuple[Array, Any, bool]:
+    shape = draw(hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
+    dtype = draw(st.sampled_from(DTYPES))
+    array = draw(hnp.arrays(dtype, shape, elements=st.integers(0, 1) if dtype == "bool" else
+                            st.integers(0, 3)))  # fmt: skip
+    # Strides that are negative, transposed or repeated.
+    array = draw(st.sampled_from([array, array.T, np.flip(array)]))
+    axes = draw(st.lists(st.integers(0, max(array.ndim - 1, 0)), max_size=array.ndim, unique=True))
+    signed = tuple(axis - array.ndim if draw(st.booleans()) else axis for axis in axes)
+    axis = draw(st.sampled_from([None, signed]))
+    if len(signed) == 1:
+        axis = draw(st.sampled_from([None, signed, signed[0]]))
+    return array, axis, draw(st.booleans())
+
+
+@settings(max_examples=150, deadline=None)
+@given(_arrays_and_axes(), st.booleans())
+def test_any_array_along_any_axes(case: tuple[Array, Any, bool], known: bool) -> None:
+    array, axis, keepdims = case
+    pairs: list[tuple[Callable[..., sg.Tensor], Callable[..., Any]]] = [
+        (reduction.sum, np.sum),
+        (reduction.prod, np.prod),
+        (reduction.any, np.any),
+        (reduction.all, np.all),
+        (reduction.count_nonzero, np.count_nonzero),
+    ]
+    emptied = array.size == 0
+    if not emptied:
+        pairs += [(reduction.max, np.max), (reduction.min, np.min), (reduction.mean, np.mean)]
+    if not emptied and not isinstance(axis, tuple):
+        pairs += [(reduction.argmax, np.argmax), (reduction.argmin, np.argmin)]
+    with sg.Graph().as_default():
+        x = sg.placeholder(array.dtype, array.shape if known else (None,) * array.ndim)
+        results = [function(x, axis, keepdims) for function, _ in pairs]
+        values = _run(results, {x: array})
+    for result, value, (_, expected) in zip(results, values, pairs, strict=True):
+        wanted = np.asarray(expected(array, axis=axis, keepdims=keepdims))
+        assert (result.dtype, np.shape(value)) == (wanted.dtype, wanted.shape)
+        assert result.ndim == wanted.ndim
+        np.testing.assert_allclose(value, wanted, rtol=1e-6)
 
 
 # -- values at the edges ----------------------------------------------------------------------
