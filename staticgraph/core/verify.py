@@ -60,6 +60,10 @@ def _verify_node(function: Function, after: str, node: Node, defined: set[Value]
         inferred = infer_types(node.op, types, node.attrs)
     except Mismatch as mismatch:
         raise _broken(function, after, node, f"does not type: {mismatch.problem}") from None
+    except Exception as problem:
+        # A rule may fail in any way on attributes that it was never made for.
+        reason = f"does not type: {type(problem).__name__}: {problem}"
+        raise _broken(function, after, node, reason) from problem
     stored = tuple([value.type for value in node.outputs])
     if inferred != stored:
         have = ", ".join(map(str, stored))

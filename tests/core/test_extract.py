@@ -385,16 +385,18 @@ def _seconds_for_variables(count: int) -> float:
     with graph.as_default():
         variables = [sg.Variable(1.0) for _ in range(count)]
         step = sg.group(*[variable.assign_add(1.0) for variable in variables])
-    start = time.perf_counter()
+    start = time.process_time()
     made = module.extract(graph, [step])
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert len(made.updates) == count
     return seconds
 
 
 def test_ten_thousand_variables_take_linear_time() -> None:
     small = min(_seconds_for_variables(1_000) for _ in range(3))
-    assert _seconds_for_variables(10_000) < 25 * small
+    large = min(_seconds_for_variables(10_000) for _ in range(2))
+    # Quadratic time would be 100 times as long.
+    assert large < 40 * small
 
 
 def _seconds_for_chained_updates(count: int) -> float:
@@ -406,16 +408,17 @@ def _seconds_for_chained_updates(count: int) -> float:
         for variable in variables[1:]:
             with sg.control_dependencies([last]):
                 last = variable.assign_add(1.0)
-    start = time.perf_counter()
+    start = time.process_time()
     made = module.extract(graph, [last])
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert len(made.updates) == count
     return seconds
 
 
 def test_a_chain_of_updates_takes_linear_time() -> None:
-    small = min(_seconds_for_chained_updates(500) for _ in range(3))
-    assert _seconds_for_chained_updates(5_000) < 25 * small
+    small = min(_seconds_for_chained_updates(1_000) for _ in range(3))
+    large = min(_seconds_for_chained_updates(10_000) for _ in range(2))
+    assert large < 40 * small
 
 
 def test_a_long_chain_needs_no_call_stack() -> None:

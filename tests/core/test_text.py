@@ -509,14 +509,14 @@ def _chain(length: int) -> Function:
 
 
 def _seconds(call: Callable[[], Any]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     call()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_a_hundred_thousand_nodes_take_linear_time() -> None:
     small, large = _chain(10_000), _chain(100_000)
     text, long = str(small), str(large)
     assert parse(long) == large
-    assert _seconds(lambda: str(large)) < 20 * min(_seconds(lambda: str(small)) for _ in range(3))
-    assert _seconds(lambda: parse(long)) < 20 * min(_seconds(lambda: parse(text)) for _ in range(3))
+    assert _seconds(lambda: str(large)) < 30 * min(_seconds(lambda: str(small)) for _ in range(3))
+    assert _seconds(lambda: parse(long)) < 30 * min(_seconds(lambda: parse(text)) for _ in range(3))
