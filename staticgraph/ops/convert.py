@@ -116,15 +116,14 @@ def _as_array(value: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
     weak = _is_weak(value)
     try:
         array = np.asarray(value)
+    except GraphError:
+        # What a tensor raises when NumPy asks for its value.
+        raise _holds_tensors() from None
     except (ValueError, TypeError, OverflowError) as problem:
         raise _no_value(value, str(problem)) from None
     if array.dtype.kind not in "biuf":
         if _holds_tensor(value):
-            raise GraphError(
-                "constant: the value holds tensors, which have no value before a run\n"
-                "  use sg.stack([...]) to make one tensor of several\n"
-                f"  at {capture()}"
-            )
+            raise _holds_tensors()
         raise _no_value(value, f"its dtype is {array.dtype}")
     if dtype is not None:
         if not weak and not np.can_cast(array.dtype, dtype, "same_kind"):
@@ -166,6 +165,14 @@ def _holds_tensor(value: Any) -> bool:
         if isinstance(item, list | tuple):
             stack.extend(item)
     return False
+
+
+def _holds_tensors() -> GraphError:
+    return GraphError(
+        "constant: the value holds tensors, which have no value before a run\n"
+        "  use sg.stack([...]) to make one tensor of several\n"
+        f"  at {capture()}"
+    )
 
 
 def _no_value(value: Any, problem: str) -> DTypeError:
