@@ -25,7 +25,7 @@ Infer = Callable[[Types, Attrs], "TensorType | Types"]
 OperandVjp = Callable[["Operation", "Tensor"], "Tensor | None"]
 JointVjp = Callable[["Operation", Sequence["Tensor | None"]], "Sequence[Tensor | None]"]
 NumberedVjp = Callable[["Operation", "Tensor", int], "Tensor | None"]
-JvpRule = Callable[["Operation", Sequence["Tensor | None"]], "Tensor | Sequence[Tensor]"]
+JvpRule = Callable[["Operation", Sequence["Tensor | None"]], "Tensor | Sequence[Tensor | None]"]
 
 NO_ATTRS: Attrs = {}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -453,17 +453,28 @@ isfinite = elementwise(
     doc="Whether x is neither NaN nor infinite, elementwise; a bool array.",
 )  # fmt: skip
 
+
+def _vjp_guard(node: Operation, adjoint: Tensor) -> Tensor:
+    x, mask = node.inputs
+    return where(logical_and(equal(mask, 0), isnan(x)), zero_of(adjoint), adjoint)
+
+
+def _jvp_guard(node: Operation, tangents: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+    tangent, moved = tangents
+    if tangent is None:
+        return [None]
+    # What is masked out stays so: there the adjoint is 0 and does not move.
+    still = equal(node.inputs[1], 0)
+    if moved is not None:
+        still = logical_and(still, equal(moved, 0))
+    return [where(logical_and(still, isnan(tangent)), zero_of(tangent), tangent)]
+
+
 guard: ElementwiseFunction = elementwise(
     "guard", lambda x, adjoint: np.where((adjoint == 0) & np.isnan(x), x.dtype.type(0), x),
     operands=("x", "adjoint"), linear=True, selects=True,
-    vjp=(
-        lambda node, adjoint: where(
-            logical_and(equal(node.inputs[1], 0), isnan(node.inputs[0])),
-            zero_of(adjoint),
-            adjoint,
-        ),
-        None,
-    ),
+    # No adjoint passes to the second operand, yet its tangent says where something is masked.
+    vjp=(_vjp_guard, lambda node, adjoint: None), jvp=_jvp_guard,
     doc="x with 0 for the NaN that a zero adjoint makes of an infinite derivative, elementwise. "
         "Differentiation puts it behind nodes that mask; elsewhere x stays what it is, so that "
         "derivatives of derivatives stay right.",

@@ -181,7 +181,7 @@ def test_grad_ys_in_every_form() -> None:
     y = x * x
     seed = sg.placeholder("float32", (3,), name="seed")
     weights = np.array([1.0, 2.0, 3.0], np.float32)
-    forms = [[1.0, 2.0, 3.0], [[1, 2, 3]], weights, [weights], weights.astype(np.float64), seed, [seed]]
+    forms = [[1.0, 2.0, 3.0], [[1, 2, 3]], weights, [weights], np.float64(weights), seed, [seed]]
     slopes = [sg.gradients(y, x, grad_ys=form)[0] for form in forms]
     slopes += sg.gradients([y], x, grad_ys=[[1.0, 2.0, 3.0]])
     assert {slope.dtype for slope in slopes} == {np.dtype("float32")}
@@ -579,9 +579,8 @@ def test_adjoint_nodes_are_named_and_placed_after_their_nodes(graph: sg.Graph) -
     ]
     squash = graph.operation("model/squash")
     assert squash is not None
-    assert [node.location.adjoint_of for node in made] == [
-        "model/multiply", "model/multiply", "model/squash", "model/squash", "model/squash", "model/x",
-    ]  # fmt: skip
+    nodes = ["model/multiply"] * 2 + ["model/squash"] * 3 + ["model/x"]
+    assert [node.location.adjoint_of for node in made] == nodes
     assert made[2].location.forward is squash.location
     line = made[2].location.line
     assert made[2].location.text == "sg.gradients(y, x)"
