@@ -21,7 +21,7 @@ from staticgraph.core.opdef import (
     register,
 )
 from staticgraph.core.types import TensorType
-from staticgraph.ops.axes import refuse
+from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.convert import (
     as_tensor,
     cast_to,
@@ -265,11 +265,7 @@ def linspace(
     first, last = promote((start, stop), floating=True)
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
     steps = num - 1 if endpoint else num
-    ndim = 0
-    for operand in (first, last):
-        if operand.type.ndim is None:
-            refuse(ARANGE, (operand,), Mismatch("the number of axes is not known", "declare it"))
-        ndim = max(ndim, operand.type.ndim)
+    ndim = max(known_rank(add.op, operand) for operand in (first, last))
     column = (np.arange(num) / max(steps, 1)).reshape((num,) + (1,) * ndim)
     with first.graph.as_default():
         forth, back = [constant(t.astype(first.dtype)) for t in (column, 1 - column)]

@@ -188,7 +188,7 @@ def _ndim(x: Any) -> int:
     ndim = as_tensor(x).type.ndim
     if ndim is None:
         raise _refused(
-            "numpy.ndim", "the number of axes is not known before the run", "declare it"
+            "numpy.ndim", "the rank is not known before the run", "declare it with the placeholder"
         )
     return ndim
 

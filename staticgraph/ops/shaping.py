@@ -40,19 +40,29 @@ from staticgraph.ops.sizes import (
 
 def _infer_broadcast_to(types: Types, attrs: Attrs) -> TensorType:
     declared = declared_shape(attrs, types[1:])
+    have = types[0].shape
     try:
-        joined = broadcast_shapes(types[0].shape, declared)
+        joined = broadcast_shapes(have, declared)
     except BroadcastError as problem:
+        raise _no_broadcast(have, declared, problem.axis) from None
+    if joined is None or declared is None:
+        return types[0].with_shape(declared)
+    if len(joined) != len(declared):
         raise Mismatch(
-            f"{format_shape(types[0].shape)} does not broadcast to {format_shape(declared)}",
-            f"axis {problem.axis} must be 1 or equal",
-        ) from None
-    if joined is not None and declared is not None and len(joined) != len(declared):
-        raise Mismatch(
-            f"{format_shape(types[0].shape)} has more axes than {format_shape(declared)}",
+            f"{format_shape(have)} has more axes than {format_shape(declared)}",
             "broadcasting adds axes in front, it never removes one",
         )
+    for axis, (made, wanted) in enumerate(zip(joined, declared, strict=True)):
+        if isinstance(made, int) and isinstance(wanted, int) and made != wanted:
+            raise _no_broadcast(have, declared, axis - len(declared))
     return types[0].with_shape(declared)
+
+
+def _no_broadcast(have: Shape, want: Shape, axis: int) -> Mismatch:
+    return Mismatch(
+        f"{format_shape(have)} does not broadcast to {format_shape(want)}",
+        f"axis {axis} of the operand must be 1 or equal",
+    )
 
 
 def _reference_broadcast_to(x: Any, *sizes: Any, shape: Shape) -> Any:

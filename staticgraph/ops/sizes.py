@@ -252,9 +252,12 @@ def _int_tensor(what: str, tensor: Tensor, ranks: tuple[int, ...]) -> Tensor:
             error=DTypeError,
         )
     if tensor.type.ndim not in ranks:
+        unknown = tensor.type.ndim is None
         raise refusal(
             what,
-            f"a size has shape {format_shape(tensor.type.shape)}",
+            "the rank of a size is not known"
+            if unknown
+            else f"a size has shape {format_shape(tensor.type.shape)}",
             describe(tensor),
             "give scalars in a tuple, or one vector with the whole shape",
         )

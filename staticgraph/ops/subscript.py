@@ -84,7 +84,7 @@ class _Subscript:
         if ndim is None:
             if places and places[0] != len(items) - 1:
                 self._refuse(
-                    "the number of axes is not known, so nothing can follow '...'",
+                    "the rank is not known, so nothing can follow '...'",
                     "declare it, with None for sizes that are open",
                 )
             return items
