@@ -80,7 +80,8 @@ MASKED = {
         lambda x: sg.exp(sg.where(x > 0, sg.log(x), x)), [-INF, 0.0, 1.0], [0, 1, 1], [0, 1, 0],
     ),
     "the other branch": (
-        lambda x: sg.where(x <= 0, 0.0, sg.sqrt(x)), [0.0, -1.0, 4.0], [0, 0, 0.25], [0, 0, -1 / 32],
+        lambda x: sg.where(x <= 0, 0.0, sg.sqrt(x)), [0.0, -1.0, 4.0], [0, 0, 0.25],
+        [0, 0, -1 / 32],
     ),
     "both branches": (
         lambda x: sg.where(x > 0, sg.log(x), sg.log(-x)), [1.0, -2.0], [1, -0.5], [-1, -0.25],
