@@ -1,6 +1,7 @@
 """Runs the Python blocks of a Markdown page and compares what they print with what the page shows.
 
-The blocks of a page run in order in one namespace, as a reader types them. A ``text`` block after
+The blocks of a page run in order in one namespace and one new default graph, as a reader types
+them. A ``text`` block after
 a ``python`` block shows its whole output; a block marked ``python raises=ErrorName`` must raise
 that error, and its output ends in the error's name and whole message. A block without a ``text``
 block may print what it likes. Other fences (``console``, ``ir``) are not run. Times in milliseconds
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import staticgraph as sg
 from staticgraph.core import opdef
 
 _TIME = re.compile(r" *\b\d+(\.\d+)? ms\b")
@@ -113,7 +115,7 @@ def run_page(page: Path, folder: Path) -> list[tuple[Example, str]]:
     copy.write_text(text, encoding="utf-8")
     linecache.checkcache(str(copy))
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    with _registry_as_it_was():
+    with sg.Graph().as_default(), _registry_as_it_was():
         return [(example, _run(example, copy, namespace)) for example in examples(page.name, text)]
 
 
