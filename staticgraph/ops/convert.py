@@ -92,19 +92,15 @@ _DEFAULT_DTYPES: dict[type, DType] = {
 
 def scalar(graph: Graph, value: bool | int | float, dtype: DType) -> Tensor:
     """The constant `value` of `dtype`; one node per graph, however often it is written."""
-    if dtype in dtypes.FLOATING:
-        value = float(value)  # 2 and 2.0 are one constant of a floating dtype
-    known = graph.scalar_key(dtype, value)
-    if known is not None:
-        return known
     try:
+        if dtype in dtypes.FLOATING:
+            value = float(value)  # 2 and 2.0 are one constant of a floating dtype
+        known = graph.scalar_key(dtype, value)
+        if known is not None:
+            return known
         array = np.array(value, dtype=dtype)
     except OverflowError:
-        raise DTypeError(
-            f"constant: {value} does not fit {dtypes.name(dtype)}\n"
-            "  give the other operand a wider dtype with sg.cast\n"
-            f"  at {capture()}"
-        ) from None
+        raise _does_not_fit(value, dtype) from None
     # A literal waits for nothing: the node serves the whole graph, also outside the block of
     # control dependencies in which it was first written.
     with graph.no_control_dependencies():
@@ -124,10 +120,17 @@ def _as_array(value: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
     if array.dtype.kind not in "biuf":
         if _holds_tensor(value):
             raise _holds_tensors()
+        if weak:
+            raise _does_not_fit(value, dtypes.int64 if dtype is None else dtype)
         raise _no_value(value, f"its dtype is {array.dtype}")
     if dtype is not None:
         if not weak and not np.can_cast(array.dtype, dtype, "same_kind"):
-            raise _no_value(value, f"{array.dtype} does not convert to {dtypes.name(dtype)}")
+            raise DTypeError(
+                f"constant: {array.dtype} does not become {dtypes.name(dtype)} without loss\n"
+                f"  value {_shown(value)}\n"
+                f"  convert it yourself: value.astype('{dtypes.name(dtype)}')\n"
+                f"  at {capture()}"
+            )
         return _checked_cast(array, dtype, value)
     if weak and array.dtype == dtypes.float64:
         return array.astype(dtypes.float32)
@@ -139,8 +142,8 @@ def _as_array(value: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
 def _checked_cast(array: np.ndarray[Any, Any], dtype: DType, value: Any) -> np.ndarray[Any, Any]:
     with np.errstate(all="ignore"):
         converted = array.astype(dtype)
-    if dtype in dtypes.INTEGER and not np.array_equal(converted, array):
-        raise _no_value(value, f"it does not fit {dtypes.name(dtype)}")
+    if dtype not in dtypes.FLOATING and not np.array_equal(converted, array):
+        raise _does_not_fit(value, dtype)
     return converted
 
 
@@ -175,11 +178,22 @@ def _holds_tensors() -> GraphError:
     )
 
 
-def _no_value(value: Any, problem: str) -> DTypeError:
+def _shown(value: Any) -> str:
     text = repr(value)
-    shown = text if len(text) <= 60 else text[:57] + "..."
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _does_not_fit(value: Any, dtype: DType) -> DTypeError:
     return DTypeError(
-        f"constant: {shown} is no array of numbers\n"
+        f"constant: {_shown(value)} does not fit {dtypes.name(dtype)}\n"
+        "  give a wider dtype; beside a tensor, convert that with sg.cast first\n"
+        f"  at {capture()}"
+    )
+
+
+def _no_value(value: Any, problem: str) -> DTypeError:
+    return DTypeError(
+        f"constant: {_shown(value)} is no array of numbers\n"
         f"  {problem}\n"
         f"  staticgraph computes in {dtypes.names(dtypes.ANY)}\n"
         f"  at {capture()}"
@@ -209,24 +223,25 @@ def promote(values: Sequence[Any], floating: bool = False) -> list[Tensor]:
         if isinstance(value, Tensor | np.ndarray):
             dtype = value.dtype
             strong = dtype if strong is None else dtypes.promote(strong, dtype)
-    result = strong
-    for item in items:
-        if not isinstance(item, Tensor | np.ndarray):
-            result = _with_weak(result, item)
-    assert result is not None
+    kinds = [_kind(item) for item in items if not isinstance(item, Tensor | np.ndarray)]
+    if strong is None:
+        # The widest kind decides, so that 1 beside 2.5 is no float64.
+        result = _DEFAULT_DTYPES[min(kinds, key=_SCALARS.index)]
+    else:
+        result = strong
+        for kind in kinds:
+            result = dtypes.promote_weak(result, kind)
     if floating:
         result = dtypes.to_floating(result)
     graph = graph or get_default_graph()
     return [_operand(graph, item, result) for item in items]
 
 
-def _with_weak(dtype: DType | None, value: Any) -> DType:
-    kind: type = type(value)
-    if kind not in _SCALARS:
-        kind = type(np.asarray(value).dtype.type(0).item())
-    if dtype is None:
-        return _DEFAULT_DTYPES[kind]
-    return dtypes.promote_weak(dtype, cast(Any, kind))
+def _kind(value: Any) -> Any:
+    """The Python type, among _SCALARS, that a weak value is of."""
+    if type(value) in _SCALARS:
+        return type(value)
+    return type(np.asarray(value).dtype.type(0).item())
 
 
 def _operand(graph: Graph, item: Any, dtype: DType) -> Tensor:
@@ -234,7 +249,7 @@ def _operand(graph: Graph, item: Any, dtype: DType) -> Tensor:
         return item if item.type.dtype == dtype else cast_to(item, dtype)
     if type(item) in _SCALARS:
         return scalar(graph, item, dtype)
-    return _constant(graph, np.asarray(item).astype(dtype))
+    return _constant(graph, _checked_cast(np.asarray(item), dtype, item))
 
 
 def constant_value(value: Any) -> np.ndarray[Any, Any] | None:

@@ -84,8 +84,9 @@ REFUSALS = [
         "constant",
         lambda: sg.constant(300, "uint8"),
         DTypeError,
-        "constant: 300 is no array of numbers\n"
-        "  it does not fit uint8\n" + _NUMBERS + "  at {here}: {line}",
+        "constant: 300 does not fit uint8\n"
+        "  give a wider dtype; beside a tensor, convert that with sg.cast first\n"
+        "  at {here}: {line}",
         label="range",
     ),
     Refusal(

@@ -110,7 +110,7 @@ def test_unknown_rank_gives_the_same_or_says_that_it_cannot(sample: Sample) -> N
     try:
         built = build(sample, lambda array: None)
     except StaticGraphError as problem:
-        assert "rank" in str(problem)
+        assert "rank" in str(problem) or "[...]" in str(problem)
         return
     have = Program(built.graph, built.fetches, built.feeds)(built.arrays)
     assert_values(sample, have, expected_values(sample))
