@@ -52,14 +52,10 @@ EXPONENTIALS = (
     Rule("logistic function",
          op("reciprocal", op("add", op("exp", op("negative", x)), Const(1))),
          op("sigmoid", x),
-         "exp(-x) overflows for very negative x; sigmoid keeps the small value", BETTER),
+         "exp(-x) overflows on the way for very negative x, and every step rounds", BETTER),
     Rule("logistic function, mirrored", op("reciprocal", op("add", op("exp", x), Const(1))),
          op("sigmoid", op("negative", x)),
-         "exp(x) overflows for large x; sigmoid keeps the small value", BETTER),
-    Rule("logistic function as quotient",
-         op("divide", op("exp", x), op("add", op("exp", x), Const(1))),
-         op("sigmoid", x),
-         "inf / inf is NaN for large x; sigmoid is 1", BETTER),
+         "exp(x) overflows on the way for large x, and every step rounds", BETTER),
 )  # fmt: skip
 
 POWERS = (
