@@ -10,7 +10,7 @@ import numpy as np
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.opdef import LINEAR, Attrs, Joint, Mismatch, OpDef, Types, register
-from staticgraph.core.types import Dim, TensorType, add_dims, meet
+from staticgraph.core.types import Dim, TensorType, add_dims, format_shape, meet
 from staticgraph.errors import DTypeError
 from staticgraph.ops.axes import one_axis, refuse
 from staticgraph.ops.convert import as_tensor, is_tensor_like, promote
@@ -131,7 +131,7 @@ def _infer_split(types: Types, attrs: Attrs) -> Types:
         left = total - given
         if left < 0 or (left > 0 and not count):
             raise Mismatch(
-                f"parts of {list(map(format_part, sizes))} do not make up axis {axis}",
+                f"parts of {format_shape(sizes)} do not make up axis {axis}",
                 f"it has size {total}",
             )
         if count and len(types) == 1:
@@ -147,11 +147,6 @@ def _infer_split(types: Types, attrs: Attrs) -> Types:
     return tuple([x.with_shape((*front, dim, *back)) for dim in sizes])
 
 
-def format_part(dim: Dim) -> int | str:
-    """A size in a list of sizes: ``?`` where it is not known."""
-    return dim if isinstance(dim, int) else "?"
-
-
 def _reference_split(x: Any, *lengths: Any, sizes: tuple[Dim, ...], axis: int) -> Any:
     total = x.shape[axis]
     unknown = [index for index, dim in enumerate(sizes) if not isinstance(dim, int)]
@@ -163,8 +158,7 @@ def _reference_split(x: Any, *lengths: Any, sizes: tuple[Dim, ...], axis: int) -
         left = total - sum(wanted)
         if left < 0 or left % len(unknown):
             raise Mismatch(
-                f"axis {axis} of size {total} does not divide into "
-                f"{list(map(format_part, sizes))}",
+                f"axis {axis} of size {total} does not divide into {format_shape(sizes)}",
                 "the parts of unknown size share equally what the others leave",
             )
         for index in unknown:
