@@ -124,13 +124,15 @@ _SPLITS = [
 _PADS = [
     Sample(
         "pad", lambda x, width=width: sg.pad(x, width), (x,),
-        lambda x, width=width: np.pad(x, width), wrt=_floating(x), label=f"{width} of {x.dtype}{list(x.shape)}",
+        lambda x, width=width: np.pad(x, width), wrt=_floating(x),
+        label=f"{width} of {x.dtype}{list(x.shape)}",
     )
     for x, width in [
         (_X, 1), (_X, (1, 2)), (_X, ((1, 0), (0, 2))), (_X, ((2,), (1,))), (_X, 0), (_NOTHING, 1),
-        (_BOOLS, 1), (_INTS, ((0, 1), (1, 0))), (_array(), 3), (_array(4), [[0, 3]]),
+        (_BOOLS, 1), (_INTS, ((0, 1), (1, 0))), (_array(4), [[0, 3]]),
     ]
 ] + [
+    Sample("pad", lambda x: sg.pad(x, 3), (_array(),), lambda x: x, wrt=(0,), label="a scalar"),
     Sample(
         "pad", lambda x: sg.pad(x, 1, constant_values=-1.5), (_X,),
         lambda x: np.pad(x, 1, constant_values=-1.5), wrt=(0,), label="with a number",
