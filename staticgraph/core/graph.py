@@ -326,6 +326,12 @@ class Graph:
                 "changes\n"
                 f"  at {location}"
             )
+        if name is not None and not isinstance(name, str):
+            raise GraphError(
+                f"{op.name}: the name is a {type(name).__name__}: {name!r}\n"
+                "  give a str, or nothing for a name made of the op's\n"
+                f"  at {location}"
+            )
         types = []
         for tensor in inputs:
             if tensor.node.graph is not self:

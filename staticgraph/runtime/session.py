@@ -66,12 +66,22 @@ class Session:
         check_numerics: bool = False,
         math: Literal["strict", "contract"] = "strict",
     ) -> None:
+        if graph is not None and not isinstance(graph, Graph):
+            raise GraphError(
+                f"Session: the graph is a {type(graph).__name__}\n"
+                f"  give a Graph, or nothing for the default graph\n  at {capture()}"
+            )
         _check_choice("backend", backend, ("reference",))
         _check_choice("math", math, ("strict", "contract"))
         if threads is not None and (not isinstance(threads, int) or threads < 1):
             raise GraphError(
                 f"Session: threads={threads!r} is no number of threads\n"
                 f"  give an int of at least 1, or None for all cores\n  at {capture()}"
+            )
+        if seed is not None and not isinstance(seed, int | np.integer):
+            raise GraphError(
+                f"Session: seed={seed!r} is no int\n"
+                f"  give an int from 0 to 2**64 - 1\n  at {capture()}"
             )
         if seed is not None and not 0 <= seed < 1 << 64:
             raise GraphError(
