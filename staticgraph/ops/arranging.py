@@ -50,10 +50,9 @@ def _infer_pad(types: Types, attrs: Attrs) -> TensorType:
 
 
 def _reference_pad(x: Any, value: Any, *, width: tuple[tuple[int, int], ...]) -> Any:
-    sizes = [before + size + after for size, (before, after) in zip(x.shape, width, strict=True)]
-    result = np.full(sizes, value, dtype=x.dtype)
-    inside = [slice(before, before + size) for size, (before, _) in zip(x.shape, width, strict=True)]
-    result[tuple(inside)] = x
+    edges = list(zip(x.shape, width, strict=True))
+    result = np.full([before + dim + after for dim, (before, after) in edges], value, x.dtype)
+    result[tuple([slice(before, before + dim) for dim, (before, _) in edges])] = x
     return result
 
 
