@@ -14,9 +14,9 @@ from typing import Literal
 from staticgraph.core.node import Value
 from staticgraph.inspect.scene import Item, Link, LinkStyle, Scene
 
-Reason = Literal["item", "scope", "chain", "run"]
+Reason = Literal["item", "scope", "body", "chain", "run"]
 
-# Ends of a run of neighbours keep their kind, so inputs stay inputs even when they are many.
+# What may lie on a straight-line chain: computing nodes, never inputs or effects.
 _CHAINABLE = frozenset({"forward", "adjoint", "tangent"})
 
 
@@ -135,7 +135,8 @@ def _group(marks: list[Mark], scene: Scene, folded: list[int]) -> list[Mark]:
         group = groups.get(target)
         if group is None:
             box = scene.boxes[-target - 1]
-            group = Mark([], box.parent, mark.kind, "scope", box.path or box.label, mark.flow)
+            reason: Reason = "scope" if box.kind == "scope" else "body"
+            group = Mark([], box.parent, mark.kind, reason, box.path or box.label, mark.flow)
             groups[target] = group
             kept.append(group)
         group.items += mark.items
@@ -222,15 +223,15 @@ def _merge(
     into: dict[int, Mark] = {}
     leaders: dict[int, Mark] = {}
     for members in groups:
-        first, last = marks[members[0]], marks[members[-1]]
+        first = marks[members[0]]
         group = Mark([], first.box, first.kind, reason, "", first.flow)
         for number in members:
             group.items += marks[number].items
             into[number] = group
         leaders[min(members)] = group
-        named = [marks[n] for n in members if marks[n].kind != "literal"] or [first, last]
-        group.label = f"{named[0].label} … {named[-1].label}"
         _describe_group(group, scene.items)
+        named = [i for i in group.items if scene.items[i].kind != "literal"] or group.items
+        group.label = f"{scene.items[named[0]].name} … {scene.items[named[-1]].name}"
     return [
         leaders.get(number, mark)
         for number, mark in enumerate(marks)

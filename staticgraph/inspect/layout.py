@@ -7,6 +7,7 @@ source, so none can break it. Coordinates are pixels, y grows downward.
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from staticgraph.inspect.marks import (
     line_width,
     lines_of,
 )
+from staticgraph.inspect.scene import Box
 
 graphviz = LazyModule("graphviz")
 pygraphviz = LazyModule("pygraphviz")
@@ -55,6 +57,10 @@ _PADDING: dict[str, tuple[float, float, float]] = {
     "double": (12, 8, 8),
     "stack": (11, 7, 13),
 }
+
+# Inputs and literals float beside what needs them: they never hold a box down.
+_SOURCES = frozenset({"placeholder", "variable", "constant", "literal", "key", "captured"})
+_MOST_ROOM = 4
 
 # Graphviz keeps state of its own between calls; two threads in it at once would share it.
 _lock = threading.Lock()
@@ -117,9 +123,9 @@ def look_of(mark: Mark) -> Kind:
 
 
 def place(drawing: Drawing, edge_labels: bool = True) -> Layout:
-    """The Layout of a Drawing."""
+    """The Layout of a Drawing. Without labels on the edges, marks say the types they give."""
     looks = [look_of(mark) for mark in drawing.marks]
-    lines = [tuple(lines_of(mark, drawing.scene)) for mark in drawing.marks]
+    lines = [tuple(lines_of(mark, drawing.scene, not edge_labels)) for mark in drawing.marks]
     sizes = [_size(look, each) for look, each in zip(looks, lines, strict=True)]
     labels = [edge_label(edge, drawing) if edge_labels else "" for edge in drawing.edges]
     source = dot_source(drawing, sizes, labels)
@@ -169,8 +175,9 @@ def dot_source(
         parts[mark.box].node(f"n{number}", width=f"{width / 72:.4f}", height=f"{height / 72:.4f}")
     for box in reversed(open_boxes):
         parts[boxes[box].parent].subgraph(parts[box])
-    for number, edge in enumerate(drawing.edges):
-        _dot_edge(dot, drawing, number, edge, labels[number])
+    stacked = stacking(drawing)
+    for number, label in enumerate(labels):
+        _dot_edge(dot, drawing, number, label, stacked.get(number, 1))
     return str(dot.source)
 
 
@@ -186,19 +193,124 @@ def _open_boxes(drawing: Drawing) -> list[int]:
     return sorted(wanted)
 
 
-def _dot_edge(dot: Any, drawing: Drawing, number: int, edge: Edge, label: str) -> None:
-    tail, head = drawing.marks[edge.tail], drawing.marks[edge.head]
+def _dot_edge(dot: Any, drawing: Drawing, number: int, label: str, length: int) -> None:
+    edge = drawing.edges[number]
     attrs = {"id": f"e{number}"}
+    if length > 1:
+        attrs["minlen"] = str(length)
+    tail, head = drawing.marks[edge.tail], drawing.marks[edge.head]
+    if tail.box == head.box and tail.flow == head.flow:
+        attrs["weight"] = "3"
+    elif tail.kind in _SOURCES and tail.box:
+        attrs["weight"] = "0"
     if label:
         attrs["label"] = _blank(text.width(label, LABEL_SIZE) + 6, LABEL_SIZE + 3)
     if edge.style == "inside":
         attrs["style"] = "invis"
-    # Adjoints are drawn upward, beside the nodes they belong to: their edges are laid out from
-    # head to tail, and edges that cross from the forward side only ask not to point upward.
-    if tail.flow < 0 and head.flow < 0:
-        dot.edge(f"n{edge.head}", f"n{edge.tail}", dir="back", **attrs)
+    upper, lower = _vertical(drawing, edge)
+    if upper == edge.tail:
+        dot.edge(f"n{upper}", f"n{lower}", **attrs)
     else:
-        dot.edge(f"n{edge.tail}", f"n{edge.head}", **attrs)
+        dot.edge(f"n{upper}", f"n{lower}", dir="back", **attrs)
+
+
+def _vertical(drawing: Drawing, edge: Edge) -> tuple[int, int]:
+    """The marks of an edge, the one that is to be drawn higher first.
+
+    Adjoints are drawn beside the nodes they belong to, so data flows upward between them.
+    """
+    if drawing.marks[edge.tail].flow < 0 and drawing.marks[edge.head].flow < 0:
+        return edge.head, edge.tail
+    return edge.tail, edge.head
+
+
+def stacking(drawing: Drawing) -> dict[int, int]:
+    """How many ranks some edges must span so that a box lies below the box it takes from.
+
+    Two boxes that share a rank stand side by side, and a model of many layers would wander off
+    sideways. An edge between boxes therefore makes room for what lies below its upper end in the
+    one box and above its lower end in the other, where that is little.
+    """
+    boxes = drawing.scene.boxes
+    above: dict[int, list[int]] = {}
+    below: dict[int, list[int]] = {}
+    pairs: list[tuple[int, int, int]] = []
+    for number, edge in enumerate(drawing.edges):
+        upper, lower = _vertical(drawing, edge)
+        below.setdefault(upper, []).append(lower)
+        above.setdefault(lower, []).append(upper)
+        if drawing.marks[upper].flow == drawing.marks[lower].flow:
+            pairs.append((number, upper, lower))
+    lengths: dict[int, int] = {}
+    for number, upper, lower in pairs:
+        if drawing.marks[drawing.edges[number].tail].kind in _SOURCES:
+            continue
+        ours = _path_of(boxes, drawing.marks[upper].box)
+        theirs = _path_of(boxes, drawing.marks[lower].box)
+        shared = sum(a == b for a, b in zip(ours, theirs, strict=False))
+        if len(ours) == shared or len(theirs) == shared:
+            continue
+        room = _reach(drawing, upper, below, ours[shared]) + _reach(
+            drawing, lower, above, theirs[shared]
+        )
+        if 0 < room <= _MOST_ROOM:
+            lengths[number] = 1 + room
+    return lengths
+
+
+def effort(drawing: Drawing) -> int:
+    """How hard a Drawing is to lay out: the squared number of edges side by side, over all ranks.
+
+    Graphviz's time follows this measure closely, since long edges are cut at every rank they
+    pass and each such piece is ordered among its neighbours.
+    """
+    count = len(drawing.marks)
+    pairs = [_vertical(drawing, edge) for edge in drawing.edges]
+    below: list[list[int]] = [[] for _ in range(count)]
+    waiting = [0] * count
+    for upper, lower in pairs:
+        below[upper].append(lower)
+        waiting[lower] += 1
+    rank = [0] * count
+    ready = [number for number in range(count) if not waiting[number]]
+    while ready:
+        upper = ready.pop()
+        for lower in below[upper]:
+            rank[lower] = max(rank[lower], rank[upper] + 1)
+            waiting[lower] -= 1
+            if not waiting[lower]:
+                ready.append(lower)
+    change = [0] * (max(rank, default=0) + 2)
+    for upper, lower in pairs:
+        first, last = sorted((rank[upper], rank[lower]))
+        change[first] += 1
+        change[last] -= 1
+    return sum(passing * passing for passing in itertools.accumulate(change))
+
+
+def _path_of(boxes: list[Box], box: int) -> list[int]:
+    path = []
+    while box > 0:
+        path.append(box)
+        box = boxes[box].parent
+    return path[::-1]
+
+
+def _reach(drawing: Drawing, start: int, steps: dict[int, list[int]], box: int) -> int:
+    """How many ranks the marks of a box extend from one of them; a little over the most at most."""
+    level = [start]
+    for distance in range(_MOST_ROOM + 1):
+        level = list(
+            dict.fromkeys(
+                number
+                for mark in level
+                for number in steps.get(mark, ())
+                if box in _path_of(drawing.scene.boxes, drawing.marks[number].box)
+            )
+        )
+        if not level:
+            return distance
+    return _MOST_ROOM + 1
 
 
 def _blank(width: float, height: float) -> str:
@@ -215,7 +327,7 @@ def run_dot(source: str) -> dict[str, Any]:
         context = gv.gvContextWithBuiltins()
         try:
             if gv.gvLayout(context, graph.handle, b"dot"):
-                raise CompilerError("render: Graphviz found no layout for this DOT source\n" + source)
+                raise CompilerError("render: Graphviz found no layout for:\n" + source)
             failed, data = gv.gvRenderData(context, graph.handle, b"json0")
             gv.gvFreeLayout(context, graph.handle)
         finally:

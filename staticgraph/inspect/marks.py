@@ -47,6 +47,9 @@ KINDS: dict[str, Kind] = {
 
 COLLAPSED = Kind("collapsed: several nodes", "stack", "#f4f5f7", "#4a5568")
 
+# Kinds whose text says their type already.
+_TYPED = frozenset({"placeholder", "variable", "key", "captured", "literal", "constant"})
+
 _NAME_LIMIT = 32
 _ATTRS_LIMIT = 36
 
@@ -67,8 +70,8 @@ def line_width(line: Line) -> float:
     return text.width(line.text, SIZES[line.style], line.style == "title")
 
 
-def lines_of(mark: Mark, scene: Scene) -> list[Line]:
-    """What is written on a mark."""
+def lines_of(mark: Mark, scene: Scene, with_types: bool = False) -> list[Line]:
+    """What is written on a mark; `with_types` adds what types its results have."""
     if mark.reason != "item":
         return _group_lines(mark, scene)
     item = scene.items[mark.items[0]]
@@ -77,7 +80,11 @@ def lines_of(mark: Mark, scene: Scene) -> list[Line]:
         name = item.name.removeprefix(UPDATE) if item.kind == "update" else shown
         title = "new value of" if item.kind == "update" else "result"
         return [Line(title, "detail"), _name(name, "title")]
-    return _node_lines(item, item.node, shown)
+    lines = _node_lines(item, item.node, shown)
+    if with_types and item.kind not in _TYPED and item.node.outputs:
+        types = ", ".join(str(value.type) for value in item.node.outputs)
+        lines.append(Line(text.shorten(f"→ {types}", _ATTRS_LIMIT), "detail"))
+    return lines
 
 
 def _node_lines(item: Item, node: Node, shown: str) -> list[Line]:
@@ -85,7 +92,9 @@ def _node_lines(item: Item, node: Node, shown: str) -> list[Line]:
     if kind == "literal":
         return [Line(_literal(node), "name")]
     if kind in ("placeholder", "variable", "key", "captured"):
-        word = {"key": "key of the run", "captured": "captured"}.get(kind, kind)
+        word = {"key": "key of the run"}.get(kind, kind)
+        if node.op.role == "read" and node.attrs["variable"] != node.name:
+            word = f"read of {text.shorten(text.one_line(node.attrs['variable']), 20)},"
         return [_name(shown, "title"), Line(f"{word} {node.out.type}", "detail")]
     if kind == "constant":
         lines = [Line("constant", "title"), _name(shown, "name")]
@@ -120,23 +129,39 @@ def _relative(name: str, scene: Scene, box: int) -> str:
 
 
 def _group_lines(mark: Mark, scene: Scene) -> list[Line]:
-    nodes = [item for item in _members(mark, scene) if item.kind != "literal"]
+    nodes = nodes_in(mark, scene)
+    counts = _op_counts(nodes)
     word = "node" if len(nodes) == 1 else "nodes"
-    counts: dict[str, int] = {}
-    for item in nodes:
-        label = item.node.op.name if item.node is not None else item.kind
-        counts[label] = counts.get(label, 0) + 1
-    what = {"scope": word, "chain": f"{word} in a chain", "run": f"{word} side by side"}
-    title = mark.label if mark.reason != "scope" else _relative(mark.label, scene, mark.box)
+    words = {"chain": f"{word} in a chain", "run": f"neighbouring {word}"}
+    title = mark.label
+    if mark.reason in ("scope", "body"):
+        title = _relative(mark.label, scene, mark.box)
     return [
         _name(title, "title"),
-        Line(f"{len(nodes):,} {what[mark.reason]}", "name"),
-        Line(text.shorten(top_counts(counts, 3), _ATTRS_LIMIT + 6), "detail"),
+        Line(f"{len(nodes):,} {words.get(mark.reason, word)}", "name"),
+        Line(_short_counts(counts), "detail"),
     ]
 
 
-def _members(mark: Mark, scene: Scene) -> list[Item]:
-    return [scene.items[index] for index in mark.items]
+def _short_counts(counts: dict[str, int]) -> str:
+    for most in (3, 2):
+        shown = top_counts(counts, most)
+        if len(shown) <= _ATTRS_LIMIT:
+            return shown
+    return text.shorten(top_counts(counts, 1), _ATTRS_LIMIT)
+
+
+def nodes_in(mark: Mark, scene: Scene) -> list[Node]:
+    """The nodes that a mark stands for: copies of literals and results are none."""
+    items = [scene.items[index] for index in mark.items]
+    return [item.node for item in items if item.node is not None and item.kind != "literal"]
+
+
+def _op_counts(nodes: Sequence[Node]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for node in nodes:
+        counts[node.op.name] = counts.get(node.op.name, 0) + 1
+    return counts
 
 
 def top_counts(counts: dict[str, int], most: int) -> str:
@@ -190,7 +215,8 @@ def _array(value: np.ndarray[Any, Any]) -> str:
 
 def _literal(node: Node) -> str:
     value = node.attrs["value"]
-    shown = str(value.reshape(()).item()) if value.dtype.kind == "b" else f"{value.reshape(())}"
+    # A NumPy scalar prints the shortest digits of its own dtype, a Python float those of float64.
+    shown = str(value.reshape(())[()])
     if value.ndim:
         shown = f"{'[' * value.ndim}{shown}{']' * value.ndim}"
     base = node.name.rsplit("/", 1)[-1]
@@ -220,15 +246,11 @@ def tooltip(mark: Mark, drawing: Drawing) -> str:
 
 
 def _group_tooltip(mark: Mark, drawing: Drawing) -> str:
-    nodes = [item for item in _members(mark, drawing.scene) if item.kind != "literal"]
-    counts: dict[str, int] = {}
-    for item in nodes:
-        label = item.node.op.name if item.node is not None else item.kind
-        counts[label] = counts.get(label, 0) + 1
+    nodes = nodes_in(mark, drawing.scene)
     return "\n".join(
         [
             f"{mark.label}: {len(nodes):,} nodes drawn as one",
-            top_counts(counts, 12),
+            top_counts(_op_counts(nodes), 12),
             f"render(..., max_nodes={drawing.items}) draws every node",
         ]
     )
@@ -255,8 +277,8 @@ def edge_label(edge: Edge, drawing: Drawing) -> str:
     if tail.kind == "literal" and tail.reason == "item":
         return role
     if len(values) > 1:
-        types = dict.fromkeys(str(value.type) for value in values)
-        return f"{len(values)} tensors" if len(types) > 1 else f"{len(values)} × {next(iter(types))}"
+        first, *others = dict.fromkeys(str(value.type) for value in values)
+        return f"{len(values)} tensors" if others else f"{len(values)} × {first}"
     shown = text.shorten(str(values[0].type), _ATTRS_LIMIT)
     if len(values[0].node.outputs) > 1:
         shown = f"[{values[0].index}] {shown}"
@@ -287,7 +309,7 @@ def edge_tooltip(edge: Edge, drawing: Drawing) -> str:
 
 def present(drawings: Sequence[Drawing]) -> list[tuple[str, Kind]]:
     """The rows of the legend: the kinds that some drawing shows, in the order of the table."""
-    shown = {m.kind for d in drawings for m in d.marks if m.reason == "item"}
+    shown = {mark.kind for drawing in drawings for mark in drawing.marks}
     rows = [(name, kind) for name, kind in KINDS.items() if name in shown]
     if "assign" in shown and "update" in shown:
         rows = [row for row in rows if row[0] != "update"]

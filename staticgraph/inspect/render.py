@@ -8,18 +8,25 @@ from pathlib import Path
 from typing import Any, Literal
 
 from staticgraph.core.function import Function
-from staticgraph.core.graph import Graph, Tensor
+from staticgraph.core.graph import Graph, Operation, Tensor
 from staticgraph.core.location import capture
 from staticgraph.errors import GraphError
-from staticgraph.inspect.collapse import Drawing, draw
-from staticgraph.inspect.layout import place
+from staticgraph.inspect.collapse import Drawing, Reason, draw
+from staticgraph.inspect.layout import effort, place
+from staticgraph.inspect.marks import nodes_in, top_counts
 from staticgraph.inspect.scene import Scene, scene_of_function, scene_of_graph
 from staticgraph.inspect.svg import Panel, document
-from staticgraph.inspect.marks import top_counts
 from staticgraph.runtime import plan
 
 MAX_NODES = 200
 """How many marks one picture shows before it collapses some of them."""
+
+_MAX_RUNS = 40
+
+# Layouts above the first measure are drawn without words on edges, above the second with fewer
+# marks: a second or two on a laptop each. What a caller asks for in numbers is done as asked.
+_EFFORT_WITH_LABELS = 150_000
+_EFFORT = 400_000
 
 Optimized = Literal["both"] | bool
 
@@ -30,8 +37,8 @@ def render(
     *,
     title: str | None = None,
     optimized: Optimized = False,
-    max_nodes: int = MAX_NODES,
-    edge_labels: bool = True,
+    max_nodes: int | None = None,
+    edge_labels: bool | None = None,
 ) -> str:
     """A picture of a program, as SVG text; also written to `path` when one is given.
 
@@ -44,8 +51,10 @@ def render(
     optimized    True draws what the optimizer makes of fetches or of a Function, ``"both"``
                  draws it beside what was written
     max_nodes    how many marks a panel may have. Above that name scopes are collapsed, deepest
-                 first, then straight-line chains, then neighbours; the picture says so.
-    edge_labels  whether edges show dtype and shape; their tooltips always do
+                 first, then straight-line chains, then neighbours; the picture says so. None is
+                 200, or fewer where long edges would make the layout slow.
+    edge_labels  whether edges show dtype and shape, or the nodes they come from (tooltips always
+                 do). None is the edges, unless there are too many.
 
     Adjoint nodes are drawn beside the nodes whose adjoints they are, with data flowing upward.
     Tooltips give full names, types, attributes and the user's line. The same program gives the same
@@ -69,43 +78,64 @@ def render(
     return picture
 
 
-def render_tensor(tensor: Tensor, max_nodes: int = MAX_NODES) -> str:
-    """The part of its graph that a tensor is computed from: what a notebook shows of it."""
-    graph = tensor.graph
-    wanted = bytearray(len(graph.operations))
-    stack = [tensor.node]
+def render_part(shown: Tensor | Operation, max_nodes: int | None = None) -> str:
+    """The part of its graph that a tensor or operation needs: what a notebook shows of it."""
+    node = shown if isinstance(shown, Operation) else shown.node
+    wanted = bytearray(len(node.graph.operations))
+    stack = [node]
     while stack:
-        node = stack.pop()
-        if not wanted[node.id]:
-            wanted[node.id] = 1
-            stack += node.control_inputs
-            stack += [operand.node for operand in node.inputs]
-    operations = [graph.operations[index] for index, kept in enumerate(wanted) if kept]
-    scene = scene_of_graph(operations, [tensor])
-    return document([_panel(tensor.name, scene, max_nodes, True)], None)
+        needed = stack.pop()
+        if not wanted[needed.id]:
+            wanted[needed.id] = 1
+            stack += needed.control_inputs
+            stack += [operand.node for operand in needed.inputs]
+    operations = [node.graph.operations[index] for index, kept in enumerate(wanted) if kept]
+    results = [shown] if isinstance(shown, Tensor) else []
+    scene = scene_of_graph(operations, results)
+    return document([_panel(shown.name, scene, max_nodes, None)], None)
 
 
-def _panel(name: str, scene: Scene, max_nodes: int, edge_labels: bool) -> Panel:
-    drawing = draw(scene, max_nodes)
+def _panel(name: str, scene: Scene, max_nodes: int | None, edge_labels: bool | None) -> Panel:
+    drawing, labelled = _fit(scene, max_nodes, edge_labels)
     caption = f"{name}: {scene.nodes:,} node{'' if scene.nodes == 1 else 's'}"
-    notes = [note for note in (top_counts(scene.ops, 8), _collapse_note(drawing)) if note]
-    return Panel(place(drawing, edge_labels), caption, tuple(notes))
+    notes = [top_counts(scene.ops, 8) or "nothing to draw", _collapse_note(drawing)]
+    if not labelled and edge_labels is None:
+        notes.append("Too many edges for words on them: the type stands in the node it comes from.")
+    return Panel(place(drawing, labelled), caption, tuple(note for note in notes if note))
+
+
+def _fit(
+    scene: Scene, max_nodes: int | None, edge_labels: bool | None
+) -> tuple[Drawing, bool]:
+    """A Drawing that can be laid out in reasonable time, and whether its edges have labels."""
+    limit = MAX_NODES if max_nodes is None else max_nodes
+    drawing = draw(scene, limit)
+    if max_nodes is None and drawing.collapsed("run"):
+        # Runs of neighbours mean little each: a few show the course of things as well as many.
+        limit = _MAX_RUNS
+        drawing = draw(scene, limit)
+    hard = effort(drawing)
+    while max_nodes is None and hard > _EFFORT and limit > 10:
+        limit = limit * 3 // 4
+        drawing = draw(scene, limit)
+        hard = effort(drawing)
+    return drawing, hard <= _EFFORT_WITH_LABELS if edge_labels is None else edge_labels
 
 
 def _collapse_note(drawing: Drawing) -> str:
     """What was collapsed, and how to see it."""
-    words = (("scope", "name scope"), ("chain", "chain"), ("run", "group of neighbours"))
+    words: tuple[tuple[Reason, str, str], ...] = (
+        ("scope", "name scope", "name scopes"),
+        ("body", "body", "bodies"),
+        ("chain", "chain", "chains"),
+        ("run", "group of neighbours", "groups of neighbours"),
+    )
     parts = []
-    for reason, word in words:
+    for reason, one, many in words:
         marks = drawing.collapsed(reason)
         if marks:
-            inside = sum(
-                drawing.scene.items[index].kind != "literal" for m in marks for index in m.items
-            )
-            plural = word if len(marks) == 1 else word.replace("group", "groups")
-            if len(marks) > 1 and reason != "run":
-                plural += "s"
-            parts.append(f"{len(marks)} {plural} ({inside:,} nodes)")
+            inside = sum(len(nodes_in(mark, drawing.scene)) for mark in marks)
+            parts.append(f"{len(marks)} {one if len(marks) == 1 else many} ({inside:,} nodes)")
     if not parts:
         return ""
     return (
@@ -176,9 +206,11 @@ def _check(path: str | os.PathLike[str] | None, optimized: Any, max_nodes: Any) 
             "  give False (as written), True (optimized) or 'both' (side by side)\n"
             f"  at {capture()}"
         )
-    if isinstance(max_nodes, bool) or not isinstance(max_nodes, int) or max_nodes < 1:
+    if max_nodes is not None and (
+        isinstance(max_nodes, bool) or not isinstance(max_nodes, int) or max_nodes < 1
+    ):
         raise GraphError(
             f"render: max_nodes={max_nodes!r} is no number of nodes\n"
-            "  give an int of at least 1\n"
+            "  give an int of at least 1, or None for the default\n"
             f"  at {capture()}"
         )

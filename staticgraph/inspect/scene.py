@@ -7,7 +7,6 @@ constants stand once beside each consumer, so that one literal does not tie the 
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -137,12 +136,13 @@ def _bodies(holders: list[tuple[int, Node]], scene: Scene) -> None:
         for index, node in holders:
             item = scene.items[index]
             outer = scene.boxes[item.box]
-            scene.boxes.append(Box(node.name, item.box, outer.depth + 1, "holder", node.name))
+            scope = (*scope_of(node), node.name.rsplit("/", 1)[-1])
+            scene.boxes.append(Box(scope[-1], item.box, outer.depth + 1, "holder", node.name))
             item.box = len(scene.boxes) - 1
             for label, body in functions_of(node):
                 scene.boxes.append(Box(label, item.box, outer.depth + 2, "body", label))
                 first = len(scene.items)
-                walk = _Walk(scene, len(scene.boxes) - 1, _shared_scope(body))
+                walk = _Walk(scene, len(scene.boxes) - 1, scope)
                 deeper += _fill(walk, body)
                 entries = range(first, min(len(scene.items), first + max(len(body.inputs), 1)))
                 scene.links += [Link(index, entry, None, 0, "inside") for entry in entries]
@@ -161,12 +161,6 @@ def functions_of(node: Node) -> list[tuple[str, Function]]:
             elif isinstance(held, tuple):
                 stack += [(f"{label}[{i}]", each) for i, each in reversed(list(enumerate(held)))]
     return found
-
-
-def _shared_scope(body: Function) -> tuple[str, ...]:
-    """The scope that all nodes of a body have in common; its box says it already."""
-    scopes = [scope_of(node) for node in body.nodes]
-    return tuple(os.path.commonprefix([list(scope) for scope in scopes]))
 
 
 def scope_of(node: Node) -> tuple[str, ...]:
@@ -233,8 +227,8 @@ def _initial_values(walk: _Walk, graph: Graph) -> None:
 class _Walk:
     """Adds the nodes of one graph or Function to a Scene, in topological order."""
 
-    def __init__(self, scene: Scene, box: int, shared: tuple[str, ...]) -> None:
-        self.scene, self.box, self.shared = scene, box, shared
+    def __init__(self, scene: Scene, box: int, outer: tuple[str, ...]) -> None:
+        self.scene, self.box, self.outer = scene, box, outer
         self.scopes: dict[tuple[str, ...], int] = {(): box}
         self.placed: dict[Node, int] = {}
         # Literals wait for their consumers; who has none is drawn once, by itself.
@@ -303,16 +297,20 @@ class _Walk:
         return flow
 
     def _scope(self, path: tuple[str, ...]) -> int:
-        path = path[len(self.shared) :] if path[: len(self.shared)] == self.shared else path
         known = self.scopes.get(path)
         if known is not None:
             return known
-        boxes = self.scene.boxes
-        for length in range(1, len(path) + 1):
+        # What the boxes around a body say already is not said again inside it.
+        said = 0
+        while said < min(len(path), len(self.outer)) and path[said] == self.outer[said]:
+            said += 1
+        boxes, box = self.scene.boxes, self.box
+        for length in range(said + 1, len(path) + 1):
             part = path[:length]
-            if part not in self.scopes:
-                parent = self.scopes[part[:-1]]
-                full = "/".join((*self.shared, *part))
-                boxes.append(Box(part[-1], parent, boxes[parent].depth + 1, "scope", full))
-                self.scopes[part] = len(boxes) - 1
-        return self.scopes[path]
+            inner = self.scopes.get(part)
+            if inner is None:
+                boxes.append(Box(part[-1], box, boxes[box].depth + 1, "scope", "/".join(part)))
+                inner = self.scopes[part] = len(boxes) - 1
+            box = inner
+        self.scopes[path] = box
+        return box

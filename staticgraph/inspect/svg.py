@@ -26,7 +26,6 @@ from staticgraph.inspect.marks import (
     SIZES,
     Kind,
     edge_tooltip,
-    line_width,
     present,
     tooltip,
 )
@@ -59,14 +58,14 @@ class Panel:
 def document(panels: Sequence[Panel], title: str | None) -> str:
     """The SVG of one or several panels side by side, with one legend."""
     widths = [_panel_width(panel) for panel in panels]
-    total = max(sum(widths) + _GAP * (len(panels) - 1), 300.0)
+    total = max(sum(widths) + _GAP * (len(panels) - 1), 520.0)
     body: list[str] = []
     y = _MARGIN
     if title:
         for line in text.wrap(text.one_line(title), _TITLE_SIZE, total):
             body.append(_text(_MARGIN, y + _TITLE_SIZE, line, _TITLE_SIZE, "700", _INK, "title"))
             y += _TITLE_SIZE + 5
-        y += 7
+        y += 9
     legend, legend_height = _legend([panel.layout.drawing for panel in panels], y, total)
     body += legend
     y += legend_height
@@ -174,7 +173,12 @@ def _panel(
     out.append(f'<g class="graph" transform="translate({_n(shift)} {_n(y)})">')
     out += [_frame(frame, layout) for frame in layout.frames]
     out += [_route(route, layout) for route in layout.routes]
-    out += [_mark(placed, layout, f"p{number}n{index}") for index, placed in enumerate(layout.marks)]
+    out += [
+        _edge_label(route, route.label_at, layout)
+        for route in layout.routes
+        if route.label and route.label_at is not None
+    ]
+    out += [_mark(placed, layout, f"p{number}n{i}") for i, placed in enumerate(layout.marks)]
     out += ["</g>", "</g>"]
     return out, y + layout.height - top
 
@@ -204,7 +208,7 @@ def _edge_style(style: str) -> str:
 
 def _route(route: Route, layout: Layout) -> str:
     style = route.edge.style
-    commands = []
+    commands = [_lead_in(route)]
     for curve in route.curves:
         rest = " ".join(f"{_n(x)},{_n(y)}" for x, y in curve[1:])
         commands.append(f"M{_n(curve[0][0])},{_n(curve[0][1])}C{rest}")
@@ -215,14 +219,31 @@ def _route(route: Route, layout: Layout) -> str:
     ]
     if route.tip is not None:
         out.append(_arrow(route.curves[-1][-1], route.tip, style))
-    if route.label and route.label_at is not None:
-        x, y = route.label_at
-        out.append(
-            f'<text class="edge-label" x="{_n(x)}" y="{_n(y + 3.2)}" text-anchor="middle" '
-            f'font-size="{_n(LABEL_SIZE)}" fill="{_SOFT}">{text.xml(route.label)}</text>'
-        )
     out.append("</g>")
     return "".join(out)
+
+
+def _lead_in(route: Route) -> str:
+    """A few pixels below the producer, whose outline may lie inside its rectangle."""
+    (x, y), (nx, ny) = route.curves[0][0], route.curves[0][1]
+    length = math.hypot(nx - x, ny - y)
+    if length == 0:
+        return ""
+    step = 8 / length
+    return f"M{_n(x - (nx - x) * step)},{_n(y - (ny - y) * step)}L{_n(x)},{_n(y)}"
+
+
+def _edge_label(route: Route, at: Point, layout: Layout) -> str:
+    """A label, drawn after all lines: a veil below it keeps crossing lines off the words."""
+    x, y = at
+    room = text.width(route.label, LABEL_SIZE) + 2
+    return (
+        f'<g class="edge-label"><title>{text.xml(edge_tooltip(route.edge, layout.drawing))}</title>'
+        f'<rect x="{_n(x - room / 2)}" y="{_n(y - 6)}" width="{_n(room)}" height="12" rx="3" '
+        'fill="#ffffff" fill-opacity="0.78"/>'
+        f'<text x="{_n(x)}" y="{_n(y + 3.2)}" text-anchor="middle" font-size="{_n(LABEL_SIZE)}" '
+        f'fill="{_SOFT}">{text.xml(route.label)}</text></g>'
+    )
 
 
 def _arrow(base: Point, tip: Point, style: str) -> str:
@@ -307,10 +328,12 @@ def _shape(
     outlines: dict[str, list[Point]] = {
         "hexagon": [(left + slant, top), (right - slant, top), (right, y), (right - slant, bottom),
                     (left + slant, bottom), (left, y)],
-        "parallelogram": [(left + slant, top), (right, top), (right - slant, bottom), (left, bottom)],
+        "parallelogram": [(left + slant, top), (right, top), (right - slant, bottom),
+                          (left, bottom)],
         "arrow": [(left, top), (right, top), (right, bottom - half), (x, bottom),
                   (left, bottom - half)],
-        "house": [(left, top + half), (x, top), (right, top + half), (right, bottom), (left, bottom)],
+        "house": [(left, top + half), (x, top), (right, top + half), (right, bottom),
+                  (left, bottom)],
         "trapezoid": [(left + slant, top), (right - slant, top), (right, bottom), (left, bottom)],
         "funnel": [(left, top), (right, top), (right - slant, bottom), (left + slant, bottom)],
         "octagon": [(left + half, top), (right - half, top), (right, top + half),
