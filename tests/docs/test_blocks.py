@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .blocks import PageError, bless_page, check_page, fences
+from .blocks import PageError, bless_page, check_page, fences, run_page
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -24,6 +24,21 @@ def test_page(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     if os.environ.get("STATICGRAPH_BLESS"):
         bless_page(page, folder)
     check_page(page, folder)
+
+
+def test_the_picture_is_the_one_that_the_readme_draws(folder: Path) -> None:
+    kept = ROOT / "docs" / "images" / "neuron.svg"
+    run_page(ROOT / "README.md", folder)
+    drawn = (folder / "neuron.svg").read_text(encoding="utf-8")
+    if os.environ.get("STATICGRAPH_BLESS"):
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(drawn, encoding="utf-8")
+
+    # Places may differ from one version of Graphviz to the next; what stands there may not.
+    def words(svg: str) -> list[str]:
+        return sorted(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
+
+    assert words(kept.read_text(encoding="utf-8")) == words(drawn)
 
 
 def _anchors(page: Path) -> set[str]:
