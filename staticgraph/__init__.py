@@ -136,9 +136,11 @@ from staticgraph.ops.elementwise import (
     where,
 )
 from staticgraph.ops.indexing import (
+    argsort,
     gather,
     one_hot,
     scatter_add,
+    sort,
     take,
     take_along_axis,
 )
@@ -225,6 +227,7 @@ __all__ = [
     "arange",
     "argmax",
     "argmin",
+    "argsort",
     "assert_true",
     "bitwise_and",
     "bitwise_invert",
@@ -335,6 +338,7 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy_with_logits",
     "softplus",
+    "sort",
     "sparse_softmax_cross_entropy_with_logits",
     "split",
     "sqrt",

@@ -37,7 +37,7 @@ from staticgraph.core.types import (
     format_shape,
     meet,
 )
-from staticgraph.errors import DTypeError
+from staticgraph.errors import DTypeError, GraphError
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.convert import (
     as_tensor,
@@ -317,7 +317,9 @@ def as_index(op: OpDef, x: Tensor, indices: Any) -> Tensor:
         tensor = as_tensor(indices)
     elif isinstance(indices, list | tuple) and any(map(is_tensor_like, _flat(indices))):
         refuse(op, (x,), Mismatch(
-            "an index list holds tensors", "make one tensor of them with sg.stack([...])",
+            "an index list holds tensors",
+            "make one tensor of them with sg.stack([...])",
+            error=GraphError,
         ))  # fmt: skip
     else:
         with x.graph.as_default():
