@@ -7,7 +7,7 @@ and assigns are ordinary nodes that extraction turns into inputs and outputs of 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,8 @@ def check_shape(what: str, shape: Any) -> tuple[Dim, ...] | None:
         return None
     if isinstance(shape, int | np.integer | str):
         shape = (shape,)
+    if not isinstance(shape, Iterable) or is_tensor_like(shape):
+        raise _bad_dim(what, shape)
     dims: list[Dim] = []
     for dim in shape:
         if isinstance(dim, bool) or not (dim is None or isinstance(dim, int | str | np.integer)):
@@ -215,9 +217,11 @@ class Variable:
         trainable: bool = True,
     ) -> None:
         graph = get_default_graph()
-        if callable(initial_value) and not is_tensor_like(initial_value):
-            initial_value = initial_value()
-        value = self._initial(initial_value, dtype)
+        # An initial value is computed once, in a run of its own: it waits for nothing.
+        with graph.no_control_dependencies():
+            if callable(initial_value) and not is_tensor_like(initial_value):
+                initial_value = initial_value()
+            value = self._initial(initial_value, dtype)
         if value.graph is not graph:
             raise GraphError(
                 "Variable: the initial value belongs to another graph\n"
