@@ -63,7 +63,8 @@ _SLICES = [
         (_X, _s(-100, 100, 2)), (_X, (_s(-2, None), _s(None, -1))), (_X, (_s(5, None, -1),)),
         (_X, (None, 1, None)), (_X, (1, None, ..., None)), (_CUBE, (1, ..., _s(1, 3))),
         (_CUBE, (..., None, 0, 1)), (_CUBE, (0, 0, 0)), (_CUBE, (_s(0, 0), 1)),
-        (_NOTHING, (_s(None), 1)), (_NOTHING, (_s(1, 5), _s(None, None, -1))), (_INTS, (2, _s(None, None, -2))),
+        (_NOTHING, (_s(None), 1)), (_NOTHING, (_s(1, 5), _s(None, None, -1))),
+        (_INTS, (2, _s(None, None, -2))),
         (_BOOLS, (0, _s(1, None))), (_array(4, dtype=np.float32), _s(1, -1)),
         (_X, (np.int8(1), np.uint64(2))),
     ]
