@@ -1,8 +1,10 @@
 """The table of passes, the reasons for its order, and the one runner of both.
 
 `optimize` takes a Function through every pass, bodies of loops and branches first. While checking
-(STATICGRAPH_CHECK) each pass gets the nodes in a shuffled order and its result is verified. A pass
-that fails is named, with its input in a file that `staticgraph.core.text.parse` reads back.
+(STATICGRAPH_CHECK) each result is verified, and so is what the pass makes of the same nodes in a
+shuffled order: a pass that relies on one order fails in the tests. The shuffled result is not kept,
+so checking changes no text. A pass that fails is named, with its input in a file that
+`staticgraph.core.text.parse` reads back.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +28,7 @@ from staticgraph.errors import CompilerError, GraphError, StaticGraphError
 from staticgraph.passes.common import Evaluate, Notes, has_body
 from staticgraph.passes.cse import number_values
 from staticgraph.passes.fold import fold_constants
-from staticgraph.passes.order import restored, shuffled
+from staticgraph.passes.order import shuffled
 from staticgraph.passes.patterns import Exactness
 from staticgraph.passes.prune import prune
 from staticgraph.passes.report import PassReport, PipelineReport
@@ -127,28 +130,25 @@ class _Runner:
         return done[id(function)].with_report(report)
 
     def _passes(self, function: Function) -> Function:
-        original = function
         for place, (each, row) in enumerate(zip(self.pipeline, self.rows, strict=True)):
             if row.disabled:
                 continue
-            given = function
             if self.checking:
-                given = shuffled(function, config.shuffle_seed() + place)
-            row.before += len(given)
-            start = time.perf_counter()
-            try:
-                function = each.function(given, self.notes)
+                mixed = shuffled(function, config.shuffle_seed() + place)
+                with _named(each, mixed):
+                    verify(each.function(mixed, Notes(self.notes.evaluate)), each.name)
+            with _named(each, function):
+                start = time.perf_counter()
+                result = each.function(function, self.notes)
                 row.seconds += time.perf_counter() - start
                 if self.checking:
-                    verify(function, each.name)
-            except Exception as problem:
-                if isinstance(problem, StaticGraphError) and not isinstance(problem, CompilerError):
-                    raise
-                raise _failed(each, given, problem) from problem
-            row.after += len(function)
-            if self.directory and function is not given:
-                self._dump(given, function, f"{place + 1}-{each.name}")
-        return restored(function, original) if self.checking else function
+                    verify(result, each.name)
+            row.before += len(function)
+            row.after += len(result)
+            if self.directory and result is not function:
+                self._dump(function, result, f"{place + 1}-{each.name}")
+            function = result
+        return function
 
     def _dump(self, before: Function, after: Function, what: str) -> None:
         assert self.directory is not None
@@ -158,6 +158,17 @@ class _Runner:
             path = os.path.join(self.directory, f"{stem}.{label}.ir")
             with open(path, "w", encoding="utf-8") as file:
                 file.write(format_function(function))
+
+
+@contextmanager
+def _named(each: Pass, function: Function) -> Iterator[None]:
+    """What fails within is the failure of a pass on `function`; users' own errors go through."""
+    try:
+        yield
+    except Exception as problem:
+        if isinstance(problem, StaticGraphError) and not isinstance(problem, CompilerError):
+            raise
+        raise _failed(each, function, problem) from problem
 
 
 def _disabled(pipeline: tuple[Pass, ...]) -> frozenset[str]:

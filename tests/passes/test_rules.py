@@ -106,7 +106,8 @@ def test_structure(name: str) -> None:
     notes = Notes(evaluate)
     after = simplified(before, notes)
     assert rule_of(name) in notes.rules
-    check_golden(f"rules/{name.replace(': ', '--').replace(', ', '-').replace(' ', '_')}", before, after)
+    file = name.replace(": ", "--").replace(", ", "-").replace(" ", "_")
+    check_golden(f"rules/{file}", before, after)
 
 
 @pytest.mark.parametrize("name", CASES)
