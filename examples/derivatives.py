@@ -126,7 +126,7 @@ def main(output: Path) -> dict[str, Any]:
     print(f"  dx/dx with z coming in       {figures['incoming']['scaled']:g}")
 
     print("\nA vector without an incoming gradient is an error at the line that asked:")
-    print("  " + figures["vectors"]["message"].replace("\n", "\n  "))
+    print(figures["vectors"]["message"])
     print("  with ones coming in         ", figures["vectors"]["with ones"])
     print("  of the sum                  ", figures["vectors"]["of the sum"])
 

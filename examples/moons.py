@@ -23,7 +23,7 @@ optimizer take part, and nothing has to be switched out of a training mode or wr
 no-gradient block, as eager programs must be.
 """
 
-STEPS = 1500
+STEPS = 500
 
 
 def layer(x: sg.Tensor, inputs: int, outputs: int) -> sg.Tensor:
@@ -46,6 +46,8 @@ def plot(path: Path, points: Any, labels: Any, grid: tuple[Any, Any, Any], losse
     plane.set(xticks=[], yticks=[], aspect="equal")
     course.plot(losses, color="#2166ac")
     course.set(xlabel="step", ylabel="cross-entropy", yscale="log", title="loss")
+    course.yaxis.set_major_formatter("{x:g}")
+    course.yaxis.set_minor_formatter("{x:g}")
     course.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
 

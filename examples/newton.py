@@ -42,14 +42,17 @@ def main(output: Path) -> dict[str, Any]:
             value_and_slope = session.make_callable((value, slope), [x])
             hessian_times = session.make_callable(curved, [x, direction])
             newton = minimize(
-                value_and_slope, start, jac=True, hessp=hessian_times, method="Newton-CG"
+                value_and_slope, start, jac=True, hessp=hessian_times, method="Newton-CG",
+                options={"xtol": 1e-8},
+            )  # fmt: skip
+            descent = minimize(
+                value_and_slope, start, jac=True, method="CG", options={"gtol": 1e-8}
             )
-            descent = minimize(value_and_slope, start, jac=True, method="CG")
 
     print(f"the valley of Rosenbrock in {DIMENSIONS} dimensions, from {start[:2]} on")
-    for name, found in (("Newton, with the curvature", newton), ("conjugate slopes", descent)):
+    for name, found in (("Newton, with the curvature", newton), ("conjugate gradients", descent)):
         print(
-            f"  {name:<28} {found.nit:>5} iterations, {found.nfev:>5} values,"
+            f"  {name:<27} {found.nit:>5} iterations, {found.nfev:>5} values,"
             f" farthest from the floor {np.abs(found.x - 1).max():.1e}"
         )
     square = f"{DIMENSIONS} x {DIMENSIONS}"

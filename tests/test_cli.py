@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import staticgraph as sg
-from staticgraph import cli
+from staticgraph import cli, demo
 from staticgraph.config import LazyModule
 from staticgraph.core.opdef import registered
 from staticgraph.demo import digits
@@ -72,6 +72,7 @@ def test_a_missing_package_names_the_way_out(
         monkeypatch.delitem(sys.modules, name)
     for name in ("staticgraph.demo.digits", "staticgraph.demo.show"):
         monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.delattr(demo, name.rpartition(".")[2], raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr(cli, "show", LazyModule("staticgraph.demo.show"))
     assert cli.main(["demo", "--output", str(tmp_path / "demo")]) == 1

@@ -29,7 +29,7 @@ class Case:
     def __init__(self, content: dict[str, Any], path: str) -> None:
         self.content, self.path = content, path
         self.read: set[str] = set()
-        self.parts: list[Case] = []
+        self.parts: dict[str, Case] = {}
 
     def __getitem__(self, key: str) -> Any:
         self.read.add(key)
@@ -37,8 +37,7 @@ class Case:
 
     def _noting(self, value: Any, path: str) -> Any:
         if isinstance(value, dict):
-            self.parts.append(Case(value, path))
-            return self.parts[-1]
+            return self.parts.setdefault(path, Case(value, path))
         if isinstance(value, list) and any(isinstance(item, dict) for item in value):
             return [self._noting(item, f"{path}[{i}]") for i, item in enumerate(value)]
         return value
@@ -48,7 +47,7 @@ class Case:
         for key in self.content:
             if key not in self.read and key not in WORDS:
                 yield f"{self.path}.{key}"
-        for part in self.parts:
+        for part in self.parts.values():
             yield from part.unread()
 
 
