@@ -38,6 +38,7 @@ Point = tuple[float, float]
 LABEL_SIZE = 9.0
 BOX_LABEL_SIZE = 10.5
 LINE_GAP = 3.5
+_BOX_LIMIT = 48
 
 # Room that a shape takes around its text: left and right, above, below.
 _PADDING: dict[str, tuple[float, float, float]] = {
@@ -165,7 +166,9 @@ def dot_source(
         parts[box] = graphviz.Digraph(
             name=f"cluster_{box}",
             graph_attr={
-                "label": _blank(text.width(boxes[box].label, BOX_LABEL_SIZE, True) + 12, 14),
+                "label": _blank(
+                    text.width(_box_label(drawing, box), BOX_LABEL_SIZE, True) + 12, 14
+                ),
                 "labeljust": "l",
                 "margin": "10",
             },
@@ -179,6 +182,10 @@ def dot_source(
     for number, label in enumerate(labels):
         _dot_edge(dot, drawing, number, label, stacked.get(number, 1))
     return str(dot.source)
+
+
+def _box_label(drawing: Drawing, box: int) -> str:
+    return text.shorten(text.one_line(drawing.scene.boxes[box].label), _BOX_LIMIT)
 
 
 def _open_boxes(drawing: Drawing) -> list[int]:
@@ -363,7 +370,7 @@ def _read(
         if name.startswith("cluster_"):
             box = int(name.removeprefix("cluster_"))
             x0, y0, x1, y1 = _numbers(entry["bb"])
-            label = drawing.scene.boxes[box].label
+            label = _box_label(drawing, box)
             frames[box] = Frame(box, label, x0, round(top - y1, 1), x1, round(top - y0, 1))
         else:
             number = int(name[1:])

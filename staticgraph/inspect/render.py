@@ -16,12 +16,15 @@ from staticgraph.inspect.layout import effort, place
 from staticgraph.inspect.marks import nodes_in, top_counts
 from staticgraph.inspect.scene import Scene, scene_of_function, scene_of_graph
 from staticgraph.inspect.svg import Panel, document
+from staticgraph.inspect.text import one_line, shorten
+from staticgraph.passes.report import PipelineReport
 from staticgraph.runtime import plan
 
 MAX_NODES = 200
 """How many marks one picture shows before it collapses some of them."""
 
 _MAX_RUNS = 40
+_MOST_SHARED = 3
 
 # Layouts above the first measure are drawn without words on edges, above the second with fewer
 # marks: a second or two on a laptop each. What a caller asks for in numbers is done as asked.
@@ -98,7 +101,8 @@ def render_part(shown: Tensor | Operation, max_nodes: int | None = None) -> str:
 def _panel(name: str, scene: Scene, max_nodes: int | None, edge_labels: bool | None) -> Panel:
     drawing, labelled = _fit(scene, max_nodes, edge_labels)
     caption = f"{name}: {scene.nodes:,} node{'' if scene.nodes == 1 else 's'}"
-    notes = [top_counts(scene.ops, 8) or "nothing to draw", _collapse_note(drawing)]
+    notes = [top_counts(scene.ops, 8) or "nothing to draw", *scene.remarks]
+    notes.append(_collapse_note(drawing))
     if not labelled and edge_labels is None:
         notes.append("Too many edges for words on them: the type stands in the node it comes from.")
     return Panel(place(drawing, labelled), caption, tuple(note for note in notes if note))
@@ -182,14 +186,27 @@ def _scenes_of(what: Any, optimized: Optimized, name: str | None) -> list[tuple[
         caption = "optimized" if done else "as written"
         both = optimized == "both"
         pairs.append(
-            (caption if name is None or both else name, scene_of_function(written))
+            (caption if name is None or both else name, _function_scene(written))
         )
     if optimized is not False:
         pairs.append(
             ("optimized" if name is None or optimized == "both" else name,
-             scene_of_function(plan.optimize(written)))
+             _function_scene(plan.optimize(written)))
         )  # fmt: skip
     return pairs
+
+
+def _function_scene(function: Function) -> Scene:
+    """The Scene of a Function; what the optimizer shared is told in words, most often first."""
+    scene = scene_of_function(function)
+    if isinstance(function.report, PipelineReport):
+        for expression, times in function.report.shared[:_MOST_SHARED]:
+            shown = shorten(one_line(expression), 60)
+            scene.remarks.append(f"computed once: {shown}, written {times} times")
+        rest = len(function.report.shared) - _MOST_SHARED
+        if rest > 0:
+            scene.remarks.append(f"and {rest} more shared expressions: the report lists them")
+    return scene
 
 
 def _check(path: str | os.PathLike[str] | None, optimized: Any, max_nodes: Any) -> None:

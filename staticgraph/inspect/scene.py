@@ -7,6 +7,7 @@ constants stand once beside each consumer, so that one literal does not tie the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -29,6 +30,10 @@ _ROLES = {
     "key": "key",
     "group": "group",
 }
+# Scopes in which derivatives are made; a second call makes gradients_1.
+_ADJOINT = re.compile(r"(?:^|/)gradients(?:_\d+)?/")
+_TANGENT = re.compile(r"(?:^|/)jvp(?:_\d+)?/")
+
 _PARAMETERS = {"feed": "placeholder", "variable": "variable", "key": "key"}
 
 
@@ -78,13 +83,18 @@ class Box:
 
 @dataclass
 class Scene:
-    """Items, links and boxes of one picture; `nodes` is the number of nodes it stands for."""
+    """Items, links and boxes of one picture.
+
+    `nodes` is the number of nodes it stands for, `ops` how many of them apply each op; `remarks`
+    are sentences below the caption.
+    """
 
     items: list[Item] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=lambda: [Box("", -1, 0, "picture")])
     nodes: int = 0
     ops: dict[str, int] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
     def count(self, node: Node) -> None:
         """Counts a node for the caption."""
@@ -177,13 +187,6 @@ def scope_of(node: Node) -> tuple[str, ...]:
     return tuple(node.name.split("/")[:-1])
 
 
-def _is_derived(name: str, word: str) -> bool:
-    for part in name.split("/")[:-1]:
-        if part == word or (part.startswith(word + "_") and part[len(word) + 1 :].isdecimal()):
-            return True
-    return False
-
-
 def kind_of(node: Node) -> str:
     """How a node is drawn: a key of marks.KINDS."""
     op = node.op
@@ -195,9 +198,9 @@ def kind_of(node: Node) -> str:
         return "constant"
     if op.effect:
         return "effect"
-    if _is_derived(node.name, "jvp"):
+    if _TANGENT.search(node.name):
         return "tangent"
-    if node.location.adjoint_of is not None or _is_derived(node.name, "gradients"):
+    if node.location.adjoint_of is not None or _ADJOINT.search(node.name):
         return "adjoint"
     return "forward"
 
@@ -304,13 +307,13 @@ class _Walk:
         said = 0
         while said < min(len(path), len(self.outer)) and path[said] == self.outer[said]:
             said += 1
-        boxes, box = self.scene.boxes, self.box
-        for length in range(said + 1, len(path) + 1):
-            part = path[:length]
-            inner = self.scopes.get(part)
-            if inner is None:
-                boxes.append(Box(part[-1], box, boxes[box].depth + 1, "scope", "/".join(part)))
-                inner = self.scopes[part] = len(boxes) - 1
-            box = inner
+        length = len(path)
+        while length > said and path[:length] not in self.scopes:
+            length -= 1
+        boxes, box = self.scene.boxes, self.scopes.get(path[:length], self.box)
+        for end in range(length + 1, len(path) + 1):
+            part = path[:end]
+            boxes.append(Box(part[-1], box, boxes[box].depth + 1, "scope", "/".join(part)))
+            box = self.scopes[part] = len(boxes) - 1
         self.scopes[path] = box
         return box

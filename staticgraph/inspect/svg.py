@@ -173,6 +173,7 @@ def _panel(
     out.append(f'<g class="graph" transform="translate({_n(shift)} {_n(y)})">')
     out += [_frame(frame, layout) for frame in layout.frames]
     out += [_route(route, layout) for route in layout.routes]
+    out += [_frame_label(frame) for frame in layout.frames]
     out += [
         _edge_label(route, route.label_at, layout)
         for route in layout.routes
@@ -189,14 +190,22 @@ def _frame(frame: Frame, layout: Layout) -> str:
         "holder": 'fill="#f3f5fb" stroke="#33427a" stroke-width="1.3"',
         "body": 'fill="#ffffff" stroke="#33427a" stroke-width="1" stroke-dasharray="6 3"',
     }.get(box.kind, 'fill="#64748b" fill-opacity="0.06" stroke="#8491a5" stroke-width="1"')
-    words = _text(
-        frame.left + 8, frame.top + 14, frame.label, BOX_LABEL_SIZE, "700", _SOFT, "box-label"
-    )
     return (
         f'<g class="box {box.kind}" data-path="{text.attribute(box.path or box.label)}">'
         f"<title>{text.xml(box.path or box.label)}</title>"
         f'<rect x="{_n(frame.left)}" y="{_n(frame.top)}" width="{_n(frame.right - frame.left)}" '
-        f'height="{_n(frame.bottom - frame.top)}" rx="7" {look}/>{words}</g>'
+        f'height="{_n(frame.bottom - frame.top)}" rx="7" {look}/></g>'
+    )
+
+
+def _frame_label(frame: Frame) -> str:
+    """The name of a box, drawn after all lines that cross its border."""
+    x, y = frame.left + 8, frame.top + 14
+    room = text.width(frame.label, BOX_LABEL_SIZE, True)
+    return (
+        f'<rect x="{_n(x - 2)}" y="{_n(y - 10)}" width="{_n(room + 4)}" height="13" rx="3" '
+        'fill="#f8f9fb" fill-opacity="0.78"/>'
+        + _text(x, y, frame.label, BOX_LABEL_SIZE, "700", _SOFT, "box-label")
     )
 
 
