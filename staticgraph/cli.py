@@ -17,11 +17,19 @@ from staticgraph.core.opdef import ZERO_DERIVATIVE, Marker, OpDef, registered
 # Needs the extra `demo`, which the other commands do without.
 show = LazyModule("staticgraph.demo.show")
 
-_DEMO_PACKAGES = {"sklearn": "scikit-learn", "matplotlib": "matplotlib"}
+# As shells report a program that an interrupt has ended.
+_INTERRUPTED = 130
+
+_DEMO_PACKAGES = {
+    "sklearn": "scikit-learn",
+    "matplotlib": "matplotlib",
+    "threadpoolctl": "threadpoolctl",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, or 1 when it could not do what was asked.
+    """Runs one command; returns the exit status: 0, 1 when it could not do what was asked, 130
+    when it was interrupted.
 
     >>> main(["ops", "no such word"])
     1
@@ -88,7 +96,8 @@ def _demo(output: Path, steps: int, seed: int) -> int:
         return _refuse(
             f"staticgraph demo: {missing} is not installed\n"
             "  the demo trains on scikit-learn's digits and plots with matplotlib\n"
-            "  install both: pip install 'staticgraph[demo]', or pip install '.[demo]' in a clone"
+            "  install what it needs: pip install 'staticgraph[demo]', or in a clone pip install "
+            "'.[demo]'"
         )
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -97,13 +106,16 @@ def _demo(output: Path, steps: int, seed: int) -> int:
             f"staticgraph demo: cannot write to {output}: {error.strerror}\n"
             "  name another folder: staticgraph demo --output DIR"
         )
-    run(output, steps, seed, Console(highlight=False))
+    try:
+        run(output, steps, seed, Console(highlight=False))
+    except KeyboardInterrupt:
+        return _refuse(f"staticgraph demo: interrupted; {output} is not complete", _INTERRUPTED)
     return 0
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, status: int = 1) -> int:
     print(message, file=sys.stderr)
-    return 1
+    return status
 
 
 def _ops(word: str) -> int:

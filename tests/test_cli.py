@@ -14,7 +14,7 @@ import staticgraph as sg
 from staticgraph import cli, demo
 from staticgraph.config import LazyModule
 from staticgraph.core.opdef import registered
-from staticgraph.demo import digits
+from staticgraph.demo import digits, show
 
 FILES = ["graph_after.svg", "graph_before.svg", "loss_and_accuracy.png", "report.txt"]
 
@@ -59,7 +59,12 @@ def test_the_same_seed_gives_the_same_training() -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "called"), [("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")]
+    ("package", "called"),
+    [
+        ("sklearn", "scikit-learn"),
+        ("matplotlib", "matplotlib"),
+        ("threadpoolctl", "threadpoolctl"),
+    ],
 )
 def test_a_missing_package_names_the_way_out(
     package: str,
@@ -79,7 +84,8 @@ def test_a_missing_package_names_the_way_out(
     assert capsys.readouterr().err == (
         f"staticgraph demo: {called} is not installed\n"
         "  the demo trains on scikit-learn's digits and plots with matplotlib\n"
-        "  install both: pip install 'staticgraph[demo]', or pip install '.[demo]' in a clone\n"
+        "  install what it needs: pip install 'staticgraph[demo]', or in a clone pip install "
+        "'.[demo]'\n"
     )
     assert not (tmp_path / "demo").exists()
 
@@ -98,6 +104,18 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixt
         f"staticgraph demo: cannot write to {taken}: File exists\n"
         "  name another folder: staticgraph demo --output DIR\n"
     )
+
+
+def test_an_interrupt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(show, "plot", interrupted)
+    assert cli.main(["demo", "--output", str(tmp_path), "--steps", "1"]) == 130
+    message = f"staticgraph demo: interrupted; {tmp_path} is not complete\n"
+    assert capsys.readouterr().err == message
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,19 +86,21 @@ def follow(
         TextColumn("training"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}  test accuracy {task.fields[accuracy]:.1%}"),
+        TextColumn("{task.fields[state]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("training", total=steps, loss=float("nan"), accuracy=0.0)
+        task = progress.add_task("training", total=steps, state="")
         for loss in digits.train(network, session, data, steps, seed):
             losses.append(loss)
             if len(losses) % interval == 0 or len(losses) == steps:
                 measured.append(len(losses))
                 for images, values in zip((data, test), accuracies, strict=True):
                     values.append(float(session.run(network.accuracy, images)))
-            accuracy = accuracies[1][-1] if measured else 0.0
-            progress.update(task, advance=1, loss=loss, accuracy=accuracy)
+            state = f"loss {loss:.4f}"
+            if measured:
+                state += f"  test accuracy {accuracies[1][-1]:.1%}"
+            progress.update(task, advance=1, state=state)
     return Course(losses, measured, *accuracies, time.perf_counter() - started)
 
 
@@ -135,11 +137,11 @@ def summary(
     right = round(course.test[-1] * images)
     console.print(
         f"[bold]{course.test[-1]:.1%}[/] of the test images recognised ({right} of {images}), "
-        f"after {len(course.losses):,} steps in {course.seconds:.1f} s"
+        f"after {len(course.losses):,} steps in {course.seconds:.1f} s",
+        soft_wrap=True,
     )
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column(f"written to {output}", no_wrap=True)
-    table.add_column("")
+    console.print(f"\nwritten to {output}", markup=False, soft_wrap=True)
+    table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
     table.add_row("loss_and_accuracy.png", "how the training went")
     table.add_row("graph_before.svg", f"one step as it was built: {before} nodes")
     table.add_row("graph_after.svg", f"one step as it is run: {after} nodes")
