@@ -151,20 +151,20 @@ def _reference_split(x: Any, *lengths: Any, sizes: tuple[Dim, ...], axis: int) -
     total = x.shape[axis]
     unknown = [index for index, dim in enumerate(sizes) if not isinstance(dim, int)]
     wanted = [dim if isinstance(dim, int) else 0 for dim in sizes]
-    if lengths:
-        for index, length in zip(unknown, lengths, strict=True):
-            wanted[index] = int(length)
-    elif unknown:
-        left = total - sum(wanted)
-        if left < 0 or left % len(unknown):
+    left = total - sum(wanted)
+    if not lengths and unknown and left >= 0:
+        if left % len(unknown):
             raise Mismatch(
                 f"axis {axis} of size {total} does not divide into {format_shape(sizes)}",
                 "the parts of unknown size share equally what the others leave",
             )
-        for index in unknown:
-            wanted[index] = left // len(unknown)
+        lengths = (left // len(unknown),) * len(unknown)
+    for index, length in zip(unknown, lengths, strict=False):
+        wanted[index] = int(length)
     if sum(wanted) != total:
-        raise Mismatch(f"parts of {wanted} do not make up axis {axis}", f"it has size {total}")
+        raise Mismatch(
+            f"parts of {format_shape(sizes)} do not make up axis {axis}", f"it has size {total}"
+        )
     parts = np.split(x, np.cumsum(wanted)[:-1], axis)
     return parts if len(parts) > 1 else parts[0]
 

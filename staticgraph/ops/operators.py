@@ -167,6 +167,27 @@ def _contains(self: Any, item: Any) -> NoReturn:
     )
 
 
+def _set_item(self: Any, key: Any, value: Any) -> NoReturn:
+    raise _no_value(
+        "setitem",
+        self,
+        "a tensor does not change",
+        "make another: sg.where(mask, value, x), sg.scatter_add(x, indices, updates) or sg.concat",
+    )
+
+
+def _format(self: Any, spec: str) -> str:
+    """The text of the tensor itself; a format of numbers needs a value."""
+    if not spec:
+        return repr(self)
+    raise _no_value(
+        "format",
+        self,
+        f"a tensor has no value before a run that '{spec}' could format",
+        "fetch it and format the value: session.run(x)",
+    )
+
+
 def _length(self: Any) -> int:
     """The size of axis 0, where the graph knows it."""
     shape = as_tensor(self).type.shape
@@ -252,6 +273,8 @@ _MEMBERS: dict[str, Any] = {
     "__index__": _index,
     "__array__": _array,
     "__contains__": _contains,
+    "__setitem__": _set_item,
+    "__format__": _format,
     "__len__": _length,
     "__iter__": _iterate,
     "__array_ufunc__": array_ufunc,
