@@ -25,7 +25,7 @@ def verify(function: Function, after: str = "") -> None:
             raise _broken(function, after, value.node, "is an input and no parameter")
         defined.add(value)
     if len(defined) != len(function.inputs):
-        raise CompilerError(f"Function '{function.name}'{_after(after)}: an input stands twice")
+        raise _wrong(function, after, "an input stands twice")
     for node in function.nodes:
         _verify_node(function, after, node, defined)
         defined.update(node.outputs)
@@ -33,7 +33,7 @@ def verify(function: Function, after: str = "") -> None:
         if value not in defined:
             raise _broken(function, after, value.node, "is returned and not computed")
     if len(function.outputs) != len(function.output_names):
-        raise CompilerError(f"Function '{function.name}'{_after(after)}: outputs lack names")
+        raise _wrong(function, after, "outputs lack names")
     for body in function.bodies():
         verify(body, after)
 
@@ -82,11 +82,12 @@ def _is_attr(value: Any) -> bool:
 
 
 def _broken(function: Function, after: str, node: Node, problem: str) -> CompilerError:
+    return _wrong(function, after, f"node '{node.name}' ({node.op.name}) {problem}")
+
+
+def _wrong(function: Function, after: str, problem: str) -> CompilerError:
+    made = f" after pass '{after}'" if after else ""
     return CompilerError(
-        f"Function '{function.name}'{_after(after)}: node '{node.name}' ({node.op.name}) "
-        f"{problem}\n  this is a bug in staticgraph, not in your program"
+        f"Function '{function.name}'{made}: {problem}\n"
+        "  this is a bug in staticgraph, not in your program"
     )
-
-
-def _after(after: str) -> str:
-    return f" after pass '{after}'" if after else ""

@@ -159,11 +159,11 @@ def _with_bodies(*bodies: Function) -> Function:
     ("build", "message"),
     [
         (_stray_input, "node 'y' (exp) is an input and no parameter" + BUG),
-        (_input_twice, "an input stands twice"),
+        (_input_twice, "an input stands twice" + BUG),
         (_use_before_definition, "node 'second' (sin) uses 'first' before it is computed" + BUG),
         (_operand_of_nobody, "node 'y' (exp) uses 'x' before it is computed" + BUG),
         (_returned_and_not_computed, "node 'lost' (exp) is returned and not computed" + BUG),
-        (_no_names, "outputs lack names"),
+        (_no_names, "outputs lack names" + BUG),
         (
             lambda: _role("placeholder"),
             "node 'node' (placeholder) is a placeholder, which no Function holds" + BUG,

@@ -11,6 +11,8 @@ import linecache
 import os
 import re
 import traceback
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,6 +116,25 @@ def test_unknown_rank_gives_the_same_or_says_that_it_cannot(sample: Sample) -> N
         return
     have = Program(built.graph, built.fetches, built.feeds)(built.arrays)
     assert_values(sample, have, expected_values(sample))
+
+
+def _is_floating(sample: Sample) -> bool:
+    # A cast to the dtype that an operand already has is no node.
+    kinds = {np.asarray(array).dtype.kind for array in sample.inputs}
+    return "f" in kinds and sample.op != "cast"
+
+
+@pytest.mark.parametrize("sample", [p for p in _named(SAMPLES) if _is_floating(p.values[0])])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_floating_dtype(sample: Sample, dtype: Any) -> None:
+    """Compares values; that the dtypes are the inferred ones is checked by the backend."""
+    built = build(sample, floating=dtype)
+    have = Program(built.graph, built.fetches, built.feeds)(built.arrays)
+    want = expected_values(replace(sample, inputs=tuple(built.arrays)))
+    loose = max(1e-5, sample.tolerance or 0.0)
+    for actual, expected in zip(have, want, strict=True):
+        assert actual.shape == expected.shape
+        np.testing.assert_allclose(actual, expected.astype(actual.dtype), rtol=loose, atol=loose)
 
 
 @pytest.mark.parametrize("sample", _named(SAMPLES))
