@@ -185,4 +185,4 @@ REDUCTIONS = (
          "the norm is the root of the sum of squares", keeps_shape=True),
 )  # fmt: skip
 
-RULES = (*REDUCTIONS, *SIGNS, *ONES_AND_ZEROS, *INTEGERS, *IDEMPOTENT)
+RULES = (*REDUCTIONS, *ONES_AND_ZEROS, *SIGNS, *INTEGERS, *IDEMPOTENT)

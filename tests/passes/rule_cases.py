@@ -74,6 +74,11 @@ def node(name: str, *operands: Tensor, **attrs: Any) -> Tensor:
     return operands[0].graph.add(get(name), operands, attrs).out
 
 
+def reversed_axes(x: Tensor) -> Tensor:
+    """What ``permute_dims(x)`` is where the rank of `x` is not known."""
+    return node("permute_dims", x, axes=None)
+
+
 def _custom(x: Tensor) -> Tensor:
     @sg.custom_gradient
     def doubled(x: Tensor) -> Any:
@@ -94,17 +99,19 @@ MOVEMENT = {
     "cast of cast": Case(lambda x: sg.cast(sg.cast(x, "float64"), "float32"), ("float32", "int16")),
     "cast of cast: integers": Case(lambda x: sg.cast(sg.cast(x, "int64"), "uint8"), ("int32",)),
     "permute in order": Case(lambda x: sg.permute_dims(x, (0, 1)), shapes=((2, 3),)),
-    "reverse axes twice": Case(lambda x: node("permute_dims", node("permute_dims", x, axes=None), axes=None)),
+    "reverse axes twice": Case(lambda x: reversed_axes(reversed_axes(x))),
     "permute of permute": Case(
         lambda x: sg.permute_dims(sg.permute_dims(x, (1, 2, 0)), (0, 2, 1)), shapes=((2, 3, 4),)
     ),
     "permute of permute: reversed": Case(
-        lambda x: node("permute_dims", sg.permute_dims(x, (1, 2, 0)), axes=None), shapes=((2, 3, 4),)
+        lambda x: reversed_axes(sg.permute_dims(x, (1, 2, 0))), shapes=((2, 3, 4),)
     ),
     "permute of permute: of reversed": Case(
-        lambda x: sg.permute_dims(node("permute_dims", x, axes=None), (1, 2, 0)), shapes=((2, 3, 4),)
+        lambda x: sg.permute_dims(reversed_axes(x), (1, 2, 0)), shapes=((2, 3, 4),)
     ),
-    "squeeze of expand": Case(lambda x: sg.squeeze(sg.expand_dims(x, (0, 2)), (0, 2)), shapes=((2, 3),)),
+    "squeeze of expand": Case(
+        lambda x: sg.squeeze(sg.expand_dims(x, (0, 2)), (0, 2)), shapes=((2, 3),)
+    ),
     "expand of squeeze": Case(lambda x: sg.expand_dims(sg.squeeze(x, 1), 1), shapes=((2, 1),)),
     "no axes to move": Case(lambda x: node("expand_dims", x, axes=())),
     "shape of known sizes": Case(lambda x: node("shape", x)),
@@ -125,7 +132,8 @@ MOVEMENT = {
         lambda x: sg.broadcast_to(x, (2, 3)), shapes=((2, 3),), others=(((3,),), ((2, 1),))
     ),
     "broadcast of broadcast": Case(
-        lambda x: sg.broadcast_to(sg.broadcast_to(x, (1, 3)), (2, 3)), shapes=((3,),), others=(((1,),),)
+        lambda x: sg.broadcast_to(sg.broadcast_to(x, (1, 3)), (2, 3)),
+        shapes=((3,),), others=(((1,),),),
     ),
     "sum to the same shape": Case(lambda x: node("sum_to", x, shape=(2, 3)), shapes=((2, 3),)),
     "sizes that are constants": Case(

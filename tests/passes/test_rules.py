@@ -48,7 +48,7 @@ def _written(case: Case, dtype: str, shapes: Any, mode: str = "static") -> Funct
 
 
 def test_every_rule_has_a_case_and_every_case_a_rule() -> None:
-    assert list(dict.fromkeys(map(rule_of, CASES))) == [rule.name for rule in RULES]
+    assert sorted(set(map(rule_of, CASES))) == sorted(rule.name for rule in RULES)
 
 
 def test_names_of_rules_are_unique() -> None:
