@@ -153,9 +153,7 @@ def _jacobian(paths: Paths) -> Tensor:
     return _stacked(x, y, column, first=False)
 
 
-def _stacked(
-    over: Tensor, other: Tensor, sweep: Callable[[Tensor], Tensor], first: bool
-) -> Tensor:
+def _stacked(over: Tensor, other: Tensor, sweep: Callable[[Tensor], Tensor], first: bool) -> Tensor:
     """What `sweep` makes of every unit seed of the type of `over`, stacked along the axes of
     `over`, which come first in the result, or else last."""
     sizes = tuple([dim for dim in over.type.shape or () if isinstance(dim, int)])

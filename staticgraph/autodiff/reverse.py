@@ -144,9 +144,7 @@ def _no_start(paths: Paths, y: Tensor) -> GradientError:
     )
 
 
-def pull(
-    paths: Paths, seeds: Sequence[Tensor], masked_seeds: bool = False
-) -> list[Tensor | None]:
+def pull(paths: Paths, seeds: Sequence[Tensor], masked_seeds: bool = False) -> list[Tensor | None]:
     """One reverse sweep: the adjoints of the xs from those of the ys; None where there is no path.
 
     With `masked_seeds` the zeros of `seeds` mask, as those of a `where` do (rows of a Jacobian).

@@ -99,7 +99,7 @@ def test_tangents_are_named_and_placed_after_their_nodes(graph: sg.Graph) -> Non
     y = sg.tanh(x, name="squash")
     (moved,) = sg.jvp(y, x, 1.0)
     assert moved.name == "jvp/squash/multiply_1"
-    assert moved.node.location.text == 'sg.jvp(y, x, 1.0)'.replace("sg", "(moved,) = sg", 1)
+    assert moved.node.location.text == "sg.jvp(y, x, 1.0)".replace("sg", "(moved,) = sg", 1)
     assert moved.node.location.adjoint_of == "squash"
     assert moved.node.location.forward is y.node.location
 

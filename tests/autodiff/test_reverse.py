@@ -221,9 +221,7 @@ def test_wrong_number_of_grad_ys() -> None:
     with pytest.raises(GradientError) as info:
         sg.gradients([x * x, x], x, grad_ys=[1.0])
     assert whole(info) == (
-        "gradients: there are 2 ys and 1 grad_ys\n"
-        "  give one adjoint (or None) per y\n"
-        "  at <here>"
+        "gradients: there are 2 ys and 1 grad_ys\n  give one adjoint (or None) per y\n  at <here>"
     )
 
 
