@@ -366,7 +366,7 @@ REFUSALS: list[Refusal] = [
         ShapeError,
         "broadcast_to: [2, 4] does not broadcast to [2, 3]\n"
         "  x 'factor'  float32[2, 4]  placeholder at {here}\n"
-        "  axis -1 must be 1 or equal\n"
+        "  axis -1 of the operand must be 1 or equal\n"
         "  created at {here}: {line}",
         "factor of another length",
     ),
