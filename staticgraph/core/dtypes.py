@@ -66,7 +66,7 @@ def as_dtype(value: Any) -> DType:
     dtype('float64')
     """
     try:
-        dtype = np.dtype(value)
+        dtype: DType = np.dtype(value)
     except TypeError:
         raise DTypeError(
             f"{value!r} is no dtype\n"

@@ -377,6 +377,9 @@ def _functions(draw: Callable[..., Any], depth: int = 0) -> Function:
 @given(_functions())
 def test_every_function_parses_back(function: Function) -> None:
     text = format_function(function)
+    # It goes into files: no character that an encoding or a reader of lines would change.
+    assert text.encode("utf-8").decode("utf-8") == text
+    assert text.splitlines() == text.split("\n")
     read = parse(text)
     assert read == function
     assert format_function(read) == text
