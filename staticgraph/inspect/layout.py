@@ -358,10 +358,11 @@ def _read(
     answer: dict[str, Any],
 ) -> Layout:
     _, _, right, top = _numbers(answer.get("bb", "0,0,0,0"))
+    mirrored = _adjoints_lie_left(drawing, answer)
 
     def flip(pair: str) -> Point:
-        x, y = pair.split(",")
-        return round(float(x), 1), round(top - float(y), 1)
+        x, y = map(float, pair.split(","))
+        return round(right - x if mirrored else x, 1), round(top - y, 1)
 
     placed: dict[int, Placed] = {}
     frames: dict[int, Frame] = {}
@@ -369,9 +370,10 @@ def _read(
         name = entry["name"]
         if name.startswith("cluster_"):
             box = int(name.removeprefix("cluster_"))
-            x0, y0, x1, y1 = _numbers(entry["bb"])
+            x0, y0, x1, y1 = entry["bb"].split(",")
+            (ax, bottom), (bx, upper) = flip(f"{x0},{y0}"), flip(f"{x1},{y1}")
             label = _box_label(drawing, box)
-            frames[box] = Frame(box, label, x0, round(top - y1, 1), x1, round(top - y0, 1))
+            frames[box] = Frame(box, label, min(ax, bx), upper, max(ax, bx), bottom)
         else:
             number = int(name[1:])
             x, y = flip(entry["pos"])
@@ -396,6 +398,18 @@ def _read(
         right,
         top,
     )
+
+
+def _adjoints_lie_left(drawing: Drawing, answer: dict[str, Any]) -> bool:
+    """Whether the layout is to be mirrored: adjoints belong to the right of the forward side."""
+    places: dict[bool, list[float]] = {True: [], False: []}
+    for entry in answer.get("objects", ()):
+        if not entry["name"].startswith("cluster_"):
+            adjoint = drawing.marks[int(entry["name"][1:])].flow < 0
+            places[adjoint].append(float(entry["pos"].split(",")[0]))
+    if not places[True] or not places[False]:
+        return False
+    return sum(places[True]) / len(places[True]) < sum(places[False]) / len(places[False])
 
 
 def _numbers(text: str) -> tuple[float, ...]:
