@@ -1,0 +1,201 @@
+"""Random ops: the documented generator, reproducibility, and the distributions they promise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import staticgraph as sg
+
+MASK = 2**64 - 1
+
+
+def philox(key: tuple[int, int], counter: tuple[int, int, int, int]) -> list[int]:
+    """Philox4x64-10, written from the paper alone: four words for one counter."""
+    k0, k1 = key
+    c0, c1, c2, c3 = counter
+    for number in range(10):
+        if number:
+            k0, k1 = (k0 + 0x9E3779B97F4A7C15) & MASK, (k1 + 0xBB67AE8584CAA73B) & MASK
+        first, second = 0xD2E7470EE14C6C93 * c0, 0xCA5A826395121157 * c2
+        c0, c1, c2, c3 = (
+            (second >> 64) ^ c1 ^ k0, second & MASK, (first >> 64) ^ c3 ^ k1, first & MASK
+        )  # fmt: skip
+    return [c0, c1, c2, c3]
+
+
+def test_words_are_those_of_the_documented_generator() -> None:
+    first = sg.random.uniform(3, dtype="float64")
+    second = sg.random.uniform((2, 5), dtype="float64")
+    session = sg.Session(seed=1234)
+    for run in (1, 2):
+        values = session.run([first, second])
+        for stream, value in enumerate(values):
+            words = [
+                word
+                for block in range(1, 4)
+                for word in philox((1234, stream), (block, 0, run, 0))
+            ][: value.size]
+            expected = [(word >> 11) / 2**53 for word in words]
+            np.testing.assert_array_equal(value.ravel(), expected)
+
+
+def test_seed_run_and_node_decide_and_nothing_else() -> None:
+    x = sg.random.normal(100)
+    y = sg.random.normal(100)
+    session, again = sg.Session(seed=7), sg.Session(seed=7)
+    first, second = session.run([x, y]), session.run([x, y])
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(first[0], second[0])
+    # What else is fetched does not matter, nor in which order.
+    np.testing.assert_array_equal(again.run(x), first[0])
+    np.testing.assert_array_equal(again.run([y, x])[1], second[0])
+    assert not np.array_equal(sg.Session(seed=8).run(x), first[0])
+
+
+def test_a_larger_draw_starts_with_the_smaller() -> None:
+    n = sg.placeholder("int64", ())
+    x = sg.random.uniform((n,))
+    small, large = sg.Session(seed=0).run(x, {n: 3}), sg.Session(seed=0).run(x, {n: 30})
+    np.testing.assert_array_equal(large[:3], small)
+
+
+def test_equal_nodes_are_never_merged() -> None:
+    function = sg.optimize([sg.random.uniform(3) for _ in range(4)])
+    assert function.count("random_bits") == 4
+
+
+def test_one_node_is_drawn_once() -> None:
+    x = sg.random.uniform(3)
+    first, second, difference = sg.Session().run([x, x + 0, x - x])
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(difference, np.zeros(3))
+
+
+def test_the_key_of_the_run_is_one_node_and_waits_for_nothing() -> None:
+    graph = sg.get_default_graph()
+    with sg.control_dependencies([sg.constant(1.0)]), sg.name_scope("inner"):
+        x = sg.random.uniform(3)
+    sg.random.normal(2)
+    keys = [node for node in graph.operations if node.op.name == "random_key"]
+    assert [node.name for node in keys] == ["random_key"]
+    assert keys[0].control_inputs == ()
+    assert x.node.control_inputs != ()
+
+
+# -- distributions: samples of fixed seeds, so these tests never fail by chance ----------------
+
+
+def draw(tensor: sg.Tensor, seed: int = 3) -> Any:
+    return sg.Session(seed=seed).run(tensor)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_uniform(dtype: str) -> None:
+    values = draw(sg.random.uniform((200, 500), -2.0, 3.0, dtype))
+    assert values.dtype == dtype
+    assert -2 <= values.min() < -1.999
+    assert 2.999 < values.max() < 3
+    flat = values.ravel().astype(np.float64)
+    assert stats.kstest(flat, stats.uniform(-2, 5).cdf).pvalue > 0.01
+    assert abs(flat.mean() - 0.5) < 4 * math.sqrt(25 / 12 / flat.size)
+    assert flat.var() == pytest.approx(25 / 12, rel=0.02)
+    assert abs(np.corrcoef(flat[:-1], flat[1:])[0, 1]) < 4 / math.sqrt(flat.size)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_normal(dtype: str) -> None:
+    values = draw(sg.random.normal((100_000,), 1.5, 2.0, dtype))
+    assert values.dtype == dtype
+    flat = values.astype(np.float64)
+    assert stats.kstest(flat, stats.norm(1.5, 2).cdf).pvalue > 0.01
+    standard = (flat - 1.5) / 2
+    assert abs(standard.mean()) < 4 / math.sqrt(flat.size)
+    assert standard.var() == pytest.approx(1, rel=0.02)
+    assert abs(stats.skew(standard)) < 0.03
+    assert abs(stats.kurtosis(standard)) < 0.06
+    assert np.isfinite(flat).all()
+
+
+def test_two_nodes_are_independent() -> None:
+    x, y = sg.Session(seed=3).run([sg.random.normal(100_000), sg.random.normal(100_000)])
+    assert abs(np.corrcoef(x, y)[0, 1]) < 4 / math.sqrt(x.size)
+
+
+def test_runs_are_independent() -> None:
+    node, session = sg.random.uniform(1), sg.Session(seed=3)
+    values = np.concatenate([session.run(node) for _ in range(1000)]).astype(np.float64)
+    assert stats.kstest(values, stats.uniform.cdf).pvalue > 0.01
+
+
+def test_bernoulli() -> None:
+    values = draw(sg.random.bernoulli(0.3, (100_000,)))
+    assert values.dtype == bool
+    assert abs(values.mean() - 0.3) < 4 * math.sqrt(0.3 * 0.7 / values.size)
+
+
+def test_integers_are_equally_likely() -> None:
+    values = draw(sg.random.integers((70_000,), -3, 4, "int8"))
+    assert values.dtype == np.int8
+    counts = np.bincount(values.astype(int) + 3, minlength=7)
+    assert counts.size == 7
+    assert stats.chisquare(counts).pvalue > 0.01
+
+
+def test_every_order_is_equally_likely() -> None:
+    node, session = sg.random.permutation(4), sg.Session(seed=3)
+    orders = [tuple(session.run(node).tolist()) for _ in range(4800)]
+    assert all(sorted(order) == [0, 1, 2, 3] for order in orders)
+    counts = np.unique(orders, axis=0, return_counts=True)[1]
+    assert counts.size == 24
+    assert stats.chisquare(counts).pvalue > 0.01
+
+
+def test_rows_stay_together_in_a_permutation() -> None:
+    x = np.arange(20).reshape(10, 2)
+    values = draw(sg.random.permutation(x))
+    assert not np.array_equal(values, x)
+    np.testing.assert_array_equal(values[np.argsort(values[:, 0])], x)
+
+
+def test_uniform_never_returns_its_upper_bound() -> None:
+    # Between 1 and its neighbour float32 has no number: every second draw would round up.
+    above = np.nextafter(np.float32(1), np.float32(2))
+    values = draw(sg.random.uniform((1000,), np.float32(1), above))
+    np.testing.assert_array_equal(values, np.ones(1000, np.float32))
+
+
+# -- derivatives ------------------------------------------------------------------------------
+
+
+def test_derivatives_flow_to_the_parameters() -> None:
+    low, high = sg.Variable(-1.0, "float64"), sg.Variable(2.0, "float64")
+    mean, stddev = sg.Variable([0.0, 1.0], "float64"), sg.Variable(3.0, "float64")
+    u = sg.random.uniform((50, 2), low, high)
+    z = sg.random.normal((50, 2), mean, stddev)
+    slopes = sg.gradients([sg.sum(u), sg.sum(z)], [low, high, mean, stddev])
+    values, (drawn, deviates) = sg.Session(seed=5).run([slopes, [u, z]])
+    fraction = (drawn + 1) / 3
+    np.testing.assert_allclose(values[0], np.sum(1 - fraction))
+    np.testing.assert_allclose(values[1], np.sum(fraction))
+    np.testing.assert_allclose(values[2], [50, 50])
+    np.testing.assert_allclose(values[3], np.sum((deviates - [0, 1]) / 3))
+
+
+def test_words_have_no_derivative() -> None:
+    x = sg.placeholder("float32", (3,))
+    with pytest.raises(sg.GradientError, match="y does not depend on x"):
+        sg.gradients(sg.sum(sg.random.uniform(sg.shape(x)) * 2.0), x)
+
+
+def test_dropout_keeps_its_mask_in_the_adjoint() -> None:
+    x = sg.placeholder("float32", (1000,))
+    kept = sg.where(sg.random.bernoulli(0.75, sg.shape(x)), x / 0.75, 0.0)
+    (adjoint,) = sg.gradients(sg.sum(kept), x)
+    values = sg.Session(seed=2).run([kept, adjoint], {x: np.ones(1000)})
+    np.testing.assert_array_equal(values[0], values[1])
+    assert 0.7 < np.mean(values[0] > 0) < 0.8
