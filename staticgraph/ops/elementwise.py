@@ -32,7 +32,7 @@ from staticgraph.core.opdef import (
     register,
 )
 from staticgraph.core.types import BroadcastError, Shape, TensorType, broadcast_many, format_dim
-from staticgraph.errors import DTypeError
+from staticgraph.errors import DTypeError, RunError
 from staticgraph.ops.convert import as_tensor, promote, scalar, scalar_value
 from staticgraph.ops.elementwise_docs import docstring
 
@@ -249,8 +249,18 @@ def zero_of(like: Tensor) -> Tensor:
     return scalar(like.node.graph, 0, like.type.dtype)
 
 
+def _reference_pow(base: Any, exponent: Any) -> Any:
+    if exponent.dtype.kind == "i" and np.any(exponent < 0):
+        raise Mismatch(
+            "an integer has no negative power among the integers",
+            "compute in floating point: sg.cast(base, 'float64') ** exponent",
+            error=RunError,
+        )
+    return np.power(base, exponent)
+
+
 pow = elementwise(
-    "pow", np.power, operands=("base", "exponent"), dtypes=NUMERIC,
+    "pow", _reference_pow, operands=("base", "exponent"), dtypes=NUMERIC,
     vjp=(_vjp_pow_base, _vjp_pow_exponent),
     doc="Power, elementwise: ``base ** exponent``. Its derivatives are finite where base is 0 and "
         "exponent is 0 or above 1.",

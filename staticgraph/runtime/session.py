@@ -19,7 +19,7 @@ import numpy as np
 
 from staticgraph.backends.reference import ReferenceExecutable
 from staticgraph.core.function import Function
-from staticgraph.core.graph import Graph, Operation, Tensor, get_default_graph
+from staticgraph.core.graph import Graph, Operation, Tensor, describe, get_default_graph
 from staticgraph.core.location import Location, capture
 from staticgraph.core.types import compatible, format_shape
 from staticgraph.errors import FeedError, GraphError, GraphGrowthWarning, ShapeError
@@ -242,7 +242,11 @@ class Session:
                 if name in self._values:
                     pending.pop()
                     continue
-                plan = self._plan((self.graph.variables[name].initial_value,), ())
+                initial = self.graph.variables[name].initial_value
+                fed = _placeholders((initial,))
+                if fed:
+                    raise self._needs_feeding(name, fed[0])
+                plan = self._plan((initial,), ())
                 missing = [other for other in plan.variables if other not in self._values]
                 if missing:
                     pending.extend(missing)
@@ -252,6 +256,16 @@ class Session:
                 self._values = {**self._values, name: np.asarray(value)}
                 pending.pop()
             return self._values
+
+    def _needs_feeding(self, name: str, needed: Tensor) -> FeedError:
+        variable: Variable = self.graph.variables[name]
+        return FeedError(
+            f"run: the initial value of variable '{name}' needs placeholder '{needed.name}'\n"
+            f"  variable '{name}' at {variable.location}\n"
+            f"  {describe(needed)}\n"
+            "  feed it when you run sg.global_variables_initializer(), or assign a value first\n"
+            f"  at {capture()}"
+        )
 
     # -- closing ------------------------------------------------------------------------------
 

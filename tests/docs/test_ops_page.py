@@ -17,7 +17,8 @@ def test_the_page_is_what_the_records_say() -> None:
     made = page()
     if os.environ.get("STATICGRAPH_BLESS"):
         PAGE.write_text(made, encoding="utf-8")
-    assert PAGE.read_text(encoding="utf-8") == made, "STATICGRAPH_BLESS=1 pytest tests/docs mends it"
+    kept = PAGE.read_text(encoding="utf-8")
+    assert kept == made, "STATICGRAPH_BLESS=1 pytest tests/docs writes it anew"
 
 
 def test_every_function_that_builds_ops_is_on_the_page() -> None:
