@@ -276,24 +276,24 @@ class Paths:
         lines = [f"{self.what}: y does not depend on x"]
         lines += [f"  y {describe(y)}" for y in self.ys]
         lines.append(f"  x {describe(like)}")
-        cut = self._cut(self.inputs.groups[index])
+        cut = self.cut(index)
         if cut is not None:
             lines[0] = f"{self.what}: no derivative passes from y to x"
-            lines.append(cut)
+            lines.append(f"  {cut}")
         lines.append("  differentiate with respect to a tensor that y is computed from")
         if self.what == "gradients":
             lines[-1] += ", or say unconnected='zero' or unconnected='none'"
         lines.append(f"  at {self.line}")
         return GradientError("\n".join(lines))
 
-    def _cut(self, group: Sequence[Tensor]) -> str | None:
-        """What ends the first path from the tensors of `group` to a y, as a line of a message."""
-        reached = set(group)
+    def cut(self, index: int) -> str | None:
+        """What ends the first path from x number `index` to a y, as a line of a message."""
+        reached = set(self.inputs.groups[index])
         for node in ancestors(self.graph, self.ys):
             for index, tensor in enumerate(node.inputs):
                 if tensor not in reached:
                     continue
-                named = f"  '{node.name}' ({node.op.name}, at {node.location.short}) lies between"
+                named = f"'{node.name}' ({node.op.name}, at {node.location.short}) lies between"
                 if not node.op.operand_vjp(index):
                     return f"{named} and has no derivative"
                 if all(output.dtype not in dtypes.FLOATING for output in node.outputs):

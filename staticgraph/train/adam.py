@@ -10,7 +10,8 @@ from staticgraph.core.graph import Tensor
 from staticgraph.ops.convert import as_tensor, cast_to, scalar
 from staticgraph.ops.elementwise import pow, sqrt, square
 from staticgraph.ops.state import Variable
-from staticgraph.train.optimizer import Optimizer, number
+from staticgraph.train.arguments import number
+from staticgraph.train.optimizer import Optimizer
 
 
 class Adam(Optimizer):

@@ -9,7 +9,8 @@ from staticgraph.core.location import capture
 from staticgraph.errors import GraphError
 from staticgraph.ops.convert import as_tensor
 from staticgraph.ops.state import Variable
-from staticgraph.train.optimizer import Optimizer, number
+from staticgraph.train.arguments import number
+from staticgraph.train.optimizer import Optimizer
 
 
 class SGD(Optimizer):
