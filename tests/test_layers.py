@@ -137,10 +137,7 @@ def test_no_pickle_and_no_eval(file: Path) -> None:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    code = (
-        "import sys, staticgraph\n"
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
-    )
+    code = f"import sys, staticgraph\nprint([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True, text=True, cwd=PACKAGE.parent, check=True,

@@ -111,7 +111,7 @@ def test_long_returns_take_a_line_each() -> None:
         (float("-inf"), "-inf"),
         (float("nan"), "nan"),
         (np.float64(0.1), "0.1"),
-        ("a \"quoted\"\nline", '"a \\"quoted\\"\\nline"'),
+        ('a "quoted"\nline', '"a \\"quoted\\"\\nline"'),
         ("größer", '"größer"'),
         ((), "()"),
         ((1,), "(1,)"),

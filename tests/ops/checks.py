@@ -245,8 +245,6 @@ def _split(items: Sequence[Array], sizes: list[int]) -> list[list[Array]]:
     return parts
 
 
-def _close(
-    have: Sequence[Array], want: Sequence[Array], what: str, relative: float = 2e-7
-) -> None:
+def _close(have: Sequence[Array], want: Sequence[Array], what: str, relative: float = 2e-7) -> None:
     for actual, expected in zip(have, want, strict=True):
         np.testing.assert_allclose(actual, expected, rtol=relative, atol=relative, err_msg=what)

@@ -75,9 +75,7 @@ REFUSALS = [
         lambda: sg.constant(np.ones(2, complex)),
         DTypeError,
         "constant: array([1.+0.j, 1.+0.j]) is no array of numbers\n"
-        "  its dtype is complex128\n"
-        + _NUMBERS
-        + "  at {here}: {line}",
+        "  its dtype is complex128\n" + _NUMBERS + "  at {here}: {line}",
         label="complex",
     ),
     Refusal(
@@ -93,9 +91,7 @@ REFUSALS = [
         "cast",
         lambda: sg.cast(sg.placeholder("float32", (2,)), "complex64"),
         DTypeError,
-        "dtype complex64 is not supported\n"
-        + _NUMBERS
-        + "  at {here}: {line}",
+        "dtype complex64 is not supported\n" + _NUMBERS + "  at {here}: {line}",
     ),
     Refusal(
         "print",

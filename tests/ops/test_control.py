@@ -35,9 +35,7 @@ def test_what_is_no_operation(value: Any, shown: str) -> None:
     with pytest.raises(GraphError) as caught, sg.control_dependencies([value]):
         pass
     assert whole(caught) == (
-        f"control_dependencies: {shown} is no operation\n"
-        "  give Operations or Tensors\n"
-        "  at <here>"
+        f"control_dependencies: {shown} is no operation\n  give Operations or Tensors\n  at <here>"
     )
 
 

@@ -323,7 +323,5 @@ def _slope(function: Callable[[Any], Any], at: float) -> float:
         (lambda x: sg.where(x > 0, sg.log(x), 0.0), -1.0, 0.0),
     ],
 )
-def test_slopes_at_awkward_points(
-    function: Callable[[Any], Any], at: float, slope: float
-) -> None:
+def test_slopes_at_awkward_points(function: Callable[[Any], Any], at: float, slope: float) -> None:
     assert _slope(function, at) == slope

@@ -51,9 +51,7 @@ def test_a_tensor_is_no_shape() -> None:
     x = sg.placeholder("int64", (2,), name="x")
     with pytest.raises(ShapeError) as caught:
         sg.placeholder("float32", x)
-    assert whole(caught).startswith(
-        "placeholder: <Tensor 'x' int64[2]> is no size of an axis\n"
-    )
+    assert whole(caught).startswith("placeholder: <Tensor 'x' int64[2]> is no size of an axis\n")
 
 
 def test_equal_names_are_equal_sizes() -> None:
