@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -325,7 +326,7 @@ def array_function(
         raise _refused(name, f"takes {len(names)} arguments", f"they are {', '.join(names)}")
     renamed = dict(_parts(item) for item in [*names, *keyword.split()])
     given = dict(zip([_parts(item)[0] for item in names], args, strict=False)) | kwargs
-    signature = inspect.signature(row.function)
+    signature = _signature(row.function)
     arguments: dict[str, Any] = {}
     for key, value in given.items():
         ours = renamed.get(key, key)
@@ -344,6 +345,11 @@ def array_function(
         wanted = ", ".join(name for name in signature.parameters if name != "name")
         raise _refused(name, f"{problem}", f"for tensors it takes {wanted}") from None
     return row.function(**arguments)
+
+
+@cache  # bounded by the rows
+def _signature(function: Function) -> inspect.Signature:
+    return inspect.signature(function)
 
 
 def _parts(item: str) -> tuple[str, str]:

@@ -227,7 +227,7 @@ def read_sizes(what: str, sizes: Any, minus_one: bool = False) -> Target:
             raise refusal(
                 what,
                 f"{item!r} is no size of an axis",
-                "give an int, or a scalar int tensor for a size known only in the run",
+                "give an int, or for a size that only the run knows a tensor such as sg.size(x, 0)",
             )
     _check_sizes(what, dims_list, minus_one)
     if all(isinstance(dim, int) for dim in dims_list):
