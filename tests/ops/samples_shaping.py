@@ -253,13 +253,15 @@ REFUSALS: list[Refusal] = [
     Refusal(
         "reshape", lambda: sg.reshape(_x(2, 3), (2, 1.5)), ShapeError,
         _argument("reshape", "1.5 is no size of an axis",
-                  "give an int, or for a size that only the run knows a tensor such as sg.size(x, 0)"),
+                  "give an int, or for a size that only the run knows a tensor such as "
+                  "sg.size(x, 0)"),
         label="a float",
     ),
     Refusal(
         "reshape", lambda: sg.reshape(_x(2, 3), (2, None)), ShapeError,
         _argument("reshape", "None is no size of an axis",
-                  "give an int, or for a size that only the run knows a tensor such as sg.size(x, 0)"),
+                  "give an int, or for a size that only the run knows a tensor such as "
+                  "sg.size(x, 0)"),
         label="None",
     ),
     Refusal(
