@@ -21,6 +21,7 @@ from staticgraph.core.opdef import (
     register,
 )
 from staticgraph.core.types import TensorType
+from staticgraph.errors import StaticGraphError
 from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.convert import (
     as_tensor,
@@ -198,6 +199,8 @@ def arange(
     for operand in (first, last, stride):
         if operand.type.shape not in ((), None):
             refuse(ARANGE, (operand,), Mismatch("start, stop and step are numbers", "give scalars"))
+    if _is_number(stride, 0):
+        raise _no_step()
     from_zero = _is_number(first, 0) and _is_number(stride, 1)
     if first.dtype in dtypes.FLOATING:
         count = cast_to(ceil((last - first) / stride), dtypes.int64)
@@ -223,6 +226,10 @@ def _is_number(x: Tensor, number: int) -> bool:
     return value is not None and value.size == 1 and value.item() == number
 
 
+def _no_step() -> StaticGraphError:
+    return refusal("arange", "step is 0", "a step of 0 never reaches the end")
+
+
 def _static_range(start: Any, stop: Any, step: Any, dtype: Any) -> np.ndarray[Any, Any]:
     """The numbers of an arange whose arguments are known."""
     numbers = (start, stop, step)
@@ -230,8 +237,13 @@ def _static_range(start: Any, stop: Any, step: Any, dtype: Any) -> np.ndarray[An
         if isinstance(number, bool) or not np.isscalar(number) or isinstance(number, str):
             raise refusal("arange", f"{number!r} is no number", "give ints or floats")
     if step == 0:
-        raise refusal("arange", "step is 0", "a step of 0 never reaches the end")
-    values = np.arange(start, stop, step)
+        raise _no_step()
+    try:
+        values = np.arange(start, stop, step)
+    except (ValueError, OverflowError, MemoryError):
+        raise refusal(
+            "arange", f"from {start} to {stop} in steps of {step} are too many", "give finite ends"
+        ) from None
     weak = all(type(number) in (int, float) for number in numbers)
     if dtype is None and weak and values.dtype == dtypes.float64:
         return values.astype(np.float32)

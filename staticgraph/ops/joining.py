@@ -13,7 +13,7 @@ from staticgraph.core.opdef import LINEAR, Attrs, Joint, Mismatch, OpDef, Types,
 from staticgraph.core.types import Dim, TensorType, add_dims, format_shape, meet
 from staticgraph.errors import DTypeError
 from staticgraph.ops.axes import one_axis, refuse
-from staticgraph.ops.convert import as_tensor, is_tensor_like, promote
+from staticgraph.ops.convert import as_tensor, promote
 from staticgraph.ops.creation import zeros_like
 from staticgraph.ops.shaping import expand_dims, reshape, squeeze
 from staticgraph.ops.sizes import SIZES, dim_of, is_int, refusal, size
@@ -108,14 +108,13 @@ def stack(xs: Any, axis: int = 0, *, name: str | None = None) -> Tensor:
 
 def _operands(op: OpDef, xs: Any) -> list[Tensor]:
     """A sequence of tensors and values as tensors of one dtype."""
-    if is_tensor_like(xs) or isinstance(xs, np.ndarray):
+    if not isinstance(xs, list | tuple):
         raise refusal(
             op.name, f"{type(xs).__name__} is no list of tensors", "give a list: [a, b]"
         )
-    listed = list(xs)
-    if not listed:
+    if not xs:
         raise refusal(op.name, "there is nothing to join", "give at least one tensor")
-    return promote(listed)
+    return promote(xs)
 
 
 # -- split and unstack ------------------------------------------------------------------------

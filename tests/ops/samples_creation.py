@@ -176,6 +176,16 @@ REFUSALS: list[Refusal] = [
         _argument("arange", "step is 0", "a step of 0 never reaches the end"), label="step 0",
     ),
     Refusal(
+        "arange", lambda: sg.arange(sg.placeholder("int64", ()), 5, 0), ShapeError,
+        _argument("arange", "step is 0", "a step of 0 never reaches the end"),
+        label="step 0 from a tensor",
+    ),
+    Refusal(
+        "arange", lambda: sg.arange(float("inf")), ShapeError,
+        _argument("arange", "from 0 to inf in steps of 1 are too many", "give finite ends"),
+        label="without end",
+    ),
+    Refusal(
         "arange", lambda: sg.arange("5"), ShapeError,
         _argument("arange", "'5' is no number", "give ints or floats"), label="a string",
     ),

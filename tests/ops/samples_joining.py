@@ -253,6 +253,10 @@ REFUSALS: list[Refusal] = [
         label="one tensor",
     ),
     Refusal(
+        "concat", lambda: sg.stack(3), ShapeError,
+        _argument("concat", "int is no list of tensors", "give a list: [a, b]"), label="a number",
+    ),
+    Refusal(
         "concat", lambda: _x(2).graph.add(CONCAT, (_x(2), _x(2, dtype="int32")), {"axis": 0}),
         DTypeError,
         "concat: operands differ in dtype\n"
