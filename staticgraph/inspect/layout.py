@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from staticgraph.config import LazyModule
@@ -28,6 +28,7 @@ from staticgraph.inspect.marks import (
     lines_of,
 )
 from staticgraph.inspect.scene import Box
+from staticgraph.inspect.settle import settle
 
 graphviz = LazyModule("graphviz")
 pygraphviz = LazyModule("pygraphviz")
@@ -211,7 +212,7 @@ def _dot_edge(dot: Any, drawing: Drawing, number: int, label: str, length: int) 
     elif tail.kind in _SOURCES and tail.box:
         attrs["weight"] = "0"
     if label:
-        attrs["label"] = _blank(text.width(label, LABEL_SIZE) + 6, LABEL_SIZE + 3)
+        attrs["label"] = _blank(label_size(label)[0] + 4, label_size(label)[1])
     if edge.style == "inside":
         attrs["style"] = "invis"
     upper, lower = _vertical(drawing, edge)
@@ -390,14 +391,36 @@ def _read(
         curves, tip = _curves(entry["pos"], flip, reverse)
         at = flip(entry["lp"]) if "lp" in entry else None
         routes[number] = Route(edge, curves, tip, labels[number], at)
+    marks = tuple(placed[number] for number in sorted(placed))
     return Layout(
         drawing,
-        tuple(placed[number] for number in sorted(placed)),
+        marks,
         tuple(frames[box] for box in sorted(frames)),
-        tuple(routes[number] for number in sorted(routes)),
+        _settled([routes[number] for number in sorted(routes)], marks),
         right,
         top,
     )
+
+
+def _settled(routes: list[Route], marks: tuple[Placed, ...]) -> tuple[Route, ...]:
+    """The routes with their labels off the marks and off each other."""
+    places = settle(
+        [route.label_at if route.label else None for route in routes],
+        [label_size(route.label) for route in routes],
+        [route.curves for route in routes],
+        [
+            (m.x - m.width / 2, m.y - m.height / 2, m.x + m.width / 2, m.y + m.height / 2)
+            for m in marks
+        ],
+    )
+    return tuple(
+        replace(route, label_at=place) for route, place in zip(routes, places, strict=True)
+    )
+
+
+def label_size(label: str) -> tuple[float, float]:
+    """The room that the words of an edge take."""
+    return text.width(label, LABEL_SIZE) + 2, LABEL_SIZE + 3
 
 
 def _adjoints_lie_left(drawing: Drawing, answer: dict[str, Any]) -> bool:

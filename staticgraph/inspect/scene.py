@@ -150,7 +150,8 @@ def _bodies(holders: list[tuple[int, Node]], scene: Scene) -> None:
             scene.boxes.append(Box(scope[-1], item.box, outer.depth + 1, "holder", node.name))
             item.box = len(scene.boxes) - 1
             for label, body in functions_of(node):
-                scene.boxes.append(Box(label, item.box, outer.depth + 2, "body", label))
+                title = label if label == body.name else f"{label}: {body.name}"
+                scene.boxes.append(Box(title, item.box, outer.depth + 2, "body", label))
                 first = len(scene.items)
                 walk = _Walk(scene, len(scene.boxes) - 1, scope)
                 deeper += _fill(walk, body)
@@ -161,15 +162,19 @@ def _bodies(holders: list[tuple[int, Node]], scene: Scene) -> None:
 
 def functions_of(node: Node) -> list[tuple[str, Function]]:
     """The Functions held directly in a node's attributes, with the name of the attribute."""
+    return [pair for name, value in node.attrs.items() for pair in functions_in(name, value)]
+
+
+def functions_in(name: str, value: Any) -> list[tuple[str, Function]]:
+    """The Functions in an attribute, which may be a tuple; numbered where they are several."""
     found: list[tuple[str, Function]] = []
-    for name, value in node.attrs.items():
-        stack: list[tuple[str, Any]] = [(name, value)]
-        while stack:
-            label, held = stack.pop()
-            if isinstance(held, Function):
-                found.append((label, held))
-            elif isinstance(held, tuple):
-                stack += [(f"{label}[{i}]", each) for i, each in reversed(list(enumerate(held)))]
+    stack: list[tuple[str, Any]] = [(name, value)]
+    while stack:
+        label, held = stack.pop()
+        if isinstance(held, Function):
+            found.append((label, held))
+        elif isinstance(held, tuple):
+            stack += [(f"{label}[{i}]", each) for i, each in reversed(list(enumerate(held)))]
     return found
 
 

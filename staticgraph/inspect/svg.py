@@ -21,6 +21,7 @@ from staticgraph.inspect.layout import (
     Placed,
     Point,
     Route,
+    label_size,
 )
 from staticgraph.inspect.marks import (
     SIZES,
@@ -38,6 +39,7 @@ _GAP = 44.0
 _TITLE_SIZE = 19.0
 _CAPTION_SIZE = 14.5
 _NOTE_SIZE = 11.0
+_VEIL = 'fill="#ffffff" fill-opacity="0.78"'
 _STYLES = {
     "title": f'font-weight="700" fill="{_INK}"',
     "name": f'fill="{_INK}"',
@@ -203,8 +205,7 @@ def _frame_label(frame: Frame) -> str:
     x, y = frame.left + 8, frame.top + 14
     room = text.width(frame.label, BOX_LABEL_SIZE, True)
     return (
-        f'<rect x="{_n(x - 2)}" y="{_n(y - 10)}" width="{_n(room + 4)}" height="13" rx="3" '
-        'fill="#f8f9fb" fill-opacity="0.78"/>'
+        _rect(x - 2, y - 10, room + 4, 13, 3, _VEIL)
         + _text(x, y, frame.label, BOX_LABEL_SIZE, "700", _SOFT, "box-label")
     )
 
@@ -245,12 +246,11 @@ def _lead_in(route: Route) -> str:
 def _edge_label(route: Route, at: Point, layout: Layout) -> str:
     """A label, drawn after all lines: a veil below it keeps crossing lines off the words."""
     x, y = at
-    room = text.width(route.label, LABEL_SIZE) + 2
+    room, tall = label_size(route.label)
     return (
         f'<g class="edge-label"><title>{text.xml(edge_tooltip(route.edge, layout.drawing))}</title>'
-        f'<rect x="{_n(x - room / 2)}" y="{_n(y - 6)}" width="{_n(room)}" height="12" rx="3" '
-        'fill="#ffffff" fill-opacity="0.78"/>'
-        f'<text x="{_n(x)}" y="{_n(y + 3.2)}" text-anchor="middle" font-size="{_n(LABEL_SIZE)}" '
+        + _rect(x - room / 2, y - tall / 2, room, tall, 3, _VEIL)
+        + f'<text x="{_n(x)}" y="{_n(y + 3.2)}" text-anchor="middle" font-size="{_n(LABEL_SIZE)}" '
         f'fill="{_SOFT}">{text.xml(route.label)}</text></g>'
     )
 

@@ -38,7 +38,7 @@ for _width, _characters in (
         _WIDTHS[_character] = _width
 _OTHER = 72
 _FULL = 104
-_BOLD = 1.12
+_BOLD = 8  # added to every character
 
 # What XML 1.0 cannot carry: control characters, lone surrogates, two non-characters.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -53,8 +53,8 @@ def width(text: str, size: float, bold: bool = False) -> float:
             if unicodedata.combining(character):
                 continue
             known = _FULL if unicodedata.east_asian_width(character) in "WF" else _OTHER
-        total += known
-    return total * size / 100 * (_BOLD if bold else 1.0)
+        total += known + _BOLD if bold else known
+    return total * size / 100
 
 
 def shorten(text: str, limit: int) -> str:
