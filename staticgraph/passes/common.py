@@ -25,7 +25,7 @@ Evaluate = Callable[[Node, Sequence[Array]], list[Array]]
 
 # They return the second of two equal operands, so their operands' order decides the sign of a
 # zero; for integers there is no such sign.
-_ORDER_SHOWS_IN_ZEROS = (maximum.op, minimum.op)
+ORDER_SHOWS_IN_ZEROS = (maximum.op, minimum.op)
 
 
 class Notes:
@@ -88,7 +88,7 @@ def commutes(node: Node) -> bool:
     op = node.op
     if not op.commutative:
         return False
-    return op not in _ORDER_SHOWS_IN_ZEROS or node.inputs[0].type.dtype not in FLOATING
+    return op not in ORDER_SHOWS_IN_ZEROS or node.inputs[0].type.dtype not in FLOATING
 
 
 def node_key(node: Node, number: Mapping[Value, int]) -> tuple[Any, ...] | None:

@@ -14,19 +14,22 @@ from staticgraph.core.node import Node, Value
 from staticgraph.passes.common import array_of, is_constant, node_key
 
 # No element of the result has its sign bit set, whatever the operand.
-_ALWAYS = frozenset({"exp", "sigmoid", "softplus", "softmax"})
+_ALWAYS = frozenset({"exp", "sigmoid", "softplus", "softmax", "abs", "square"})
 # ... unless an operand has one set.
 _IF_OPERANDS = frozenset(
     {
         "add", "multiply", "divide", "maximum", "minimum", "reciprocal", "sqrt", "rsqrt", "log1p",
         "expm1", "floor", "ceil", "round", "trunc", "relu", "sum", "mean", "prod", "max", "min",
-        "identity", "stop_gradient", "sum_to", "cumsum",
+        "identity", "stop_gradient", "sum_to", "cumsum", "cumprod", "concat", "pad", "clip", "norm",
     }
 )  # fmt: skip
 # ... unless the first operand, the only one with elements of the result, has one set.
 _IF_FIRST = frozenset(
-    {"reshape", "broadcast_to", "permute_dims", "expand_dims", "squeeze", "getitem", "take"}
-)
+    {
+        "reshape", "broadcast_to", "permute_dims", "expand_dims", "squeeze", "slice", "gather",
+        "split",
+    }
+)  # fmt: skip
 
 
 class Facts:
@@ -135,7 +138,7 @@ def _sources(value: Value) -> tuple[Value, ...] | None:
     if dtype not in FLOATING:
         # Sums and products of integers wrap around into the sign.
         return None
-    rule = _RULES.get(node.op.name)
+    rule = SIGN_RULES.get(node.op.name)
     return None if rule is None else rule(node)
 
 
@@ -152,12 +155,10 @@ def _of_product(node: Node) -> tuple[Value, ...]:
     return () if lhs is rhs else (lhs, rhs)
 
 
-_RULES: dict[str, Callable[[Node], tuple[Value, ...] | None]] = {
+SIGN_RULES: dict[str, Callable[[Node], tuple[Value, ...] | None]] = {
     **{name: lambda node: () for name in sorted(_ALWAYS)},
     **{name: lambda node: node.inputs for name in sorted(_IF_OPERANDS)},
     **{name: lambda node: node.inputs[:1] for name in sorted(_IF_FIRST)},
-    "abs": lambda node: (),
-    "square": lambda node: (),
     "multiply": _of_product,
     "where": _of_where,
     "cast": _of_cast,

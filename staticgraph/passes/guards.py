@@ -48,6 +48,11 @@ def bools(match: Match) -> bool:
     return match.root.out.type.dtype in dtypes.BOOL
 
 
+def bool_operand(match: Match) -> bool:
+    """x is a bool."""
+    return match["x"].type.dtype in dtypes.BOOL
+
+
 def small_constant(match: Match) -> bool:
     """The constant c is one number: another one beside it costs nothing."""
     return match["c"].type.size == 1
@@ -76,6 +81,32 @@ def known_shape(match: Match) -> bool:
     return match.root.out.type.is_static
 
 
+def known_rank(match: Match) -> bool:
+    """The number of axes of x is known, so the run need not check it."""
+    return match["x"].type.ndim is not None
+
+
+def same_size(match: Match) -> bool:
+    """x and the value in between provably have as many elements."""
+    shapes = match["x"].type.shape, match["between"].type.shape
+    counts = []
+    for shape in shapes:
+        if shape is None or None in shape:
+            return False
+        numbers = [dim for dim in shape if isinstance(dim, int)]
+        counts.append((math.prod(numbers), sorted(dim for dim in shape if isinstance(dim, str))))
+    return counts[0] == counts[1]
+
+
+def broadcasts(match: Match) -> bool:
+    """x provably broadcasts to the shape of the value in between."""
+    shape, wanted = match["x"].type.shape, match["between"].type.shape
+    if shape is None or wanted is None or len(shape) > len(wanted):
+        return False
+    pairs = zip(reversed(shape), reversed(wanted), strict=False)
+    return all(dim == 1 or (dim == want and dim is not None) for dim, want in pairs)
+
+
 def power_of_two(match: Match) -> bool:
     """The constant c is a power of two whose reciprocal is exact and normal."""
     number = match.facts.number(match["c"])
@@ -85,20 +116,6 @@ def power_of_two(match: Match) -> bool:
     inverse = 1.0 / number
     normal = limits.tiny <= abs(number) and limits.tiny <= abs(inverse) <= limits.max
     return normal and abs(math.frexp(number)[0]) == 0.5
-
-
-def mean_count(match: Match) -> bool:
-    """The constant c is the number of elements that a sum adds up."""
-    shape, axis = match["x"].type.shape, match.attrs["axis"]
-    if shape is None:
-        return False
-    sizes = shape if axis is None else [shape[number] for number in axis]
-    known = [size for size in sizes if isinstance(size, int)]
-    if len(known) < len(sizes):
-        return False
-    # The count is rounded to the dtype of the sum, as the mean rounds it.
-    count = match["c"].type.dtype.type(math.prod(known))
-    return match.facts.number(match["c"]) == count and math.prod(known) > 0
 
 
 def holds_exactly(wide: DType, narrow: DType) -> bool:

@@ -18,6 +18,7 @@ from staticgraph.core.node import Node, Value
 from staticgraph.core.opdef import OpDef, get
 from staticgraph.errors import CompilerError
 from staticgraph.ops.convert import CONSTANT
+from staticgraph.passes.common import ORDER_SHOWS_IN_ZEROS
 from staticgraph.passes.facts import Facts, number_key
 from staticgraph.passes.patterns import Attr, Const, Known, Match, Op, Pattern, Rest, Rule, Var
 
@@ -173,7 +174,9 @@ def _orders(pattern: Pattern) -> list[Any]:
 
 
 def _may_commute(pattern: Op) -> bool:
-    return all(get(name).commutative for name in pattern.names)
+    # A pattern does not know whether it will meet floats.
+    ops = [get(name) for name in pattern.names]
+    return all(each.commutative and each not in ORDER_SHOWS_IN_ZEROS for each in ops)
 
 
 def _is_elementwise(rule: Rule, pattern: Op) -> bool:

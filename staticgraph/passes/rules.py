@@ -8,11 +8,18 @@ nothing.
 
 from __future__ import annotations
 
-from staticgraph.passes import rules_accuracy, rules_arithmetic, rules_logic, rules_movement
+from staticgraph.passes import (
+    rules_accuracy,
+    rules_arithmetic,
+    rules_logic,
+    rules_movement,
+    rules_parts,
+)
 from staticgraph.passes.patterns import Rule
 
 RULES: tuple[Rule, ...] = (
     *rules_movement.RULES,
+    *rules_parts.RULES,
     *rules_accuracy.RULES,
     *rules_arithmetic.RULES,
     *rules_logic.RULES,

@@ -66,6 +66,8 @@ POWERS = (
     Rule("pow of one half", op("pow", x, Const(0.5)), op("sqrt", x),
          "a root is correctly rounded, a power within one unit; they differ at -0.0 and -inf, "
          "which x is not", BETTER, guard=sign_is_clear),
+    Rule("divide by reciprocal", op("divide", x, op("reciprocal", y)), op("multiply", x, y),
+         "the reciprocal overflows for subnormal numbers, and rounds once more", BETTER),
     Rule("sqrt of square", op("sqrt", op("square", x)), op("abs", x),
          "the square overflows or underflows where the absolute value does not", BETTER),
 )  # fmt: skip

@@ -13,7 +13,6 @@ from staticgraph.passes.guards import (
     floats,
     integers,
     known_shape,
-    mean_count,
     power_of_two,
     sign_is_clear,
     signed,
@@ -21,7 +20,6 @@ from staticgraph.passes.guards import (
     whole_numbers,
 )
 from staticgraph.passes.patterns import (
-    Attr,
     Computed,
     Const,
     Full,
@@ -32,9 +30,8 @@ from staticgraph.passes.patterns import (
     variables,
 )
 
-x, y, rounded = variables("x y rounded")
+x, y, z, rounded = variables("x y z rounded")
 c, d = Known("c"), Known("d")
-axis, keepdims = Attr("axis"), Attr("keepdims")
 
 _ROUNDINGS = ("floor", "ceil", "round", "trunc")
 
@@ -171,18 +168,10 @@ IDEMPOTENT = (
          "the sign of -1, 0, 1 or NaN is itself"),
     Rule("maximum with itself", op("maximum", x, x), x, "both are the same"),
     Rule("minimum with itself", op("minimum", x, x), x, "both are the same"),
+    Rule("maximum with zero", op("maximum", x, Const(0.0)), op("relu", x),
+         "relu is that maximum, in that order"),
+    Rule("maximum, then minimum", op("minimum", op("maximum", x, y), z), op("clip", x, y, z),
+         "clip is that minimum of that maximum"),
 )  # fmt: skip
 
-# Before the rules of constants, one of which would make a product of the quotient.
-REDUCTIONS = (
-    Rule("sum divided by count",
-         op("divide", op("sum", x, axis=axis, keepdims=keepdims), c),
-         op("mean", x, axis=axis, keepdims=keepdims),
-         "the mean is the sum divided by the number of elements", guard=mean_count),
-    Rule("root of sum of squares",
-         op("sqrt", op("sum", op("square", x), axis=axis, keepdims=keepdims)),
-         op("norm", x, axis=axis, keepdims=keepdims),
-         "the norm is the root of the sum of squares", keeps_shape=True),
-)  # fmt: skip
-
-RULES = (*REDUCTIONS, *ONES_AND_ZEROS, *SIGNS, *INTEGERS, *IDEMPOTENT)
+RULES = (*ONES_AND_ZEROS, *SIGNS, *INTEGERS, *IDEMPOTENT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from staticgraph.core.dtypes import SIGNED
 from staticgraph.passes.guards import (
     all_of,
+    bool_operand,
     bools,
     floats,
     known_shape,
@@ -29,6 +30,15 @@ NOT = (
          "integers are totally ordered (NaN is not)", guard=no_floats),
     Rule("not of greater equal", op("logical_not", op("greater_equal", x, y)), op("less", x, y),
          "integers are totally ordered (NaN is not)", guard=no_floats),
+    Rule("and of nots", op("logical_and", op("logical_not", x), op("logical_not", y)),
+         op("logical_not", op("logical_or", x, y)),
+         "A. De Morgan's law"),
+    Rule("or of nots", op("logical_or", op("logical_not", x), op("logical_not", y)),
+         op("logical_not", op("logical_and", x, y)),
+         "A. De Morgan's law"),
+    Rule("xor of nots", op("logical_xor", op("logical_not", x), op("logical_not", y)),
+         op("logical_xor", x, y),
+         "the truth flips twice"),
     Rule("bitwise not of not", op("bitwise_invert", op("bitwise_invert", x)), x,
          "every bit flips twice"),
 )  # fmt: skip
@@ -71,6 +81,18 @@ BITS = (
 )  # fmt: skip
 
 COMPARISONS = (
+    Rule("equal to true", op("equal", x, Const(1)), x, "a bool says itself", guard=bool_operand),
+    Rule("equal to false", op("equal", x, Const(0)), op("logical_not", x),
+         "a bool says itself or its opposite", guard=bool_operand),
+    Rule("not equal to false", op("not_equal", x, Const(0)), x,
+         "a bool says itself", guard=bool_operand),
+    Rule("not equal to true", op("not_equal", x, Const(1)), op("logical_not", x),
+         "a bool says itself or its opposite", guard=bool_operand),
+    Rule("truth of a cast bool", op("not_equal", op("cast", x), Const(0)), x,
+         "true became 1 and false 0", guard=bool_operand),
+    Rule("class of negative or abs",
+         op(("isnan", "isinf", "isfinite"), op(("negative", "abs"), x)), op("=", x),
+         "NaN and infinities keep their class under a change of sign"),
     Rule("equal to itself", op("equal", x, x), Full(1), "only NaN differs from itself",
          guard=all_of(no_floats, known_shape)),
     Rule("not equal to itself", op("not_equal", x, x), op("isnan", x),
@@ -103,4 +125,11 @@ CHOICES = (
          "a bool chosen by a bool is that bool or its opposite", guard=bools),
 )  # fmt: skip
 
-RULES = (*NOT, *AND_OR, *BITS, *COMPARISONS, *CHOICES)
+# After the rules that give a bool, which a cast would not improve.
+CASTS = (
+    Rule("where one or zero", op("where", condition, Const(1), Const(0)),
+         op("cast", condition, dtype=lambda match: match.root.out.type.dtype),
+         "true becomes 1 and false 0", guard=lambda match: not bools(match)),
+)  # fmt: skip
+
+RULES = (*NOT, *AND_OR, *BITS, *COMPARISONS, *CHOICES, *CASTS)

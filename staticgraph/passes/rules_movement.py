@@ -1,4 +1,7 @@
-"""Rules of what only moves or renames elements: identities, casts, shapes. They keep every bit."""
+"""Rules of what only moves or renames elements: identities, casts, shapes. They keep every bit.
+
+What a run would refuse it still refuses: a step in between goes only where it cannot fail.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,16 @@ import numpy as np
 from staticgraph.core.opdef import registered
 from staticgraph.core.types import Dim
 from staticgraph.passes.common import array_of
-from staticgraph.passes.guards import cast_chain, given_sizes, sizes_allowed, uniform_constant
+from staticgraph.passes.guards import (
+    all_of,
+    broadcasts,
+    cast_chain,
+    given_sizes,
+    known_rank,
+    same_size,
+    sizes_allowed,
+    uniform_constant,
+)
 from staticgraph.passes.patterns import (
     Attr,
     Computed,
@@ -60,6 +72,24 @@ def _both_reverse(match: Match) -> bool:
     return match.attrs["first"] is None and match.attrs["second"] is None
 
 
+def _both_expanded(match: Match) -> tuple[int, ...]:
+    """The places in the result of the axes that two expansions add."""
+    inner, outer = match.attrs["first"], match.attrs["second"]
+    total = match.root.out.type.ndim
+    assert total is not None
+    kept = [axis for axis in range(total) if axis not in outer]
+    return tuple(sorted([*outer, *[kept[axis] for axis in inner]]))
+
+
+def _both_squeezed(match: Match) -> tuple[int, ...]:
+    """The axes of the operand that two squeezes remove."""
+    inner, outer = match.attrs["first"], match.attrs["second"]
+    ndim = match["x"].type.ndim
+    assert ndim is not None
+    kept = [axis for axis in range(ndim) if axis not in inner]
+    return tuple(sorted([*inner, *[kept[axis] for axis in outer]]))
+
+
 def _sizes_of(match: Match) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.array(match["x"].type.shape, np.int64)
 
@@ -91,7 +121,7 @@ RENAMED = (
 
 AXES = (
     Rule("permute in order", op("permute_dims", x, axes=first), x,
-         "every axis stays in its place", guard=_in_order, keeps_shape=True),
+         "every axis stays in its place", guard=all_of(known_rank, _in_order), keeps_shape=True),
     Rule("reverse axes twice",
          op("permute_dims", op("permute_dims", x, axes=first), axes=second), x,
          "the axes are back in their places", guard=_both_reverse, keeps_shape=True),
@@ -103,6 +133,14 @@ AXES = (
          "the new axes go again", keeps_shape=True),
     Rule("expand of squeeze", op("expand_dims", op("squeeze", x, axes=first), axes=first), x,
          "the axes come back"),
+    Rule("expand of expand",
+         op("expand_dims", op("expand_dims", x, axes=first), axes=second),
+         op("expand_dims", x, axes=_both_expanded),
+         "all new axes come at once", guard=known_rank, keeps_shape=True),
+    Rule("squeeze of squeeze",
+         op("squeeze", op("squeeze", x, axes=first), axes=second),
+         op("squeeze", x, axes=_both_squeezed),
+         "all axes go at once", guard=known_rank, keeps_shape=True),
     Rule("no axes to move", op(("squeeze", "expand_dims"), x, axes=()), x,
          "no axis comes or goes", keeps_shape=True),
 )  # fmt: skip
@@ -118,19 +156,22 @@ SHAPES = (
          "an elementwise op keeps the shape"),
     Rule("reshape to the same shape", op("reshape", x, rest), x,
          "the shape is the same already"),
-    Rule("reshape of reshape", op("reshape", op("reshape", x, more), rest, shape=shape),
+    Rule("reshape of reshape",
+         op("reshape", op("reshape", x, more).called("between"), rest, shape=shape),
          op("reshape", x, rest, shape=shape),
-         "elements keep their order, whatever the shape between", keeps_shape=True),
+         "elements keep their order, whatever the shape between",
+         guard=same_size, keeps_shape=True),
     Rule("reshape with moved axes of size one",
-         op("reshape", op(("expand_dims", "squeeze"), x), rest, shape=shape),
+         op("reshape", op(("expand_dims", "squeeze"), x).called("between"), rest, shape=shape),
          op("reshape", x, rest, shape=shape),
-         "elements keep their order, whatever the shape between", keeps_shape=True),
+         "elements keep their order, whatever the shape between",
+         guard=same_size, keeps_shape=True),
     Rule("broadcast to the same shape", op("broadcast_to", x, rest), x,
          "the shape is the same already"),
     Rule("broadcast of broadcast",
-         op("broadcast_to", op("broadcast_to", x, more), rest, shape=shape),
+         op("broadcast_to", op("broadcast_to", x, more).called("between"), rest, shape=shape),
          op("broadcast_to", x, rest, shape=shape),
-         "the second repeats what the first does", keeps_shape=True),
+         "the second repeats what the first does", guard=broadcasts, keeps_shape=True),
     Rule("sum to the same shape", op("sum_to", x, rest), x, "nothing is summed"),
     Rule("sizes that are constants", op(("broadcast_to", "sum_to", "reshape"), x, sizes),
          op("=", x, shape=given_sizes),
@@ -142,6 +183,8 @@ SHAPES = (
          "the op broadcasts by itself"),
     Rule("broadcast operand, first", op(_BINARY, op("broadcast_to", x, rest), y), op("=", x, y),
          "the op broadcasts by itself"),
+    Rule("shape of broadcast", op("shape", op(("broadcast_to", "sum_to"), x, y)), y,
+         "the shape is the one that was asked for", keeps_shape=True),
     Rule("broadcast branch", op("where", condition, op("broadcast_to", x, rest), y),
          op("where", condition, x, y),
          "the op broadcasts by itself"),

@@ -172,6 +172,30 @@ MOVEMENT = {
     "constant of one number, first": Case(
         lambda x: _full(x, 0.3) / x, shapes=((2, 3),), others=(((3,),), ((),))
     ),
+    "expand of expand": Case(lambda x: sg.expand_dims(sg.expand_dims(x, (0, 2)), (1, 5))),
+    "squeeze of squeeze": Case(
+        lambda x: sg.squeeze(sg.squeeze(x, (0, 2)), (1,)), shapes=((1, 3, 1, 1, 2),)
+    ),
+    "shape of broadcast": Case(
+        lambda x, y: sg.shape(node("broadcast_to", sg.exp(x), sg.shape(y), shape=(None, 3))),
+        shapes=((3,), (2, 3)), declared=((3,), (None, 3)),
+    ),
+    "slice of everything": Case(
+        lambda x: node("slice", x, index=((0, 3, 1),), shape=None), shapes=((3,),)
+    ),
+    "slice of slice": Case(lambda x: x[1:8:2][1:3], shapes=((9, 2),)),
+    "slice of slice: backward": Case(lambda x: x[::-1, 0][:4:3], shapes=((9, 2),)),
+    "slice of slice: entry": Case(lambda x: x[7:2:-2][-1], shapes=((9, 2),)),
+    "slice of slice: nothing left": Case(lambda x: x[5:][6:], shapes=((9,),)),
+    "slice of slice: to the start": Case(lambda x: x[:5][::-2], shapes=((9,),)),
+    "slice of slice: turned twice": Case(
+        lambda x: x[::-1][::-1, ::-1], shapes=((2, 3),), declared=((None, 3),)
+    ),
+    "concat of one": Case(lambda x: sg.concat([x], axis=0), shapes=((2, 3),)),
+    "pad by nothing": Case(lambda x: sg.pad(x, 0), shapes=((2, 3),)),
+    "reduction over no axes": Case(lambda x: sg.max(x, axis=()), (*FLOATS, *INTEGERS, *BOOLS)),
+    "sum over no axes": Case(lambda x: sg.sum(x, axis=()), ("int64",)),
+    "sum over no axes: floats": Case(lambda x: sg.sum(sg.exp(x), axis=())),
 }  # fmt: skip
 
 ACCURACY = {
@@ -211,16 +235,13 @@ ACCURACY = {
     "pow of one half": Case(
         lambda x: sg.pow(sg.abs(x), 0.5), truth=lambda x: np.sqrt(np.abs(x))
     ),
+    "divide by reciprocal": Case(
+        lambda x, y: x / sg.reciprocal(y), truth=lambda x, y: x / np.reciprocal(y)
+    ),
     "sqrt of square": Case(lambda x: sg.sqrt(sg.square(x)), truth=lambda x: np.abs(x)),
 }  # fmt: skip
 
 ARITHMETIC = {
-    "sum divided by count": Case(
-        lambda x: sg.sum(x, axis=1) / 3.0, shapes=((2, 3),), others=(((2, 4),),)
-    ),
-    "root of sum of squares": Case(
-        lambda x: sg.sqrt(sg.sum(sg.square(x), axis=1)), shapes=((2, 3),)
-    ),
     "double negation": Case(lambda x: sg.negative(-x), (*FLOATS, *INTEGERS)),
     "add negative": Case(lambda x, y: x + (-y), (*FLOATS, *INTEGERS)),
     "subtract negative": Case(lambda x, y: x - (-y), (*FLOATS, *INTEGERS)),
@@ -277,6 +298,10 @@ ARITHMETIC = {
     "sign of sign": Case(lambda x: sg.sign(sg.sign(x)), (*FLOATS, *INTEGERS)),
     "maximum with itself": Case(lambda x: sg.maximum(x, x), (*FLOATS, *INTEGERS)),
     "minimum with itself": Case(lambda x: sg.minimum(x, x), (*FLOATS, *INTEGERS)),
+    "maximum with zero": Case(lambda x: sg.maximum(x, 0), (*FLOATS, *INTEGERS)),
+    "maximum, then minimum": Case(
+        lambda x, y, z: sg.minimum(sg.maximum(x, y), z), (*FLOATS, *INTEGERS)
+    ),
 }  # fmt: skip
 
 LOGIC = {
@@ -287,6 +312,9 @@ LOGIC = {
     "not of less equal": Case(lambda x, y: ~(x <= y), (*INTEGERS, *BOOLS)),
     "not of greater": Case(lambda x, y: ~(x > y), (*INTEGERS, *BOOLS)),
     "not of greater equal": Case(lambda x, y: ~(x >= y), (*INTEGERS, *BOOLS)),
+    "and of nots": Case(lambda x, y: ~x & ~y, BOOLS),
+    "or of nots": Case(lambda x, y: ~x | ~y, BOOLS),
+    "xor of nots": Case(lambda x, y: ~x ^ ~y, BOOLS),
     "bitwise not of not": Case(lambda x: ~~x, INTEGERS),
     "and itself": Case(lambda x: x & x, BOOLS),
     "or itself": Case(lambda x: x | x, BOOLS),
@@ -309,6 +337,13 @@ LOGIC = {
     "bitwise xor zero": Case(lambda x: x ^ 0, INTEGERS),
     "bitwise and ones": Case(lambda x: x & -1, SIGNED),
     "bitwise xor ones": Case(lambda x: x ^ -1, SIGNED),
+    "equal to true": Case(lambda x: x == True, BOOLS),  # noqa: E712
+    "equal to false": Case(lambda x: x == False, BOOLS),  # noqa: E712
+    "not equal to false": Case(lambda x: x != False, BOOLS),  # noqa: E712
+    "not equal to true": Case(lambda x: x != True, BOOLS),  # noqa: E712
+    "truth of a cast bool": Case(lambda x: sg.cast(x, "float32") != 0.0, BOOLS),
+    "class of negative or abs": Case(lambda x: sg.isinf(-x)),
+    "class of negative or abs: abs": Case(lambda x: sg.isnan(sg.abs(x))),
     "equal to itself": Case(lambda x: x == x, (*INTEGERS, *BOOLS)),
     "not equal to itself": Case(lambda x: x != x),
     "not equal to itself, integers": Case(lambda x: x != x, (*INTEGERS, *BOOLS)),
@@ -326,6 +361,8 @@ LOGIC = {
     ),
     "where of truth": Case(lambda x: sg.where(x, True, False), BOOLS),
     "where of falsehood": Case(lambda x: sg.where(x, False, True), BOOLS),
+    "where one or zero": Case(lambda x: sg.where(x, 1.0, 0.0), BOOLS),
+    "where one or zero: integers": Case(lambda x: sg.where(x, 1, 0), BOOLS),
 }  # fmt: skip
 
 CASES: dict[str, Case] = {**MOVEMENT, **ACCURACY, **ARITHMETIC, **LOGIC}

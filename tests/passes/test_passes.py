@@ -6,16 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import staticgraph as sg
 from staticgraph.backends.reference import evaluate
 from staticgraph.core.function import Function, parameter
 from staticgraph.core.node import make_node
-from staticgraph.core.opdef import get
+from staticgraph.core.opdef import get, registered
 from staticgraph.core.types import TensorType
 from staticgraph.core.verify import verify
 from staticgraph.passes.common import Notes
 from staticgraph.passes.cse import number_values
+from staticgraph.passes.facts import SIGN_RULES
 from staticgraph.passes.fold import LEFT_FAILING, LEFT_FOR_SIZE, LEFT_NOT_FINITE, fold_constants
 from staticgraph.passes.infix import infix
 from staticgraph.passes.matching import RuleTable
@@ -451,3 +454,31 @@ def test_facts_of_long_chains_need_no_recursion() -> None:
     after = simplified(function)
     assert (after.count("abs"), after.count("where")) == (0, 0)
 
+
+
+def test_facts_speak_of_registered_ops_only() -> None:
+    known = {each.name for each in registered()}
+    assert not set(SIGN_RULES) - known
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_slices_of_slices_are_one_slice(data: st.DataObject) -> None:
+    """Whatever NumPy takes in two steps, the one slice takes."""
+    bound = st.none() | st.integers(-9, 9)
+    entry = st.tuples(bound, bound, st.sampled_from([1, 2, 3, -1, -2, -3]))
+    x = np.arange(data.draw(st.integers(0, 8)))
+    first = data.draw(entry)
+    middle = x[slice(*first)]
+    second = data.draw(entry)
+    if len(middle) and data.draw(st.booleans()):
+        second = data.draw(st.integers(-len(middle), len(middle) - 1))
+    with sg.Graph().as_default():
+        placeholder = sg.placeholder("int64", x.shape, name="x")
+        attrs = {"index": (first,), "shape": None}
+        inner = placeholder.graph.add(get("slice"), (placeholder,), attrs).out
+        attrs = {"index": (second,), "shape": None}
+        before = sg.extract(placeholder.graph.add(get("slice"), (inner,), attrs).out)
+    after = simplified(before)
+    assert after.count("slice") <= 1
+    assert_same_bits(run(after, [x])[0], run(before, [x])[0])

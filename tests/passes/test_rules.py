@@ -177,11 +177,12 @@ def test_accurate_rules_are_better_somewhere() -> None:
         if case.truth is None:
             continue
         x = spread.reshape(1, -1) if case.shapes is None else spread[: 3 * 267].reshape(-1, 3)
-        before = _written(case, "float32", (x.shape,))
+        before = _written(case, "float32", (x.shape,) * case.operands)
         assert before is not None
-        want, have = run(before, [x])[0], run(simplified(before), [x])[0]
+        inputs = [x, x[:, ::-1].copy()][: case.operands]
+        want, have = run(before, inputs)[0], run(simplified(before), inputs)[0]
         with np.errstate(all="ignore"):
-            truth = np.asarray(case.truth(x.astype(np.float64)))
+            truth = np.asarray(case.truth(*[each.astype(np.float64) for each in inputs]))
             fits = np.abs(truth) < 3e38
             new = np.abs(have - truth)[fits] / np.spacing(np.abs(truth[fits]).astype(np.float32))
             old = np.abs(want - truth)[fits] / np.spacing(np.abs(truth[fits]).astype(np.float32))
