@@ -22,6 +22,7 @@ from typing import Any
 from staticgraph import config
 from staticgraph.core.function import Function
 from staticgraph.core.node import Node, Value, make_node
+from staticgraph.core.opdef import Mismatch
 from staticgraph.core.text import format_function
 from staticgraph.core.verify import verify
 from staticgraph.errors import CompilerError, GraphError, StaticGraphError
@@ -88,6 +89,8 @@ check_order()
 _EXACTNESS = {rule.name: rule.exactness.value for rule in RULES}
 _EXACTNESS[FOLDED] = Exactness.EXACT.value
 
+KEPT_BODY = "with its body as written, since the simpler one says more of a shape than the node may"
+
 # Tells the dumps of one process apart.
 _runs = itertools.count(1)
 
@@ -125,7 +128,7 @@ class _Runner:
         done: dict[int, Function] = {}
         for body in _innermost_first(function):
             if id(body) not in done:
-                done[id(body)] = self._passes(_with_bodies(body, done))
+                done[id(body)] = self._passes(_with_bodies(body, done, self.notes))
         report = PipelineReport(self.rows, self.notes, _EXACTNESS)
         return done[id(function)].with_report(report)
 
@@ -227,7 +230,7 @@ def _innermost_first(function: Function) -> list[Function]:
     return found
 
 
-def _with_bodies(function: Function, done: dict[int, Function]) -> Function:
+def _with_bodies(function: Function, done: dict[int, Function], notes: Notes) -> Function:
     """`function` with the Functions in its attributes replaced."""
     now: dict[Value, Value] = {}
     nodes: list[Node] = []
@@ -237,7 +240,12 @@ def _with_bodies(function: Function, done: dict[int, Function]) -> Function:
             continue
         attrs = {name: _replaced(value, done) for name, value in node.attrs.items()}
         operands = tuple([now.get(value, value) for value in node.inputs])
-        made = make_node(node.op, operands, attrs, node.name, node.location)
+        try:
+            made = make_node(node.op, operands, attrs, node.name, node.location)
+        except Mismatch:
+            # A loop's carries have one type: a body that now says more of a shape may not fit it.
+            notes.remark(KEPT_BODY)
+            made = make_node(node.op, operands, node.attrs, node.name, node.location)
         nodes.append(made)
         now.update(zip(node.outputs, made.outputs, strict=True))
     if not now:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -18,7 +19,7 @@ from staticgraph.backends.reference import evaluate
 from staticgraph.core import dtypes
 from staticgraph.core.function import Function, parameter
 from staticgraph.core.node import Node, Value, make_node
-from staticgraph.core.opdef import NOT_DIFFERENTIABLE, OpDef, get
+from staticgraph.core.opdef import NOT_DIFFERENTIABLE, Mismatch, OpDef, get
 from staticgraph.core.text import format_function, parse
 from staticgraph.core.types import TensorType
 from staticgraph.passes import pipeline
@@ -310,8 +311,8 @@ def _infer_apply(types: Sequence[TensorType], attrs: Any) -> Any:
     return tuple(value.type for value in attrs["body"].outputs)
 
 
-def _apply(*operands: Any, body: Function, more: Any) -> Any:
-    results = run(body, operands)
+def _apply(*operands: Any, body: Any, more: Any) -> Any:
+    results = body(operands)
     return results if len(results) > 1 else results[0]
 
 
@@ -402,6 +403,28 @@ def test_loops_and_branches_are_not_folded() -> None:
     one = make_node(get("constant"), (), {"value": _frozen(np.float32(1.0))})
     node = make_node(APPLY, (one.out,), {"body": body, "more": ()})
     assert optimize(Function([], [one, node], [node.out]), evaluate).count("apply") == 1
+
+
+def _infer_strictly(types: Sequence[TensorType], attrs: Any) -> Any:
+    (out,) = [value.type for value in attrs["body"].outputs]
+    if out.shape != ("n",):
+        raise Mismatch(f"the carry is {out}")
+    return out
+
+
+def test_a_body_that_no_longer_fits_is_kept_as_written() -> None:
+    """Folding finds a size that the carry of a loop has under another name."""
+    strict = dataclasses.replace(APPLY, name="strict", infer=_infer_strictly, memo={})
+    vector = TensorType(dtypes.float32, (None,))
+    item = parameter("item", vector, "carry")
+    sizes = make_node(get("constant"), (), {"value": _frozen(np.array([2], np.int64))})
+    kept = make_node(get("reshape"), (item, sizes.out), {"shape": ("n",)})
+    body = Function([item], [sizes, kept], [kept.out], ["result"], "body")
+    x = parameter("x", vector, "feed")
+    node = make_node(strict, (x,), {"body": body, "more": ()})
+    after = optimize(Function([x], [node], [node.out], ["result"]), evaluate)
+    assert after.nodes[0].attrs["body"] is body
+    assert "1 node with its body as written" in str(after.report)
 
 
 def _frozen(value: Any) -> Any:
