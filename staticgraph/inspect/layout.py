@@ -279,15 +279,23 @@ def effort(drawing: Drawing) -> int:
     for upper, lower in pairs:
         below[upper].append(lower)
         waiting[lower] += 1
-    rank = [0] * count
-    ready = [number for number in range(count) if not waiting[number]]
-    while ready:
-        upper = ready.pop()
-        for lower in below[upper]:
-            rank[lower] = max(rank[lower], rank[upper] + 1)
-            waiting[lower] -= 1
-            if not waiting[lower]:
-                ready.append(lower)
+    rank, done = [0] * count, [False] * count
+    free = [number for number in range(count) if not waiting[number]]
+    # Adjoints of adjoints can close a cycle; the next mark in order then breaks it.
+    for start in [*free, *range(count)]:
+        ready = [start]
+        while ready:
+            upper = ready.pop()
+            if done[upper]:
+                continue
+            done[upper] = True
+            for lower in below[upper]:
+                waiting[lower] -= 1
+                if done[lower]:
+                    continue
+                rank[lower] = max(rank[lower], rank[upper] + 1)
+                if not waiting[lower]:
+                    ready.append(lower)
     change = [0] * (max(rank, default=0) + 2)
     for upper, lower in pairs:
         first, last = sorted((rank[upper], rank[lower]))
