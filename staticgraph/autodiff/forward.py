@@ -7,7 +7,7 @@ taken is constant) never becomes NaN by meeting an infinite derivative. Tangent 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from staticgraph.autodiff.common import Paths, paired, seed, zeros_of
@@ -18,11 +18,13 @@ from staticgraph.core.opdef import (
     DIAGONAL,
     LINEAR,
     NOT_DIFFERENTIABLE,
+    REGIONS,
     TRANSPOSED,
     ZERO_DERIVATIVE,
     Joint,
     Marker,
     Numbered,
+    OpDef,
 )
 from staticgraph.errors import GradientError
 from staticgraph.ops.control import identity
@@ -88,6 +90,11 @@ def push(
         for node, wanted in paths.steps:
             sweep.propagate(node, wanted)
         return [sweep.tangents.get(y) for y in paths.ys]
+
+
+# How the tangents of loops and branches are made; filled by autodiff/control.py.
+RegionRule = Callable[[Operation, Sequence[Tensor | None], bool], Sequence[Tensor | None]]
+REGION_RULES: dict[OpDef, RegionRule] = {}
 
 
 class _Sweep:
@@ -158,6 +165,8 @@ def _tangents(
             return [_diagonal(node, given, masked and not node.op.linear)]
         if rule is LINEAR:
             return _linear(node, given)
+        if rule is REGIONS:
+            return REGION_RULES[node.op](node, given, masked)
         if rule is TRANSPOSED:
             return _transposed(node, given, masked)
         assert rule in (NOT_DIFFERENTIABLE, ZERO_DERIVATIVE)

@@ -10,13 +10,13 @@ their Location holds both the line that asked for the derivative and the line of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast, overload
 
 from staticgraph import config
 from staticgraph.autodiff.common import Paths, paired, seed, zeros_of
 from staticgraph.core.graph import Operation, Tensor, describe
-from staticgraph.core.opdef import ZERO_DERIVATIVE, Joint, Numbered, OperandVjp
+from staticgraph.core.opdef import REGIONS, ZERO_DERIVATIVE, Joint, Numbered, OpDef
 from staticgraph.core.types import compatible, format_shape
 from staticgraph.errors import CompilerError, GradientError
 from staticgraph.ops.convert import scalar
@@ -152,10 +152,18 @@ def pull(paths: Paths, seeds: Sequence[Tensor], masked_seeds: bool = False) -> l
     with paths.graph.name_scope("gradients") as scope, paths.graph.at(paths.line):
         sweep = _Sweep(paths, scope)
         for y, start in zip(paths.ys, seeds, strict=True):
-            sweep.accumulate(y, start, masked_seeds)
+            sweep.accumulate(y, start, True if masked_seeds else None)
         for node, wanted in reversed(paths.steps):
             sweep.propagate(node, wanted)
         return [sweep.total(index) for index in range(len(paths.inputs.like))]
+
+
+# How the adjoints of loops and branches are made; filled by autodiff/control.py, which needs this
+# module's sweep for the Functions inside.
+RegionRule = Callable[
+    [Operation, Sequence[Tensor | None], Sequence[int], bool], Sequence[Tensor | None]
+]
+REGION_RULES: dict[OpDef, RegionRule] = {}
 
 
 class _Sweep:
@@ -166,78 +174,53 @@ class _Sweep:
         self.checking = config.check_enabled()
         # Adjoints, complete for a tensor once every node that takes it has been visited.
         self.adjoints: dict[Tensor, Tensor] = {}
-        # Tensors whose adjoint may hold zeros because something was masked out.
-        self.masked: set[Tensor] = set()
+        # Tensors whose adjoint may hold zeros because something was masked out, and whether what
+        # was masked out may have been NaN.
+        self.masks: dict[Tensor, bool] = {}
 
     def _place(self, node: Operation) -> None:
         """What is made next belongs to the adjoint of `node`."""
         location = self.paths.line.of_adjoint(node.name, node.location)
         self.graph.place(f"{self.scope}/{node.name}/", location)
 
-    def accumulate(self, tensor: Tensor, contribution: Tensor, masked: bool) -> None:
+    def accumulate(self, tensor: Tensor, part: Tensor, mask: bool | None) -> None:
         """Adds to the adjoint of `tensor`: at once, so that a run need not hold all the parts."""
         known = self.adjoints.get(tensor)
         if known is not None:
             self._place(tensor.node)
-            contribution = add(known, contribution)
-        self.adjoints[tensor] = contribution
-        if masked:
-            self.masked.add(tensor)
+            part = add(known, part)
+        self.adjoints[tensor] = part
+        if mask is not None:
+            self.masks[tensor] = mask or self.masks.get(tensor, False)
 
     def propagate(self, node: Operation, wanted: Sequence[int]) -> None:
         """Passes the adjoints of a node's results on to its operands number `wanted`."""
         op = node.op
         if op.vjp is ZERO_DERIVATIVE:
             return
-        given = [
-            self.adjoints.get(output) if self.paths.passes(output) else None
-            for output in node.outputs
-        ]
+        passes = self.paths.passes
+        given = [self.adjoints.get(out) if passes(out) else None for out in node.outputs]
         if all(adjoint is None for adjoint in given):
             return
         self._place(node)
-        masked = any(output in self.masked for output in node.outputs)
-        parts = self._contributions(node, wanted, given)
-        if masked and not op.linear:
-            parts = [(index, self._guard(node, index, part, given)) for index, part in parts]
+        mask = self._mask(node)
+        parts = _apply(node, wanted, given, mask)
+        if mask is not None and not op.linear:
+            parts = [(index, _guard(node, index, part, given)) for index, part in parts]
         if op.elementwise:
             parts = [(index, sum_to(part, node.inputs[index])) for index, part in parts]
-        masked = masked or op.selects
+        if op.selects:
+            mask = mask or not op.by_value
         for index, part in parts:
             if self.checking:
                 _check_part(node, index, part)
-            self.accumulate(node.inputs[index], part, masked)
+            self.accumulate(node.inputs[index], part, mask)
 
-    def _contributions(
-        self, node: Operation, wanted: Sequence[int], given: Sequence[Tensor | None]
-    ) -> list[tuple[int, Tensor]]:
-        """What the op's own rule makes of the adjoints, with the numbers of the operands."""
-        rule = node.op.vjp
-        found: list[Tensor | None]
-        if isinstance(rule, tuple):
-            adjoint = cast(Tensor, given[0])
-            found = [cast(OperandVjp, rule[index])(node, adjoint) for index in wanted]
-        elif isinstance(rule, Numbered):
-            adjoint = cast(Tensor, given[0])
-            found = [rule.rule(node, adjoint, index) for index in wanted]
-        else:
-            assert isinstance(rule, Joint)
-            every = rule.rule(node, given)
-            found = [every[index] for index in wanted]
-        pairs = zip(wanted, found, strict=True)
-        return [(index, part) for index, part in pairs if part is not None]
-
-    def _guard(
-        self, node: Operation, index: int, part: Tensor, given: Sequence[Tensor | None]
-    ) -> Tensor:
-        op, adjoint = node.op, given[0]
-        if len(given) != 1 or adjoint is None:
-            return part
-        if op.elementwise:
-            return guard(part, adjoint)
-        if op.spread is not None and index == 0:
-            return guard(part, op.spread(node, adjoint))
-        return part
+    def _mask(self, node: Operation) -> bool | None:
+        """Whether the adjoints of the results may hold zeros that mask (None: no), and if so
+        whether a NaN may be behind them."""
+        found = [self.masks[output] for output in node.outputs if output in self.masks]
+        return any(found) if found else None
 
     def total(self, index: int) -> Tensor | None:
         """The adjoint of x number `index`; None where nothing reaches it."""
@@ -253,6 +236,41 @@ class _Sweep:
         for part in parts[1:]:
             total = add(total, part)
         return total
+
+
+def _apply(
+    node: Operation, wanted: Sequence[int], given: Sequence[Tensor | None], mask: bool | None
+) -> list[tuple[int, Tensor]]:
+    """What the op's own rule makes of the adjoints of the results, with the numbers of operands."""
+    rule: Any = node.op.vjp
+    if mask and node.op.masked_vjp is not None:
+        rule = node.op.masked_vjp
+    found: Sequence[Tensor | None]
+    if isinstance(rule, tuple):
+        found = [rule[index](node, given[0]) for index in wanted]
+    elif rule is REGIONS:
+        found = REGION_RULES[node.op](node, given, wanted, mask is not None)
+    elif isinstance(rule, Numbered):
+        adjoint = cast(Tensor, given[0])
+        found = [rule.rule(node, adjoint, index) for index in wanted]
+    else:
+        assert isinstance(rule, Joint)
+        every = rule.rule(node, given)
+        found = [every[index] for index in wanted]
+    pairs = zip(wanted, found, strict=True)
+    return [(index, part) for index, part in pairs if part is not None]
+
+
+def _guard(node: Operation, index: int, part: Tensor, given: Sequence[Tensor | None]) -> Tensor:
+    """A part of an adjoint behind a mask, with 0 for what a zero adjoint made NaN."""
+    op, adjoint = node.op, given[0]
+    if len(given) != 1 or adjoint is None:
+        return part
+    if op.elementwise:
+        return guard(part, adjoint)
+    if op.spread is not None and index == 0:
+        return guard(part, op.spread(node, adjoint))
+    return part
 
 
 def _check_part(node: Operation, index: int, part: Tensor) -> None:

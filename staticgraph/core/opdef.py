@@ -61,6 +61,8 @@ LINEAR = Marker("LINEAR")
 DIAGONAL = Marker("DIAGONAL")
 # Forward mode transposes the vjp, which is linear in the adjoint (one more reverse sweep).
 TRANSPOSED = Marker("TRANSPOSED")
+# The op holds Functions, and its derivative is made of theirs (autodiff/control.py).
+REGIONS = Marker("REGIONS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,10 @@ class OpDef:
     linear      no vjp of it multiplies the adjoint with a value of the run, so none can turn a
                 zero adjoint into NaN
     selects     a vjp of it puts zeros where an operand was not chosen (where, relu, slicing)
+    by_value    it selects by comparing its operands, so that a NaN is never what it drops (relu)
     spread      for ops that are neither elementwise nor linear: maps the adjoint of the result onto
                 the shape of operand 0, zero exactly where the operand's adjoint must be zero
+    masked_vjp  for ops that add up products (matmul): the rules behind a node that drops NaN
     effect      it does something visible (print, assert): never removed, merged or reordered
     doc         the docstring of the op
     """
@@ -123,7 +127,9 @@ class OpDef:
     commutative: bool = False
     linear: bool = False
     selects: bool = False
+    by_value: bool = False
     spread: Callable[[Operation, Tensor], Tensor] | None = None
+    masked_vjp: tuple[OperandVjp, ...] | None = None
     effect: bool = False
     role: Role = "compute"
     # Types already inferred, for elementwise ops without attributes: a pure function's memory.

@@ -99,6 +99,7 @@ def elementwise(
     jvp: Marker | JvpRule | None = None,
     linear: bool = False,
     selects: bool = False,
+    by_value: bool = False,
 ) -> ElementwiseFunction:
     """Registers an elementwise op and returns its public function.
 
@@ -121,6 +122,7 @@ def elementwise(
             commutative=commutative,
             linear=linear,
             selects=selects,
+            by_value=by_value,
         )
     )
     make = {1: _unary_function, 2: _binary_function}[len(operands)]
@@ -295,7 +297,7 @@ def _share(node: Operation, adjoint: Tensor, wins: Tensor) -> Tensor:
 
 maximum = elementwise(
     "maximum", np.maximum, operands=_TWO, dtypes=NUMERIC, commutative=True, linear=True,
-    selects=True,
+    selects=True, by_value=True,
     vjp=(
         lambda node, adjoint: _share(node, adjoint, node.inputs[0] > node.inputs[1]),
         lambda node, adjoint: _share(node, adjoint, node.inputs[1] > node.inputs[0]),
@@ -305,7 +307,7 @@ maximum = elementwise(
 )  # fmt: skip
 minimum = elementwise(
     "minimum", np.minimum, operands=_TWO, dtypes=NUMERIC, commutative=True, linear=True,
-    selects=True,
+    selects=True, by_value=True,
     vjp=(
         lambda node, adjoint: _share(node, adjoint, node.inputs[0] < node.inputs[1]),
         lambda node, adjoint: _share(node, adjoint, node.inputs[1] < node.inputs[0]),
@@ -388,7 +390,7 @@ softplus = elementwise(
 )  # fmt: skip
 relu = elementwise(
     "relu", lambda x: np.maximum(x, x.dtype.type(0)), dtypes=NUMERIC, linear=True,
-    selects=True,
+    selects=True, by_value=True,
     vjp=lambda node, adjoint: where(node.inputs[0] > 0, adjoint, zero_of(adjoint)),
     doc="``max(x, 0)``, elementwise; its derivative at 0 is 0.",
 )  # fmt: skip
@@ -579,6 +581,7 @@ CLIP = register(
         elementwise=True,
         linear=True,
         selects=True,
+        by_value=True,
         vjp=(_vjp_clip_x, _vjp_clip_low, _vjp_clip_high),
         jvp=DIAGONAL,
         doc="x limited to the interval from low to high, elementwise.",

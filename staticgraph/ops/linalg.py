@@ -28,7 +28,7 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction, shaping
 from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import promote
+from staticgraph.ops.convert import cast_to, promote
 from staticgraph.ops.reduction import element_count, norm
 from staticgraph.ops.shaping import matrix_transpose
 from staticgraph.ops.sizes import is_int, refusal, size
@@ -109,6 +109,35 @@ def _rows(x: Tensor) -> Tensor | None:
     return shaping.reshape(x, (-1, width)) if width > 0 else None
 
 
+def _masked_vjp_lhs(node: Operation, adjoint: Tensor) -> Tensor:
+    lhs, rhs = node.inputs
+    rows, columns = _reached(adjoint)
+    product = _product(adjoint, matrix_transpose(_kept(rhs, columns)))
+    return shaping.sum_to(ew.guard(product, cast_to(rows, adjoint.dtype)), lhs)
+
+
+def _masked_vjp_rhs(node: Operation, adjoint: Tensor) -> Tensor:
+    lhs, rhs = node.inputs
+    of_lhs, of_adjoint = _rows(lhs), _rows(adjoint)
+    if rhs.type.ndim == 2 and of_lhs is not None and of_adjoint is not None:
+        lhs, adjoint = of_lhs, of_adjoint
+    rows, columns = _reached(adjoint)
+    product = _product(matrix_transpose(_kept(lhs, rows)), adjoint)
+    return shaping.sum_to(ew.guard(product, cast_to(columns, adjoint.dtype)), rhs)
+
+
+def _reached(adjoint: Tensor) -> tuple[Tensor, Tensor]:
+    """Which rows and which columns hold an adjoint that is not zero."""
+    nonzero = ew.not_equal(adjoint, ew.zero_of(adjoint))
+    rows = reduction.any(nonzero, axis=-1, keepdims=True)
+    return rows, reduction.any(nonzero, axis=-2, keepdims=True)
+
+
+def _kept(x: Tensor, reached: Tensor) -> Tensor:
+    """`x` with 0 for what is not finite where no adjoint reaches it: 0 * NaN would be NaN."""
+    return ew.where(ew.logical_or(reached, ew.isfinite(x)), x, ew.zero_of(x))
+
+
 def _jvp_matmul(node: Operation, tangents: Sequence[Tensor | None]) -> Tensor:
     lhs, rhs = node.inputs
     of_lhs, of_rhs = tangents
@@ -128,6 +157,7 @@ MATMUL = register(
         reference=_reference_matmul,
         dtypes=dtypes.NUMERIC,
         vjp=(_vjp_lhs, _vjp_rhs),
+        masked_vjp=(_masked_vjp_lhs, _masked_vjp_rhs),
         jvp=_jvp_matmul,
         doc="Matrix product of the last two axes; the axes before them broadcast.",
     )

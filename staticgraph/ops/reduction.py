@@ -203,6 +203,7 @@ def _reduction(
             attrs=("axis", "keepdims"),
             linear=linear,
             selects=selects,
+            by_value=selects,
             spread=None if linear or isinstance(vjp, Marker) else _spread,
         )
     )

@@ -304,3 +304,68 @@ def test_no_guards_where_nothing_masks(graph: sg.Graph) -> None:
     assert count(graph, "guard") == 0
     sg.gradients(sg.relu(y), x)
     assert count(graph, "guard") == 4
+
+
+# -- matrix products --------------------------------------------------------------------------
+
+
+def check_product(lhs: Any, rhs: Any, keep: Any) -> None:
+    """The derivatives of the elements of a product that are kept equal those of a program that
+    was never given the numbers that are not finite."""
+    x = sg.placeholder("float64", lhs.shape, name="x")
+    w = sg.placeholder("float64", rhs.shape, name="w")
+    direction = [np.where(np.isfinite(v), np.cos(np.arange(v.size)).reshape(v.shape), 0.0)
+                 for v in (lhs, rhs)]  # fmt: skip
+
+    def made(first: sg.Tensor, second: sg.Tensor) -> list[sg.Tensor]:
+        y = sg.sum(sg.where(keep, sg.sin(sg.matmul(first, second)), 0.0))
+        slopes = sg.gradients(y, [first, second])
+        return [*slopes, *sg.hessian_vector_product(y, [first, second], direction),
+                *sg.gradients(slopes, [first, second], direction)]  # fmt: skip
+
+    session = sg.Session()
+    have = session.run(made(x, w), {x: lhs, w: rhs})
+    want = session.run(made(x, w), {x: np.nan_to_num(lhs, posinf=0.0, neginf=0.0),
+                                    w: np.nan_to_num(rhs, posinf=0.0, neginf=0.0)})  # fmt: skip
+    for actual, expected in zip(have, want, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-13, atol=1e-14)
+
+
+def test_a_masked_row_of_a_product_may_hold_nan() -> None:
+    lhs = np.array([[1.0, 2.0, 3.0], [NAN, INF, 0.0], [-1.0, 0.5, -INF], [2.0, 0.0, 1.0]])
+    rhs = np.array([[0.5, -1.0], [0.25, 1.0], [-0.75, 2.0]])
+    check_product(lhs, rhs, np.array([[True], [False], [False], [True]]))
+
+
+def test_a_masked_column_of_a_product_may_hold_nan() -> None:
+    lhs = np.array([[1.0, 2.0], [0.5, -1.0]])
+    rhs = np.array([[0.5, NAN, 1.0], [0.25, -INF, 1.0]])
+    check_product(lhs, rhs, np.array([[True, False, True], [False, False, True]]))
+
+
+def test_masked_rows_in_a_batch() -> None:
+    random = np.random.default_rng(1)
+    lhs, rhs = random.standard_normal((2, 3, 4)), random.standard_normal((4, 2))
+    lhs[0, 1] = NAN
+    lhs[1, 2, 0] = INF
+    keep = np.ones((2, 3, 1), bool)
+    keep[0, 1] = keep[1, 2] = False
+    check_product(lhs, rhs, keep)
+    check_product(lhs, random.standard_normal((2, 4, 2)), keep)
+    check_product(lhs, random.standard_normal((1, 4, 2)), keep)
+
+
+def test_a_slice_drops_rows_of_a_product() -> None:
+    x = sg.placeholder("float64", (3, 2), name="x")
+    w = sg.Variable(np.ones((2, 2)), name="w")
+    slopes = sg.gradients(sg.sum(sg.matmul(x, w)[1:]), [x, w])
+    of_x, of_w = sg.Session().run(slopes, {x: [[NAN, 1.0], [1.0, 2.0], [3.0, 4.0]]})
+    np.testing.assert_array_equal(of_x, [[0, 0], [2, 2], [2, 2]])
+    np.testing.assert_array_equal(of_w, [[4, 4], [6, 6]])
+
+
+def test_a_network_of_relus_pays_nothing_for_products(graph: sg.Graph) -> None:
+    x = sg.placeholder("float64", (None, 4), name="x")
+    w = sg.Variable(np.ones((4, 4)), name="w")
+    sg.gradients(sg.sum(sg.relu(sg.matmul(sg.relu(sg.matmul(x, w)), w))), w)
+    assert (count(graph, "guard"), count(graph, "isfinite")) == (0, 0)
