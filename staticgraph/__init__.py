@@ -51,6 +51,7 @@ from staticgraph.errors import (
     ShapeError,
     StaticGraphError,
 )
+from staticgraph.inspect import notebook
 from staticgraph.inspect.render import render
 from staticgraph.ops import linalg, nn, random
 from staticgraph.ops.arranging import (
@@ -60,6 +61,7 @@ from staticgraph.ops.arranging import (
     roll,
     tile,
 )
+from staticgraph.ops.branches import cond, switch_case
 from staticgraph.ops.control import (
     control_dependencies,
     custom_gradient,
@@ -157,6 +159,7 @@ from staticgraph.ops.linalg import (
     tensordot,
     vecdot,
 )
+from staticgraph.ops.loops import fori_loop, map_fn, scan, while_loop
 from staticgraph.ops.nn import (
     log_softmax,
     sigmoid_cross_entropy_with_logits,
@@ -197,6 +200,8 @@ from staticgraph.ops.state import (
 )
 from staticgraph.runtime.plan import extract, optimize
 from staticgraph.runtime.session import Session, global_variables_initializer
+
+notebook.install()
 
 __version__ = "0.1.0"
 
@@ -239,6 +244,7 @@ __all__ = [
     "ceil",
     "clip",
     "concat",
+    "cond",
     "constant",
     "control_dependencies",
     "cos",
@@ -260,6 +266,7 @@ __all__ = [
     "float64",
     "floor",
     "floor_divide",
+    "fori_loop",
     "full",
     "full_like",
     "gather",
@@ -293,6 +300,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsumexp",
+    "map_fn",
     "matmul",
     "matrix_transpose",
     "max",
@@ -328,6 +336,7 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "scan",
     "scatter_add",
     "shape",
     "sigmoid",
@@ -349,6 +358,7 @@ __all__ = [
     "stop_gradient",
     "subtract",
     "sum",
+    "switch_case",
     "take",
     "take_along_axis",
     "tan",
@@ -365,6 +375,7 @@ __all__ = [
     "var",
     "vecdot",
     "where",
+    "while_loop",
     "zeros",
     "zeros_like",
 ]

@@ -37,6 +37,7 @@ class ReferenceExecutable:
     def __init__(self, function: Function, check_numerics: bool = False) -> None:
         self.function = function
         self.check_numerics = check_numerics
+        self.checking = config.check_enabled()
         self._slots: dict[Value, int] = {}
         self._template: list[Any] = []
         for value in function.inputs:
@@ -60,7 +61,7 @@ class ReferenceExecutable:
                 continue
             call = node.op.reference
             if node.attrs:
-                call = partial(call, **node.attrs)
+                call = partial(call, **callable_attrs(node, check_numerics=self.check_numerics))
             operands = tuple([self._slots[value] for value in node.inputs])
             results = tuple([self._slot(value) for value in node.outputs])
             dropped = tuple([self._slots[value] for value in last_use.get(position, ())])
@@ -82,26 +83,29 @@ class ReferenceExecutable:
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         """The outputs for these inputs, in order; arrays may alias inputs and constants."""
+        with np.errstate(all="ignore"):
+            return self.run(inputs)
+
+    def run(self, inputs: Sequence[Any]) -> list[Any]:
+        """A call inside a call: the body of a loop, where floating-point warnings are off."""
         env = self._template.copy()
         env[: len(inputs)] = inputs
-        checking = config.check_enabled()
-        watched = self.check_numerics or checking
+        watched = self.check_numerics or self.checking
         node: Node | None = None
         operands: list[Any] = []
         try:
-            with np.errstate(all="ignore"):
-                for call, taken, given, dropped, node in self._steps:
-                    operands = [env[slot] for slot in taken]
-                    result = call(*operands)
-                    if len(given) == 1:
-                        env[given[0]] = result
-                    else:
-                        for slot, item in zip(given, result, strict=True):
-                            env[slot] = item
-                    if watched:
-                        self._inspect(node, operands, [env[slot] for slot in given], checking)
-                    for slot in dropped:
-                        env[slot] = None
+            for call, taken, given, dropped, node in self._steps:
+                operands = [env[slot] for slot in taken]
+                result = call(*operands)
+                if len(given) == 1:
+                    env[given[0]] = result
+                else:
+                    for slot, item in zip(given, result, strict=True):
+                        env[slot] = item
+                if watched:
+                    self._inspect(node, operands, [env[slot] for slot in given], self.checking)
+                for slot in dropped:
+                    env[slot] = None
         except StaticGraphError:
             raise
         except Exception as problem:
@@ -117,11 +121,38 @@ class ReferenceExecutable:
                 _check_finite(node, operands, result)
 
 
+class Body:
+    """A Function in an attribute, as the reference meaning of its op calls it."""
+
+    __slots__ = ("call", "function")
+
+    def __init__(self, function: Function, check_numerics: bool) -> None:
+        self.function = function
+        self.call = ReferenceExecutable(function, check_numerics).run
+
+    def __call__(self, inputs: Sequence[Any]) -> list[Any]:
+        """The results of the Function, in order."""
+        return self.call(inputs)
+
+
+def callable_attrs(node: Node, check_numerics: bool = False) -> dict[str, Any]:
+    """A node's attributes with its Functions made callable."""
+
+    def prepared(value: Any) -> Any:
+        if isinstance(value, Function):
+            return Body(value, check_numerics)
+        if type(value) is tuple and any(isinstance(item, Function) for item in value):
+            return tuple([prepared(item) for item in value])
+        return value
+
+    return {name: prepared(value) for name, value in node.attrs.items()}
+
+
 def evaluate(node: Node, operands: Sequence[Any]) -> list[Array]:
     """The results of one node on known operands; constant folding is handed this."""
     assert node.op.reference is not None
     with np.errstate(all="ignore"):
-        result = node.op.reference(*operands, **node.attrs)
+        result = node.op.reference(*operands, **callable_attrs(node))
     if len(node.outputs) == 1:
         return [np.asarray(result)]
     return [np.asarray(item) for item in result]

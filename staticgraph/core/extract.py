@@ -135,6 +135,7 @@ class _Extractor:
         handlers: dict[str, Callable[[Operation], None]] = {
             "compute": self._compute,
             "placeholder": self._placeholder,
+            "parameter": self._placeholder,
             "default": self._forward,
             "read": self._read,
             "assign": self._assign,
@@ -189,7 +190,9 @@ class _Extractor:
 
     def _feed(self, tensor: Tensor) -> None:
         node = tensor.node
-        value = parameter(tensor.name, tensor.type, "feed", node.location)
+        # The parameters of a body keep the kind they have in it.
+        kind = node.attrs["kind"] if node.op.role == "parameter" else "feed"
+        value = parameter(tensor.name, tensor.type, kind, node.location)
         self.feeds.append((tensor, value))
         self.values[tensor] = value
 

@@ -113,7 +113,7 @@ class Function:
         for node in self.nodes:
             if node.attrs:
                 for value in node.attrs.values():
-                    yield from _functions_in(value)
+                    yield from functions_in(value)
 
     def replace(
         self,
@@ -179,12 +179,26 @@ class Function:
         )
 
 
-def _functions_in(value: Any) -> Iterator[Function]:
+def functions_in(value: Any) -> Iterator[Function]:
+    """The Functions in one attribute value."""
     if isinstance(value, Function):
         yield value
     elif isinstance(value, tuple):
         for item in value:
-            yield from _functions_in(item)
+            yield from functions_in(item)
+
+
+def has_effect(node: Node) -> bool:
+    """Whether running the node shows: its op has an effect, or a node in one of its bodies has."""
+    if node.op.effect or not node.attrs:
+        return node.op.effect
+    stack = [body for value in node.attrs.values() for body in functions_in(value)]
+    while stack:
+        body = stack.pop()
+        if any(inner.op.effect for inner in body.nodes):
+            return True
+        stack.extend(body.bodies())
+    return False
 
 
 def attrs_key(attrs: Attrs) -> tuple[Any, ...]:

@@ -159,6 +159,12 @@ class Graph:
         self.variables: dict[str, Any] = {}
         # Gradient functions of custom_gradient nodes, by the node's name.
         self.gradient_functions: dict[str, Callable[..., Any]] = {}
+        # The graph around this one, for the body of a loop or branch (core/body.py), and the body
+        # that is being traced inside this one.
+        self.outer: Graph | None = None
+        self.inner: Graph | None = None
+        # What a message calls this graph.
+        self.what = "a graph"
         self.finalized = False
         # Random numbers (ops/random.py): how many nodes draw some, and the one key of the run.
         self.random_streams = 0
@@ -268,6 +274,14 @@ class Graph:
         return self._control
 
     @property
+    def innermost(self) -> Graph:
+        """The graph to which nodes made now go: the body that is being traced, or this one."""
+        graph = self
+        while graph.inner is not None:
+            graph = graph.inner
+        return graph
+
+    @property
     def location(self) -> Location:
         """The place in the user's program to which a node made now would belong."""
         return self._location if self._location is not None else self.locations.capture()
@@ -316,6 +330,9 @@ class Graph:
         name: str | None = None,
     ) -> Operation:
         """Appends a node; types are inferred here, so errors come at the user's line."""
+        if self.inner is not None:
+            # A body is being traced: whatever is made now belongs to it.
+            return self.inner.add(op, inputs, attrs, name)
         location = self._location
         if location is None:
             location = self.locations.capture()
@@ -332,13 +349,12 @@ class Graph:
                 "  give a str, or nothing for a name made of the op's\n"
                 f"  at {location}"
             )
-        types = []
         for tensor in inputs:
             if tensor.node.graph is not self:
-                self._refuse_foreign(op, tensor, location)
-            types.append(tensor.type)
+                inputs = tuple([self.adopt(op, operand, location) for operand in inputs])
+                break
         try:
-            results = infer_types(op, tuple(types), attrs)
+            results = infer_types(op, tuple([tensor.type for tensor in inputs]), attrs)
         except Mismatch as mismatch:
             raise describe_mismatch(op, inputs, mismatch, location) from None
         node = Operation.__new__(Operation)
@@ -358,7 +374,22 @@ class Graph:
         self._by_name[unique] = node
         return node
 
+    def adopt(self, op: OpDef, tensor: Tensor, location: Location) -> Tensor:
+        """`tensor` as an operand of a node of this graph; a GraphError if it cannot be one."""
+        if tensor.node.graph is not self:
+            self._refuse_foreign(op, tensor, location)
+        return tensor
+
     def _refuse_foreign(self, op: OpDef, tensor: Tensor, location: Location) -> NoReturn:
+        if tensor.node.graph.outer is not None:
+            raise GraphError(
+                f"{op.name}: '{tensor.name}' was made inside {tensor.node.graph.what} and is used "
+                "outside of it\n"
+                f"  {describe(tensor)}\n"
+                "  a value leaves a body only as one of its results: return it, as a further "
+                "loop variable or output\n"
+                f"  created at {location}"
+            )
         raise GraphError(
             f"{op.name}: operands belong to different graphs\n"
             f"  {describe(tensor)}\n"
@@ -369,10 +400,14 @@ class Graph:
 
     def scalar_key(self, dtype: DType, value: bool | int | float) -> Tensor | None:
         """The constant of this dtype and value that the graph already holds, if any."""
+        if self.inner is not None:
+            return self.inner.scalar_key(dtype, value)
         return self._scalars.get((dtype, repr(value)))
 
     def keep_scalar(self, value: bool | int | float, constant: Tensor) -> Tensor:
         """Remembers a scalar constant, so that a literal in a loop is one node."""
+        if self.inner is not None:
+            return self.inner.keep_scalar(value, constant)
         self._scalars[(constant.type.dtype, repr(value))] = constant
         return constant
 

@@ -1,1 +1,5 @@
-"""Looking at programs: pictures, reports, and what notebooks show."""
+"""Looking at programs. Importing it gives graphs, Functions and tensors their notebook pictures."""
+
+from staticgraph.inspect import notebook
+
+__all__ = ["notebook"]

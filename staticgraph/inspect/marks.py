@@ -14,7 +14,7 @@ from staticgraph.core.node import Node
 from staticgraph.core.types import TensorType, format_shape
 from staticgraph.inspect import text
 from staticgraph.inspect.collapse import Drawing, Edge, Mark
-from staticgraph.inspect.scene import UPDATE, Item, Scene, functions_in
+from staticgraph.inspect.scene import UPDATE, Item, Scene, labelled_functions
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def short_attrs(node: Node) -> str:
     for name, value in node.attrs.items():
         if value is None or value is False or name in ("type", "variable"):
             continue
-        if name in ("shape", "rule") or functions_in(name, value):
+        if name in ("shape", "rule") or labelled_functions(name, value):
             continue
         if value is True:
             parts.append(name)

@@ -162,10 +162,10 @@ def _bodies(holders: list[tuple[int, Node]], scene: Scene) -> None:
 
 def functions_of(node: Node) -> list[tuple[str, Function]]:
     """The Functions held directly in a node's attributes, with the name of the attribute."""
-    return [pair for name, value in node.attrs.items() for pair in functions_in(name, value)]
+    return [pair for name, value in node.attrs.items() for pair in labelled_functions(name, value)]
 
 
-def functions_in(name: str, value: Any) -> list[tuple[str, Function]]:
+def labelled_functions(name: str, value: Any) -> list[tuple[str, Function]]:
     """The Functions in an attribute, which may be a tuple; numbered where they are several."""
     found: list[tuple[str, Function]] = []
     stack: list[tuple[str, Any]] = [(name, value)]

@@ -2,6 +2,7 @@
 
 from staticgraph.ops import (
     arranging,
+    branches,
     control,
     convert,
     creation,
@@ -10,19 +11,23 @@ from staticgraph.ops import (
     indexing,
     joining,
     linalg,
+    loops,
     nn,
     numpy_functions,
     operators,
     random,
     reduction,
+    regions,
     shaping,
     sizes,
     state,
+    structure,
     subscript,
 )
 
 __all__ = [
     "arranging",
+    "branches",
     "control",
     "convert",
     "creation",
@@ -31,13 +36,16 @@ __all__ = [
     "indexing",
     "joining",
     "linalg",
+    "loops",
     "nn",
     "numpy_functions",
     "operators",
     "random",
     "reduction",
+    "regions",
     "shaping",
     "sizes",
     "state",
+    "structure",
     "subscript",
 ]

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from staticgraph.core import dtypes
+from staticgraph.core.body import BodyGraph
 from staticgraph.core.dtypes import DType
 from staticgraph.core.graph import Graph, Tensor, get_default_graph
 from staticgraph.core.opdef import (
@@ -33,7 +34,7 @@ from staticgraph.core.opdef import (
 from staticgraph.core.types import Shape, TensorType
 from staticgraph.errors import DTypeError
 from staticgraph.ops.axes import one_axis, refuse
-from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, promote
+from staticgraph.ops.convert import as_tensor, cast_to, constant_value, promote
 from staticgraph.ops.elementwise import (
     add,
     cos,
@@ -73,6 +74,29 @@ RANDOM_KEY = register(
         vjp=NOT_DIFFERENTIABLE,
         jvp=NOT_DIFFERENTIABLE,
         doc="The key of the run, two uint64: the session's seed and the number of the run.",
+    )
+)
+
+
+def _reference_fold(key: Any, number: Any) -> Any:
+    source = np.random.Philox(
+        key=np.array([key[0], 0], dtype=np.uint64),
+        counter=np.array([0, int(number), key[1], 1], dtype=np.uint64),
+    )
+    return np.array([key[0], source.random_raw()], dtype=np.uint64)
+
+
+FOLD = register(
+    OpDef(
+        "random_fold",
+        operands=("key", "number"),
+        infer=lambda types, attrs: _KEY,
+        reference=_reference_fold,
+        dtypes=(frozenset({dtypes.uint64}), frozenset({dtypes.int64})),
+        vjp=NOT_DIFFERENTIABLE,
+        jvp=NOT_DIFFERENTIABLE,
+        doc="The key of iteration `number` of a loop: the seed, and in place of the run word 0 of "
+        "Philox4x64-10 with key (seed, 0) and counter (1, number, run, 1).",
     )
 )
 
@@ -135,13 +159,26 @@ UNIT = register(
 )
 
 
-def _bits(graph: Graph, target: Target, name: str | None = None) -> Tensor:
-    """Random words of a stream of their own."""
+def _key(graph: Graph) -> Tensor:
+    """The key of the run, or of the iteration of the run in the body of a loop."""
     if graph.random_key is None:
         with graph.no_control_dependencies(), graph.absolute_scope(""):
-            graph.random_key = graph.add(RANDOM_KEY).out
+            if not isinstance(graph, BodyGraph):
+                graph.random_key = graph.add(RANDOM_KEY).out
+            else:
+                with graph.outside() as outer:
+                    key = _key(outer)
+                graph.random_key = graph.capture(key)
+                if graph.counter is not None:
+                    graph.random_key = graph.add(FOLD, (graph.random_key, graph.counter())).out
+    return graph.random_key
+
+
+def _bits(graph: Graph, target: Target, name: str | None = None) -> Tensor:
+    """Random words of a stream of their own."""
+    graph = graph.innermost
     attrs = {"stream": graph.random_streams, "shape": target.shape}
-    words = graph.add(RANDOM_BITS, (graph.random_key, *target.operands), attrs, name).out
+    words = graph.add(RANDOM_BITS, (_key(graph), *target.operands), attrs, name).out
     graph.random_streams += 1
     return words
 
@@ -193,18 +230,19 @@ def uniform(
 
     The result is ``low + (high - low) * u``, where u takes the leading 24 (float32) or 53
     (float64) bits of a random word; where that rounds to `high` it is `low` instead. Raises
-    ShapeError where `low` or `high` do not broadcast to `shape`, or are known and in the wrong
-    order.
+    ShapeError where `low` or `high` do not broadcast to `shape`, or are known numbers in the
+    wrong order.
 
     >>> import staticgraph as sg
     >>> draw = sg.random.uniform((1000,), -1.0, 1.0)
     >>> bool(abs(sg.Session(seed=1).run(sg.mean(draw))) < 0.1)
     True
     """
-    if not (is_tensor_like(low) or is_tensor_like(high)) and np.any(np.asarray(low) > high):
-        raise refusal("uniform", f"low {low} is above high {high}", "give low <= high")
     standard = type(low) in (int, float) and type(high) in (int, float) and (low, high) == (0, 1)
     target, (start, stop) = _parameters("uniform", shape, (low, high), dtype)
+    least, most = constant_value(start), constant_value(stop)
+    if least is not None and most is not None and least > most:
+        raise refusal("uniform", f"low {low} is above high {high}", "give low <= high")
     fraction = _unit(start.graph, target, start.dtype, name or "uniform" if standard else None)
     if standard:
         return fraction

@@ -145,6 +145,15 @@ def _bad_dim(what: str, dim: Any) -> ShapeError:
     )
 
 
+def _refuse_in_body(what: str, graph: Graph) -> None:
+    if graph.outer is not None:
+        raise GraphError(
+            f"{what}: cannot be made inside {graph.what}\n"
+            "  make it before, outside; the body may use it\n"
+            f"  at {capture()}"
+        )
+
+
 def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tensor:
     """A tensor whose value every run must feed.
 
@@ -157,7 +166,8 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
     >>> sg.Session().run(sg.sum(x), {x: [[1, 2, 3]]})
     np.float32(6.0)
     """
-    graph = get_default_graph()
+    graph = get_default_graph().innermost
+    _refuse_in_body("placeholder", graph)
     wanted = dtypes.as_dtype(dtype)
     symbols = graph.symbolic_shape(check_shape("placeholder", shape))
     return graph.add(PLACEHOLDER, (), {"type": TensorType(wanted, symbols)}, name).out
@@ -216,7 +226,8 @@ class Variable:
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
-        graph = get_default_graph()
+        graph = get_default_graph().innermost
+        _refuse_in_body("Variable", graph)
         # An initial value is computed once, in a run of its own: it waits for nothing.
         with graph.no_control_dependencies():
             if callable(initial_value) and not is_tensor_like(initial_value):
@@ -281,7 +292,10 @@ class Variable:
         return self.graph.add(READ, (), attrs, name or "read").out
 
     def __staticgraph_tensor__(self) -> Tensor:
-        return self.read() if self.graph.controls else self._read
+        if self.graph.controls or self.graph.inner is not None:
+            # Made now, so that it sees the assigns before it, in this body or in the graph.
+            return self.read()
+        return self._read
 
     def assign(self, value: Any, name: str | None = None) -> Tensor:
         """The new value, which the session keeps if the run succeeds.

@@ -17,8 +17,10 @@ from staticgraph.core.function import Function, attrs_key
 from staticgraph.core.graph import describe_mismatch, read_only
 from staticgraph.core.node import Node, Value, make_node
 from staticgraph.core.opdef import Mismatch
+from staticgraph.core.types import Dim
 from staticgraph.ops.convert import CONSTANT
 from staticgraph.ops.elementwise import maximum, minimum
+from staticgraph.ops.sizes import SHAPE, SIZE
 
 Array = np.ndarray[Any, Any]
 Evaluate = Callable[[Node, Sequence[Array]], list[Array]]
@@ -26,6 +28,10 @@ Evaluate = Callable[[Node, Sequence[Array]], list[Array]]
 # They return the second of two equal operands, so their operands' order decides the sign of a
 # zero; for integers there is no such sign.
 ORDER_SHOWS_IN_ZEROS = (maximum.op, minimum.op)
+
+
+# They tell nothing of their operand but its shape.
+MEASURES = (SHAPE, SIZE)
 
 
 class Notes:
@@ -94,17 +100,34 @@ def commutes(node: Node) -> bool:
 def node_key(node: Node, number: Mapping[Value, int]) -> tuple[Any, ...] | None:
     """What makes two nodes equal, given numbers that equal operands share; None for no other.
 
-    Constants count by dtype, shape and bytes, so -0.0 is not 0.0.
+    Constants count by dtype, shape and bytes, so -0.0 is not 0.0. A measured size counts by its
+    symbol, where it has one: equal symbols are equal sizes in a run, whatever was measured.
     """
     if has_effect(node):
         return None
     op = node.op
+    if op in MEASURES:
+        sizes = _measured(node)
+        if sizes is not None:
+            return (op, sizes)
     operands = [number[value] for value in node.inputs]
     if op.commutative and commutes(node):
         operands.sort()
     if not node.attrs:
         return (op, *operands)
     return (op, *operands, attrs_key(node.attrs))
+
+
+def _measured(node: Node) -> tuple[Dim, ...] | None:
+    """The sizes that a node of `MEASURES` gives, if they are all ints and symbols."""
+    sizes = node.inputs[0].type.shape
+    if sizes is None:
+        return None
+    if node.op is SIZE:
+        axis = node.attrs["axis"]
+        if axis is not None:
+            sizes = (sizes[axis],)
+    return None if None in sizes else sizes
 
 
 def is_constant(value: Value) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from staticgraph.core.function import Function
 from staticgraph.core.node import Node, Value
-from staticgraph.passes.common import Notes, node_key, rebuilt
+from staticgraph.passes.common import MEASURES, Notes, node_key, rebuilt
 
 
 def number_values(function: Function, notes: Notes) -> Function:
@@ -33,7 +33,9 @@ def number_values(function: Function, notes: Notes) -> Function:
             for value, result in zip(node.outputs, known.outputs, strict=True):
                 number[value] = number[result]
                 merged.add(value)
-            written[known] = written.get(known, 1) + 1
+            if node.op not in MEASURES:
+                # Of two shapes that are equal, one is no repetition of the other.
+                written[known] = written.get(known, 1) + 1
             continue
         kept = node
         if merged:

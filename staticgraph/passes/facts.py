@@ -5,12 +5,13 @@ A fact is remembered per value, so that asking about every node of a chain stays
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from staticgraph.core.dtypes import BOOL, FLOATING, UNSIGNED
 from staticgraph.core.node import Node, Value
+from staticgraph.core.types import Dim, Shape
 from staticgraph.passes.common import array_of, is_constant, node_key
 
 # No element of the result has its sign bit set, whatever the operand.
@@ -33,9 +34,12 @@ _IF_FIRST = frozenset(
 
 
 class Facts:
-    """What is known of the values of one Function."""
+    """What is known of the values of one Function, whose inputs are `inputs`."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Sequence[Value] = ()) -> None:
+        self._inputs = inputs
+        self._by_shape: dict[Shape, Value] | None = None
+        self._by_symbol: dict[Dim, tuple[Value, int]] = {}
         self._clear: dict[Value, bool] = {}
         self._numbers: dict[Value, object] = {}
         # Equal values have equal serial numbers; only values that were compared have one.
@@ -61,6 +65,28 @@ class Facts:
                 continue
             known[stack.pop()] = all(known[operand] for operand in needed)
         return known[value]
+
+    def input_shaped(self, shape: Shape) -> Value | None:
+        """The first input that provably has this shape in every run."""
+        if shape is None or None in shape:
+            return None
+        return self._shapes_of_inputs().get(shape)
+
+    def input_sized(self, dim: Dim) -> tuple[Value, int] | None:
+        """The first input, and its axis, that has a size known by this symbol."""
+        if not isinstance(dim, str):
+            return None
+        self._shapes_of_inputs()
+        return self._by_symbol.get(dim)
+
+    def _shapes_of_inputs(self) -> dict[Shape, Value]:
+        if self._by_shape is None:
+            self._by_shape = {}
+            for value in self._inputs:
+                self._by_shape.setdefault(value.type.shape, value)
+                for axis, dim in enumerate(value.type.shape or ()):
+                    self._by_symbol.setdefault(dim, (value, axis))
+        return self._by_shape
 
     def same(self, first: Value, second: Value) -> bool:
         """Whether two values are computed in the same way from the same inputs."""

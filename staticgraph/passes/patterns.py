@@ -2,9 +2,9 @@
 
 A pattern is a tree of `Op` over `Var` (anything; the same name twice means the same value), `Const`
 (a constant whose elements all are this number), `Known` (any constant) and `Rest` (all operands
-that are left). A result is a tree of the same, and of `Computed` and `Full` where a constant is
-computed. Attributes in a pattern are literals or `Attr` variables, in a result also functions of
-the match.
+that are left). A result is a tree of the same, of `Computed` and `Full` where a constant is
+computed, and of `Chosen`. Attributes in a pattern are literals or `Attr` variables, in a result
+also functions of the match.
 
 Everything here is data and changes nothing; passes/matching.py reads it.
 """
@@ -86,6 +86,13 @@ class Computed:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """In a result: a value that the match leads to."""
+
+    choose: Callable[[Match], Value]
+
+
+@dataclass(frozen=True, slots=True)
 class Full:
     """In a result: this number everywhere, in dtype and shape of the rewritten node."""
 
@@ -93,7 +100,7 @@ class Full:
 
 
 Pattern = Var | Const | Known | Rest | Op
-Result = Var | Const | Known | Rest | Op | Computed | Full
+Result = Var | Const | Known | Rest | Op | Computed | Chosen | Full
 
 
 def op(names: str | tuple[str, ...], *operands: Any, **attrs: Any) -> Op:

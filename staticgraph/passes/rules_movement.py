@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from staticgraph.core.function import PARAMETER
+from staticgraph.core.node import Value
 from staticgraph.core.opdef import registered
 from staticgraph.core.types import Dim
 from staticgraph.passes.common import array_of
@@ -22,6 +24,7 @@ from staticgraph.passes.guards import (
 )
 from staticgraph.passes.patterns import (
     Attr,
+    Chosen,
     Computed,
     Known,
     Match,
@@ -90,6 +93,38 @@ def _both_squeezed(match: Match) -> tuple[int, ...]:
     return tuple(sorted([*inner, *[kept[axis] for axis in outer]]))
 
 
+def _input_shaped(match: Match) -> Value:
+    value = match.facts.input_shaped(match["x"].type.shape)
+    assert value is not None
+    return value
+
+
+def _shape_of_input(match: Match) -> bool:
+    """x is computed, and an input provably has its shape."""
+    if match["x"].node.op is PARAMETER:
+        return False
+    return match.facts.input_shaped(match["x"].type.shape) is not None
+
+
+def _input_sized(match: Match) -> tuple[Value, int] | None:
+    shape, number = match["x"].type.shape, match.attrs["axis"]
+    if shape is None or number is None or match["x"].node.op is PARAMETER:
+        return None
+    return match.facts.input_sized(shape[number])
+
+
+def _sized(match: Match) -> Value:
+    found = _input_sized(match)
+    assert found is not None
+    return found[0]
+
+
+def _sized_axis(match: Match) -> int:
+    found = _input_sized(match)
+    assert found is not None
+    return found[1]
+
+
 def _sizes_of(match: Match) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.array(match["x"].type.shape, np.int64)
 
@@ -154,6 +189,12 @@ SHAPES = (
          "an elementwise op keeps the shape", keeps_shape=True),
     Rule("size of elementwise", op("size", op(_UNARY, x), axis=axis), op("size", x, axis=axis),
          "an elementwise op keeps the shape"),
+    Rule("shape of an input", op("shape", x), op("shape", Chosen(_input_shaped)),
+         "equal symbols are equal sizes in a run, and inputs need no computing",
+         guard=_shape_of_input),
+    Rule("size of an input", op("size", x, axis=axis), op("size", Chosen(_sized), axis=_sized_axis),
+         "equal symbols are equal sizes in a run, and inputs need no computing",
+         guard=lambda match: _input_sized(match) is not None),
     Rule("reshape to the same shape", op("reshape", x, rest), x,
          "the shape is the same already"),
     Rule("reshape of reshape",

@@ -29,6 +29,7 @@ from staticgraph.passes.fold import folded
 from staticgraph.passes.matching import RuleTable, Variant
 from staticgraph.passes.patterns import (
     Attr,
+    Chosen,
     Computed,
     Const,
     Full,
@@ -70,6 +71,7 @@ class Simplifier:
     def run(self, function: Function) -> Function:
         """`function`, simplified; itself where no rule applies."""
         now: dict[Value, Value] = {}
+        self.facts = Facts(function.inputs)
         by_root = self.table.by_root
         for node in function.nodes:
             fresh = node
@@ -185,6 +187,8 @@ class Simplifier:
         root = match.root
         if isinstance(template, Var | Known):
             return match.values[template.name]
+        if isinstance(template, Chosen):
+            return template.choose(match)
         if isinstance(template, Const):
             like = root.out if template.like is None else match.values[template.like.name]
             return constant_node(np.array(template.number, like.type.dtype), root)

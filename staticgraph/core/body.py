@@ -1,0 +1,129 @@
+"""Body graphs: where the body of a loop or a branch is built before it becomes a Function.
+
+While a body is traced, every node goes to it, whichever graph its operands belong to. A tensor of a
+graph around it is captured: inside, a parameter stands for it; the node that will hold the
+body takes it as an operand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from staticgraph.core.function import PARAMETER, Function
+from staticgraph.core.graph import Graph, Tensor
+from staticgraph.core.location import Location
+from staticgraph.core.node import Value
+from staticgraph.core.opdef import OpDef
+from staticgraph.core.types import TensorType
+
+
+class BodyGraph(Graph):
+    """A graph inside another one.
+
+    captures    per captured tensor of the graph directly around: the parameter that stands for it
+    """
+
+    def __init__(self, outer: Graph, what: str) -> None:
+        super().__init__()
+        self.outer: Graph = outer
+        self.what = what
+        self.captures: dict[Tensor, Tensor] = {}
+        self.variables = outer.variables
+        self.gradient_functions = outer.gradient_functions
+        self.locations = outer.locations
+        self.random_streams = outer.random_streams
+        # In the body of a loop: makes the number of the iteration, from 0, as a tensor in here.
+        self.counter: Callable[[], Tensor] | None = None
+
+    def parameter(self, type: TensorType, name: str, kind: str = "carry") -> Tensor:
+        """A new input of the body."""
+        return self.add(PARAMETER, (), {"kind": kind, "type": type}, name).out
+
+    def adopt(self, op: OpDef, tensor: Tensor, location: Location) -> Tensor:
+        """`tensor` itself, or what stands for it in here; refuses what is of no graph around."""
+        if tensor.node.graph is self:
+            return tensor
+        if not self._is_around(tensor.node.graph):
+            self._refuse_foreign(op, tensor, location)
+        return self.capture(tensor)
+
+    def _is_around(self, graph: Graph) -> bool:
+        around: Graph | None = self.outer
+        while around is not None:
+            if around is graph:
+                return True
+            around = around.outer
+        return False
+
+    def capture(self, tensor: Tensor) -> Tensor:
+        """The tensor in here that stands for `tensor` of a graph around."""
+        node = tensor.node
+        if node.graph is self:
+            return tensor
+        if isinstance(self.outer, BodyGraph):
+            tensor = self.outer.capture(tensor)
+        known = self.captures.get(tensor)
+        if known is None:
+            # The parameter belongs here, also while a body inside this one is being traced.
+            inner, self.inner = self.inner, None
+            with self.absolute_scope(""), self.at(node.location):
+                known = self.parameter(tensor.type, tensor.name.replace(":", "_"), "capture")
+            self.inner = inner
+            self.captures[tensor] = known
+        return known
+
+    @contextmanager
+    def resumed(self) -> Iterator[BodyGraph]:
+        """Within the ``with`` block nodes go to this body, also after it was traced."""
+        self.outer.inner = self
+        try:
+            with self.as_default():
+                yield self
+        finally:
+            self.outer.inner = None
+
+    @contextmanager
+    def outside(self) -> Iterator[Graph]:
+        """Within the ``with`` block nodes go to the graph around this body again."""
+        self.outer.inner = None
+        try:
+            with self.outer.as_default():
+                yield self.outer
+        finally:
+            self.outer.inner = self
+
+    def new_symbol(self) -> str:
+        """A symbol that is fresh in all graphs around as well."""
+        return self.outer.new_symbol()
+
+
+@contextmanager
+def tracing(outer: Graph, what: str) -> Iterator[BodyGraph]:
+    """Within the ``with`` block every node goes to a new body inside `outer`."""
+    outer = outer.innermost
+    body = BodyGraph(outer, what)
+    # Where a transformation says to which line its nodes belong, those in here do too.
+    body._location = outer._location
+    outer.inner = body
+    try:
+        with body.as_default():
+            yield body
+    finally:
+        outer.inner = None
+        outer.random_streams = body.random_streams
+
+
+def inline(function: Function, operands: Sequence[Tensor], graph: Graph) -> list[Tensor]:
+    """Builds the nodes of `function` in `graph`, its inputs being `operands`; its outputs."""
+    tensors: dict[Value, Tensor] = dict(zip(function.inputs, operands, strict=True))
+    for node in function.nodes:
+        with graph.at(node.location):
+            made = graph.add(
+                node.op,
+                tuple([tensors[value] for value in node.inputs]),
+                node.attrs,
+                node.name.rpartition("/")[2],
+            )
+        tensors.update(zip(node.outputs, made.outputs, strict=True))
+    return [tensors[value] for value in function.outputs]

@@ -1,0 +1,217 @@
+"""Branches: `cond` and `switch_case`. One node holds all branches; a run evaluates one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from staticgraph.core import dtypes
+from staticgraph.core.body import tracing
+from staticgraph.core.dtypes import DType
+from staticgraph.core.function import Function
+from staticgraph.core.graph import Graph, Tensor, describe
+from staticgraph.core.location import capture
+from staticgraph.core.opdef import REGIONS, Attrs, Mismatch, OpDef, Types, register
+from staticgraph.core.types import Shape, TensorType
+from staticgraph.errors import DTypeError, GraphError, RunError, ShapeError
+from staticgraph.ops.convert import as_tensor
+from staticgraph.ops.loops import check_operands, results_of
+from staticgraph.ops.regions import Region, close, commit, graph_of
+from staticgraph.ops.structure import Structure, flatten
+
+
+def join(types: Sequence[TensorType]) -> TensorType:
+    """What is known of a result that is one of several: what all agree on."""
+    shape: Shape = types[0].shape
+    for type in types[1:]:
+        if type.dtype != types[0].dtype:
+            raise Mismatch("its branches return different dtypes", error=DTypeError)
+        if shape is None or type.shape is None or len(shape) != len(type.shape):
+            shape = None
+        else:
+            pairs = zip(shape, type.shape, strict=True)
+            shape = tuple([a if a == b else None for a, b in pairs])
+    return TensorType(types[0].dtype, shape)
+
+
+def _infer_branches(types: Types, attrs: Attrs) -> Types:
+    branches: tuple[Function, ...] = attrs["branches"]
+    if types[0].shape not in ((), None):
+        raise Mismatch(f"what it chooses by is {types[0]}", "it must be a scalar")
+    counts = {len(branch.outputs) for branch in branches}
+    if len(counts) != 1:
+        raise Mismatch("its branches return different numbers of results")
+    for branch in branches:
+        check_operands("branch", types[1:], branch)
+    return tuple(
+        [join([branch.outputs[index].type for branch in branches]) for index in range(counts.pop())]
+    )
+
+
+def _reference_cond(predicate: Any, *captured: Any, branches: Any) -> Any:
+    return results_of(branches[0 if predicate else 1](list(captured)))
+
+
+def _reference_switch(index: Any, *captured: Any, branches: Any) -> Any:
+    if not 0 <= index < len(branches):
+        raise Mismatch(
+            f"there is no branch {int(index)}",
+            f"there are {len(branches)}, numbered from 0; clip the index where others may come",
+            error=RunError,
+        )
+    return results_of(branches[int(index)](list(captured)))
+
+
+def _branching(name: str, first: str, kinds: frozenset[DType], reference: Any, doc: str) -> OpDef:
+    return register(
+        OpDef(
+            name,
+            operands=(first, "captures*"),
+            infer=_infer_branches,
+            reference=reference,
+            attrs=("branches",),
+            dtypes=(kinds, dtypes.ANY),
+            selects=True,
+            vjp=REGIONS,
+            jvp=REGIONS,
+            doc=doc,
+        )
+    )
+
+
+COND = _branching(
+    "cond",
+    "predicate",
+    dtypes.BOOL,
+    _reference_cond,
+    "The results of its first branch where the predicate holds, else of its second.",
+)
+SWITCH_CASE = _branching(
+    "switch_case",
+    "index",
+    dtypes.INTEGER,
+    _reference_switch,
+    "The results of the branch with the number that the index gives, counted from 0.",
+)
+
+
+def cond(
+    pred: Any,
+    true_fn: Callable[[], Any],
+    false_fn: Callable[[], Any],
+    *,
+    name: str | None = None,
+) -> Any:
+    """What `true_fn` returns where `pred` holds, else what `false_fn` returns.
+
+    pred                a scalar bool
+    true_fn, false_fn   functions without arguments that return the same structure of tensors and
+                        numbers, with the same dtypes. They may use any tensor and variable, and may
+                        assign to variables
+
+    Only the branch that is taken runs, and derivatives flow through that one alone. Raises
+    DTypeError and GraphError for branches that do not match, or a `pred` that is no scalar bool.
+
+    >>> import staticgraph as sg
+    >>> x = sg.placeholder("float32", (), name="x")
+    >>> y = sg.cond(x > 0, lambda: sg.sqrt(x), lambda: -x)
+    >>> session = sg.Session()
+    >>> session.run(y, {x: 9.0}), session.run(y, {x: -2.0})
+    (np.float32(3.0), np.float32(2.0))
+    """
+    predicate = as_tensor(pred)
+    if predicate.dtype != dtypes.bool_ or predicate.type.shape not in ((), None):
+        error = DTypeError if predicate.dtype != dtypes.bool_ else ShapeError
+        raise error(
+            f"cond: the predicate is {predicate.type}, not a scalar bool\n"
+            f"  {describe(predicate)}\n"
+            "  compare something, and reduce it with sg.all or sg.any; sg.where chooses by element\n"
+            f"  at {capture()}"
+        )
+    return _branches("cond", COND, predicate, [true_fn, false_fn], ("true_fn", "false_fn"), name)
+
+
+def switch_case(
+    index: Any, branch_fns: Sequence[Callable[[], Any]], *, name: str | None = None
+) -> Any:
+    """What function number `index` of `branch_fns` returns.
+
+    index       a scalar integer; a run in which there is no such function fails with a RunError
+    branch_fns  functions without arguments, as in `cond`
+
+    >>> import staticgraph as sg
+    >>> k = sg.placeholder("int64", (), name="k")
+    >>> y = sg.switch_case(k, [lambda: 1.0, lambda: 10.0, lambda: 100.0])
+    >>> sg.Session().run(y, {k: 2})
+    np.float32(100.0)
+    """
+    chosen = as_tensor(index)
+    if chosen.dtype not in dtypes.INTEGER or chosen.type.shape not in ((), None):
+        error = DTypeError if chosen.dtype not in dtypes.INTEGER else ShapeError
+        raise error(
+            f"switch_case: the index is {chosen.type}, not a scalar integer\n"
+            f"  {describe(chosen)}\n"
+            "  convert it: sg.cast(index, 'int64')\n"
+            f"  at {capture()}"
+        )
+    functions = list(branch_fns)
+    if not functions:
+        raise GraphError(f"switch_case: there are no branches\n  give some\n  at {capture()}")
+    names = tuple([f"branch {number}" for number in range(len(functions))])
+    return _branches("switch_case", SWITCH_CASE, chosen, functions, names, name)
+
+
+def _branches(
+    what: str,
+    op: OpDef,
+    chosen: Tensor,
+    functions: Sequence[Callable[[], Any]],
+    names: Sequence[str],
+    name: str | None,
+) -> Any:
+    graph: Graph = graph_of([chosen])
+    regions: list[Region] = []
+    returned: list[Structure] = []
+    for function, called in zip(functions, names, strict=True):
+        with tracing(graph, f"the branch of {what}") as body:
+            value = flatten(function())
+            outputs = [as_tensor(leaf) for leaf in value.leaves]
+        returned.append(value)
+        regions.append(Region(body, [], outputs))
+        _check_like(what, returned[0], regions[0].outputs, value, outputs, (names[0], called))
+    closed = close(graph, regions, what)
+    attrs = {"branches": tuple(closed.functions)}
+    operands = (chosen, *closed.state, *closed.captures)
+    node = graph.add(op, operands, attrs, name or what)
+    count = len(regions[0].outputs)
+    results = commit(node, closed.updated, count, node.outputs[:count])
+    return returned[0].rebuild(results)
+
+
+def _check_like(
+    what: str,
+    first: Structure,
+    expected: Sequence[Tensor],
+    value: Structure,
+    outputs: Sequence[Tensor],
+    names: tuple[str, str],
+) -> None:
+    if value.shape != first.shape:
+        raise GraphError(
+            f"{what}: {names[0]} and {names[1]} return different structures\n"
+            f"  {names[0]}: {len(first.leaves)} values\n"
+            f"  {names[1]}: {len(value.leaves)} values\n"
+            "  return the same nesting from all branches\n"
+            f"  at {capture()}"
+        )
+    for path, want, have in zip(first.paths, expected, outputs, strict=True):
+        if want.dtype == have.dtype:
+            continue
+        place = f"result {path}" if path else "the result"
+        raise DTypeError(
+            f"{what}: {names[0]} and {names[1]} return different dtypes for {place}\n"
+            f"  {names[0]}: {describe(want)}\n"
+            f"  {names[1]}: {describe(have)}\n"
+            "  convert one of them with sg.cast\n"
+            f"  at {capture()}"
+        )

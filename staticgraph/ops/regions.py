@@ -1,0 +1,169 @@
+"""Regions: from traced bodies to Functions that share one signature.
+
+The bodies of one loop or the branches of one `cond` take the same inputs: their own parameters,
+then the variables that any of them assigns, then what any of them captures. A variable that a body
+assigns goes through it as a value, in and out, and the node's result is assigned outside: so a
+Function stays pure and a run still commits all or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from staticgraph.core.body import BodyGraph
+from staticgraph.core.extract import Extraction, extract
+from staticgraph.core.function import Function, has_effect, parameter
+from staticgraph.core.graph import Graph, Operation, Tensor, get_default_graph
+from staticgraph.core.location import capture
+from staticgraph.core.node import Value
+from staticgraph.core.types import TensorType
+from staticgraph.errors import GraphError
+from staticgraph.ops.control import IDENTITY, identity
+from staticgraph.ops.convert import as_tensor, is_tensor_like
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A traced body.
+
+    parameters, outputs     the body's own; the variables that it assigns follow both
+    entries, rows           further parameters and outputs, which follow the variables
+    keeps_state             whether it may assign
+    """
+
+    body: BodyGraph
+    parameters: Sequence[Tensor]
+    outputs: Sequence[Tensor]
+    entries: Sequence[Tensor] = ()
+    rows: Sequence[Tensor] = ()
+    keeps_state: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Functions of one signature, and the operands that go with it.
+
+    updated     the variables that are assigned; their values follow the regions' own parameters,
+                their new values the regions' own results
+    state       the values of those variables before
+    captures    the captured tensors; they are the last operands
+    """
+
+    functions: list[Function]
+    updated: list[str]
+    state: list[Tensor]
+    captures: list[Tensor]
+
+
+def graph_of(leaves: Sequence[Any]) -> Graph:
+    """The graph that a construct with these operands goes to."""
+    for leaf in leaves:
+        if is_tensor_like(leaf):
+            return as_tensor(leaf).graph.innermost
+    return get_default_graph().innermost
+
+
+def close(outer: Graph, regions: Sequence[Region], what: str) -> Closed:
+    """The Functions of traced bodies, once all of them have been traced."""
+    extractions = [_extracted(region) for region in regions]
+    updated = list(dict.fromkeys(name for found in extractions for name in found.updates))
+    for region, found in zip(regions, extractions, strict=True):
+        if found.updates and not region.keeps_state:
+            raise GraphError(
+                f"{what}: {region.body.what} assigns to variable '{found.updates[0]}'\n"
+                "  only the body of a loop may change state; assign there\n"
+                f"  at {capture()}"
+            )
+    read = list(
+        dict.fromkeys(
+            source.removeprefix("variable:")
+            for found in extractions
+            for source in found.sources
+            if isinstance(source, str) and source.removeprefix("variable:") not in updated
+        )
+    )
+    captured = list(dict.fromkeys(t for region in regions for t in region.body.captures))
+    variables = outer.variables
+    functions = [
+        _signed(region, found, updated, captured, read, variables)
+        for region, found in zip(regions, extractions, strict=True)
+    ]
+    state = [as_tensor(variables[name]) for name in updated]
+    reads = [as_tensor(variables[name]) for name in read]
+    return Closed(functions, updated, state, [*captured, *reads])
+
+
+def _extracted(region: Region) -> Extraction:
+    body = region.body
+    # What a user writes in a body for its effect runs, although nothing needs its result.
+    effects: list[Operation] = [
+        node for node in body.operations if node.op.role == "assign" or has_effect(node)
+    ]
+    # A result may be a tensor of a graph around, which then is captured.
+    results = [body.adopt(IDENTITY, t, t.node.location) for t in (*region.outputs, *region.rows)]
+    feeds = [*region.parameters, *region.entries, *body.captures.values()]
+    return extract(body, [*results, *effects], feeds)
+
+
+def _signed(
+    region: Region,
+    found: Extraction,
+    updated: Sequence[str],
+    captured: Sequence[Tensor],
+    read: Sequence[str],
+    variables: dict[str, Any],
+) -> Function:
+    """The Function of one region with the signature that all regions share."""
+    given: dict[Any, Value] = dict(zip(found.sources, found.function.inputs, strict=True))
+
+    def variable(name: str) -> Value:
+        known = given.get(f"variable:{name}")
+        if known is None:
+            type: TensorType = variables[name].type
+            known = parameter(name, type, "variable", variables[name].location)
+        return known
+
+    def capturing(tensor: Tensor) -> Value:
+        inside = region.body.captures.get(tensor)
+        if inside is None:
+            return parameter(tensor.name, tensor.type, "capture", tensor.node.location)
+        return given[inside]
+
+    state = [variable(name) for name in updated]
+    inputs = [given[tensor] for tensor in region.parameters]
+    inputs += state
+    inputs += [given[tensor] for tensor in region.entries]
+    inputs += [capturing(tensor) for tensor in captured]
+    inputs += [variable(name) for name in read]
+    fetched = found.function.outputs[: found.fetched]
+    outputs = list(fetched[: len(region.outputs)])
+    names = [value.name for value in outputs]
+    if region.keeps_state:
+        new = dict(zip(found.updates, found.function.outputs[found.fetched :], strict=True))
+        outputs += [new.get(name, value) for name, value in zip(updated, state, strict=True)]
+        names += [f"update {name}" for name in updated]
+    rows = fetched[len(region.outputs) :]
+    outputs += rows
+    names += [value.name for value in rows]
+    return Function(inputs, found.function.nodes, outputs, names, region.body.what.split()[1])
+
+
+def commit(
+    node: Operation, updated: Sequence[str], first: int, own: Sequence[Tensor]
+) -> list[Tensor]:
+    """Assigns the variables that a node's bodies changed; the user's results, tied to that.
+
+    first       the number of the node's result that holds the first variable
+    own         the results of the node that are the user's
+    """
+    if not updated:
+        return list(own)
+    graph = node.graph
+    assigns = [
+        graph.variables[name].assign(node.outputs[first + k]).node for k, name in enumerate(updated)
+    ]
+    # Whoever needs a result of the construct needs its state changes too.
+    with graph.control_dependencies(assigns):
+        return [identity(tensor) for tensor in own]
