@@ -121,6 +121,11 @@ MOVEMENT = {
     "size of elementwise": Case(
         lambda x: node("size", sg.exp(x), axis=None), declared=((None, 3),)
     ),
+    "shape of an input": Case(lambda x: sg.shape(x + x), declared=((None, 3),)),
+    "size of an input": Case(
+        lambda x, y: sg.size(sg.permute_dims(x) @ y, 0),
+        shapes=((3, 2), (3, 4)), declared=((3, None), (3, 4)),
+    ),
     "reshape to the same shape": Case(lambda x: sg.reshape(x, (2, 3)), shapes=((2, 3),)),
     "reshape of reshape": Case(
         lambda x: sg.reshape(sg.reshape(x, (3, 2)), (6,)), shapes=((2, 3),)

@@ -482,3 +482,58 @@ def test_slices_of_slices_are_one_slice(data: st.DataObject) -> None:
     after = simplified(before)
     assert after.count("slice") <= 1
     assert_same_bits(run(after, [x])[0], run(before, [x])[0])
+
+
+def test_sizes_of_one_symbol_are_measured_once() -> None:
+    x = sg.placeholder("float32", (None, 3), name="x")
+    y = sg.exp(x) @ sg.constant(np.ones((3, 3), np.float32))
+    z = sg.placeholder("float32", (None, 3), name="z")
+    hidden = [sg.shape(x), sg.shape(y), sg.size(y, 0), sg.size(sg.sin(x), 0), sg.shape(z)]
+    function = sg.optimize(hidden)
+    assert (function.count("shape"), function.count("size"), function.count("exp")) == (2, 1, 0)
+    assert function.report.shared == []
+    values = [np.zeros((4, 3), np.float32), np.zeros((2, 3), np.float32)]
+    have = run(function, values)
+    assert [list(np.ravel(each)) for each in have] == [[4, 3], [4, 3], [4], [4], [2, 3]]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x, y: x * 0.0,
+        lambda x, y: x - x,
+        lambda x, y: x / x,
+        lambda x, y: x + 0.0,
+        lambda x, y: 0.0 - x,
+        lambda x, y: x - -0.0,
+        lambda x, y: -(x - y),
+        lambda x, y: (x + y) - y,
+        lambda x, y: (x + 0.1) + 0.2,
+        lambda x, y: 2.0 * (3.0 * x),
+        lambda x, y: x * sg.reciprocal(y),
+        lambda x, y: sg.square(sg.sqrt(x)),
+        lambda x, y: sg.exp(sg.log(x)),
+        lambda x, y: sg.log(sg.exp(x)),
+        lambda x, y: x**0.5,
+        lambda x, y: x**3.0,
+        lambda x, y: ~(x < y),
+        lambda x, y: x == x,
+        lambda x, y: x >= x,
+        lambda x, y: x / 3.0,
+        lambda x, y: sg.reciprocal(sg.reciprocal(x)),
+        lambda x, y: sg.sum(x, axis=()),
+        lambda x, y: sg.cast(sg.cast(x, "int32"), "float32"),
+        lambda x, y: sg.maximum(sg.constant(0.0), x),
+        lambda x, y: sg.minimum(y, sg.maximum(x, 0.5)),
+        lambda x, y: sg.where(x > 0, x, 0.0) * 0.0,
+        lambda x, y: sg.abs(x + sg.exp(y)),
+    ],
+)
+def test_what_is_not_done_to_floats(build: Any) -> None:
+    x = sg.placeholder("float32", (2,), name="x")
+    y = sg.placeholder("float32", (2,), name="y")
+    written = sg.extract(build(x, y))
+    kept = notes()
+    after = simplified(written, kept)
+    assert len(after) == len(written)
+    assert kept.rules == {}

@@ -276,11 +276,13 @@ def test_two_processes_make_the_same_text(checking: str) -> None:
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "STATICGRAPH_CHECK": checking}
         done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM], env=environment, capture_output=True, check=True
-        )
+            [sys.executable, "-c", _PROGRAM],
+            env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
         texts.append(done.stdout)
     assert texts[0] == texts[1]
-    assert b"sigmoid" in texts[0]
+    assert "sigmoid" in texts[0]
 
 
 # -- effects ----------------------------------------------------------------------------------
