@@ -136,11 +136,21 @@ def _group_lines(mark: Mark, scene: Scene) -> list[Line]:
     title = mark.label
     if mark.reason in ("scope", "body"):
         title = _relative(mark.label, scene, mark.box)
-    return [
+    lines = [
         _name(title, "title"),
         Line(f"{len(nodes):,} {words.get(mark.reason, word)}", "name"),
         Line(_short_counts(counts), "detail"),
     ]
+    updates = _updates(mark, scene)
+    if updates:
+        lines.append(Line(f"new values: {len(updates):,}", "detail"))
+    return lines
+
+
+def _updates(mark: Mark, scene: Scene) -> list[str]:
+    """The variables whose new values a group holds."""
+    items = [scene.items[index] for index in mark.items]
+    return [item.name.removeprefix(UPDATE) for item in items if item.kind == "update"]
 
 
 def _short_counts(counts: dict[str, int]) -> str:
@@ -160,7 +170,9 @@ def nodes_in(mark: Mark, scene: Scene) -> list[Node]:
 def _op_counts(nodes: Sequence[Node]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for node in nodes:
-        counts[node.op.name] = counts.get(node.op.name, 0) + 1
+        # An input of a Function is a parameter to the compiler, a variable or a feed to its reader.
+        name = node.attrs["kind"] if node.op.role == "parameter" else node.op.name
+        counts[name] = counts.get(name, 0) + 1
     return counts
 
 
@@ -247,13 +259,12 @@ def tooltip(mark: Mark, drawing: Drawing) -> str:
 
 def _group_tooltip(mark: Mark, drawing: Drawing) -> str:
     nodes = nodes_in(mark, drawing.scene)
-    return "\n".join(
-        [
-            f"{mark.label}: {len(nodes):,} nodes drawn as one",
-            top_counts(_op_counts(nodes), 12),
-            f"render(..., max_nodes={drawing.items}) draws every node",
-        ]
-    )
+    updates = _updates(mark, drawing.scene)
+    lines = [f"{mark.label}: {len(nodes):,} nodes drawn as one", top_counts(_op_counts(nodes), 12)]
+    if updates:
+        lines.append(f"new values of {', '.join(updates[:12])}{', …' if updates[12:] else ''}")
+    lines.append(f"render(..., max_nodes={drawing.items}) draws every node")
+    return "\n".join(lines)
 
 
 def signature(node: Node) -> str:

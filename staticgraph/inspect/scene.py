@@ -273,7 +273,12 @@ class _Walk:
     def result(self, value: Value, name: str, kind: str) -> None:
         """Adds what a Function returns, or what a picture is about."""
         index = len(self.scene.items)
-        self.scene.items.append(Item(kind, self.box, name, None))
+        tail = self.placed.get(value.node)
+        box = self.box
+        if kind == "update" and tail is not None and self.scene.items[tail].kind == "forward":
+            # What trains many variables stands in one scope: so do the values that it makes.
+            box = self.scene.items[tail].box
+        self.scene.items.append(Item(kind, box, name, None))
         self._link(value, index, 0)
 
     def _link(self, value: Value, head: int, operand: int) -> None:
