@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from staticgraph.config import LazyModule
-from staticgraph.core.opdef import ZERO_DERIVATIVE, Marker, OpDef, registered
+from staticgraph.core.opdef import NOT_DIFFERENTIABLE, ZERO_DERIVATIVE, OpDef, registered
 
 # Needs the extra `demo`, which the other commands do without.
 show = LazyModule("staticgraph.demo.show")
@@ -139,4 +139,4 @@ def _ops(word: str) -> int:
 def _derivative(op: OpDef) -> str:
     if op.vjp is ZERO_DERIVATIVE:
         return "zero"
-    return "none" if isinstance(op.vjp, Marker) else "yes"
+    return "none" if op.vjp is NOT_DIFFERENTIABLE else "yes"

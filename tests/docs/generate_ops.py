@@ -10,7 +10,7 @@ from typing import Any
 import staticgraph as sg
 from staticgraph import ops
 from staticgraph.core import dtypes
-from staticgraph.core.opdef import ZERO_DERIVATIVE, Marker, OpDef, registered
+from staticgraph.core.opdef import NOT_DIFFERENTIABLE, ZERO_DERIVATIVE, OpDef, registered
 
 HEAD = """\
 # Ops
@@ -39,6 +39,7 @@ wherever it exists.
 FAMILIES = (
     ("Inputs, variables, effects", ("convert", "state")),
     ("Control", ("control",)),
+    ("Loops and branches", ("loops", "branches")),
     ("Elementwise", ("elementwise",)),
     ("Reductions and scans", ("reduction", "cumulative")),
     ("Products", ("linalg",)),
@@ -135,7 +136,7 @@ def _kind(allowed: frozenset[Any]) -> str:
 def _derivative(op: OpDef) -> str:
     if op.vjp is ZERO_DERIVATIVE:
         return "zero"
-    return "none" if isinstance(op.vjp, Marker) else "yes"
+    return "none" if op.vjp is NOT_DIFFERENTIABLE else "yes"
 
 
 def _cell(text: str) -> str:
