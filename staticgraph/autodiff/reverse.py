@@ -17,7 +17,7 @@ from staticgraph import config
 from staticgraph.autodiff.common import Paths, paired, seed, zeros_of
 from staticgraph.core.graph import Operation, Tensor, describe
 from staticgraph.core.opdef import REGIONS, ZERO_DERIVATIVE, Joint, Numbered, OpDef
-from staticgraph.core.types import compatible, format_shape
+from staticgraph.core.types import compatible, format_shape, same_shape
 from staticgraph.errors import CompilerError, GradientError
 from staticgraph.ops.convert import scalar
 from staticgraph.ops.elementwise import add, guard
@@ -268,7 +268,8 @@ def _guard(node: Operation, index: int, part: Tensor, given: Sequence[Tensor | N
         return part
     if op.elementwise:
         return guard(part, adjoint)
-    if op.spread is not None and index == 0:
+    first = node.inputs[0].type.shape
+    if op.spread is not None and (index == 0 or same_shape(node.inputs[index].type.shape, first)):
         return guard(part, op.spread(node, adjoint))
     return part
 

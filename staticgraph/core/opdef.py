@@ -108,7 +108,8 @@ class OpDef:
     selects     a vjp of it puts zeros where an operand was not chosen (where, relu, slicing)
     by_value    it selects by comparing its operands, so that a NaN is never what it drops (relu)
     spread      for ops that are neither elementwise nor linear: maps the adjoint of the result onto
-                the shape of operand 0, zero exactly where the operand's adjoint must be zero
+                the shape of operand 0, zero exactly where the operand's adjoint must be zero; it
+                holds for every operand of that shape
     masked_vjp  for ops that add up products (matmul): the rules behind a node that drops NaN
     effect      it does something visible (print, assert): never removed, merged or reordered
     doc         the docstring of the op

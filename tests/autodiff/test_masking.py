@@ -306,6 +306,54 @@ def test_no_guards_where_nothing_masks(graph: sg.Graph) -> None:
     assert count(graph, "guard") == 4
 
 
+ROWS = {
+    "sum": lambda x: sg.sum(x, axis=1) ** 2,
+    "prod": lambda x: sg.prod(x, axis=1),
+    "max": lambda x: sg.max(x, axis=1) * sg.min(x, axis=1),
+    "logsumexp": lambda x: sg.logsumexp(x, axis=1),
+    "norm": lambda x: sg.linalg.norm(x, axis=1),
+    "std": lambda x: sg.std(x, axis=1),
+    "softmax": lambda x: sg.sum(sg.softmax(x) * [1.0, 2.0, 3.0], axis=1),
+    "log_softmax": lambda x: sg.sum(sg.log_softmax(x) * [1.0, 2.0, 3.0], axis=1),
+    "cross entropy": lambda x: sg.softmax_cross_entropy_with_logits(
+        x / sg.sum(x, axis=1, keepdims=True), x
+    ),
+    "sparse cross entropy": lambda x: sg.sparse_softmax_cross_entropy_with_logits([0, 1, 2, 0], x),
+    "sigmoid cross entropy": lambda x: sg.sum(
+        sg.sigmoid_cross_entropy_with_logits(sg.sigmoid(x), x), axis=1
+    ),
+    "cumprod": lambda x: sg.sum(sg.cumprod(x, axis=1) * [1.0, 2.0, 3.0], axis=1),
+    "cumsum": lambda x: sg.sum(sg.cumsum(x, axis=1) ** 2, axis=1),
+    "sort": lambda x: sg.sum(sg.sort(x, axis=1) * [1.0, 2.0, 3.0], axis=1),
+    "stack": lambda x: sg.sum(sg.stack([x, sg.log(x)], axis=2), axis=(1, 2)),
+    "outer": lambda x: sg.sum(sg.matmul(x[:, :, None], x[:, None, :]), axis=(1, 2)),
+    "gelu": lambda x: sg.sum(sg.nn.gelu(x), axis=1),
+}
+
+
+@pytest.mark.parametrize("case", ROWS)
+@pytest.mark.parametrize("bad", [NAN, INF, -INF, 0.0, -1.0])
+def test_a_masked_row_may_hold_anything(case: str, bad: float) -> None:
+    keep = np.array([True, True, False, True])
+    clean = np.random.default_rng(0).uniform(0.5, 2.0, (4, 3))
+    direction = np.cos(np.arange(12.0)).reshape(4, 3)
+    x = sg.placeholder("float64", (4, 3), name="x")
+    y = sg.sum(sg.where(keep, ROWS[case](x), 0.0))
+    slope = sg.gradients(y, x)
+    fetches = [
+        *slope,
+        *sg.hessian_vector_product(y, x, direction),
+        *sg.gradients(slope, x, direction, unconnected="zero"),
+        *sg.jvp(y, x, direction),
+    ]
+    session = sg.Session()
+    spoiled = np.where(keep[:, None], clean, bad)
+    have, want = session.run(fetches, {x: spoiled}), session.run(fetches, {x: clean})
+    for actual, expected in zip(have[:3], want[:3], strict=True):
+        np.testing.assert_allclose(actual, np.where(keep[:, None], expected, 0.0), rtol=1e-12)
+    assert have[3] == pytest.approx(np.sum(np.where(keep[:, None], want[0] * direction, 0.0)))
+
+
 # -- matrix products --------------------------------------------------------------------------
 
 
