@@ -7,13 +7,13 @@ merges or reorders a node with an effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from staticgraph.core.dtypes import FLOATING
-from staticgraph.core.function import Function, attrs_key
+from staticgraph.core.function import attrs_key, functions_in, has_effect
 from staticgraph.core.graph import describe_mismatch, read_only
 from staticgraph.core.node import Node, Value, make_node
 from staticgraph.core.opdef import Mismatch
@@ -58,35 +58,11 @@ class Notes:
         self.remarks[sentence] = self.remarks.get(sentence, 0) + 1
 
 
-def functions_in(value: Any) -> Iterator[Function]:
-    """The Functions that an attribute holds, directly or in tuples."""
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Function):
-            yield item
-        elif isinstance(item, tuple):
-            stack.extend(reversed(item))
-
-
 def has_body(node: Node) -> bool:
     """Whether a node holds Functions: a loop or a branch."""
     if not node.attrs:
         return False
     return any(True for value in node.attrs.values() for _ in functions_in(value))
-
-
-def has_effect(node: Node) -> bool:
-    """Whether running the node shows: its op has an effect, or a node in one of its bodies has."""
-    if node.op.effect or not node.attrs:
-        return node.op.effect
-    stack = [body for value in node.attrs.values() for body in functions_in(value)]
-    while stack:
-        body = stack.pop()
-        if any(inner.op.effect for inner in body.nodes):
-            return True
-        stack.extend(body.bodies())
-    return False
 
 
 def commutes(node: Node) -> bool:

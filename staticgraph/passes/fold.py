@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from staticgraph.core.dtypes import FLOATING
-from staticgraph.core.function import Function
+from staticgraph.core.function import Function, has_effect
 from staticgraph.core.node import Node, Value
 from staticgraph.core.types import compatible
 from staticgraph.errors import CompilerError
@@ -22,7 +22,6 @@ from staticgraph.passes.common import (
     array_of,
     constant_node,
     has_body,
-    has_effect,
     rebuilt,
 )
 

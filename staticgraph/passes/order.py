@@ -9,9 +9,8 @@ import heapq
 import random
 from collections.abc import Sequence
 
-from staticgraph.core.function import Function
+from staticgraph.core.function import Function, has_effect
 from staticgraph.core.node import Node
-from staticgraph.passes.common import has_effect
 
 
 def shuffled(function: Function, seed: int) -> Function:

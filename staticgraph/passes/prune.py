@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from staticgraph.core.function import Function
-from staticgraph.passes.common import Notes, has_effect
+from staticgraph.core.function import Function, has_effect
+from staticgraph.passes.common import Notes
 
 
 def prune(function: Function, notes: Notes) -> Function:

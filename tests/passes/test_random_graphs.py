@@ -62,6 +62,20 @@ MOVES: list[Callable[[Tensor], Tensor]] = [
     lambda x: sg.cast(sg.cast(x, "float64"), "float32"),
     lambda x: x / 4.0,
     lambda x: sg.concat([x, x], axis=0),
+    lambda x: x[..., 1:],
+    lambda x: x[..., :1],
+    lambda x: x[::2],
+    lambda x: sg.pad(x, 0),
+    lambda x: sg.expand_dims(x, -1),
+    lambda x: sg.clip(x, -1.0, 1.0),
+    lambda x: sg.minimum(sg.maximum(x, -1.0), 1.0),
+    lambda x: sg.where(x > 0, 1.0, 0.0),
+    lambda x: sg.cast(x > 0, "float32"),
+    lambda x: x * sg.cast(sg.size(x, 0), "float32"),
+    lambda x: sg.reshape(x, sg.shape(x)),
+    lambda x: sg.broadcast_to(sg.sum(x), sg.shape(x)),
+    lambda x: sg.mean(x),
+    lambda x: sg.cumsum(x, axis=0),
 ]
 
 
