@@ -627,3 +627,42 @@ def test_a_finalized_graph_takes_no_gradients(graph: sg.Graph) -> None:
     graph.finalize()
     with pytest.raises(GraphError, match="the graph is finalized"):
         sg.gradients(y, x)
+
+
+# -- size -------------------------------------------------------------------------------------
+
+
+def test_parts_are_added_as_they_come(graph: sg.Graph) -> None:
+    x = scalar()
+    y = sg.sin(x) + sg.exp(x) + sg.tanh(x)
+    before = len(graph)
+    sg.gradients(y, x)
+    made = [node.name for node in graph.operations[before:] if node.op.name != "constant"]
+    # No more than two parts wait for each other, however many there are.
+    assert made == [
+        "gradients/tanh/multiply",
+        "gradients/tanh/subtract",
+        "gradients/tanh/multiply_1",
+        "gradients/exp/multiply",
+        "gradients/x/add",
+        "gradients/sin/cos",
+        "gradients/sin/multiply",
+        "gradients/x/add_1",
+    ]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_tensor_used_very_many_times(
+    masked: bool, graph: sg.Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATICGRAPH_CHECK", "0")
+    x = scalar()
+    y = x
+    for _ in range(10_000):
+        y = y + (sg.where(x > 0, sg.log(x), 0.0) if masked else sg.sin(x))
+    before = len(graph)
+    (slope,) = sg.gradients(y, x)
+    (moved,) = sg.jvp(y, x, 1.0)
+    assert len(graph) < 4 * before
+    want = 1 + 1e4 * (2.0 if masked else np.cos(0.5))
+    np.testing.assert_allclose(run([slope, moved], {x: 0.5}), want, rtol=1e-11)
