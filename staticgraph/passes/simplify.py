@@ -45,7 +45,7 @@ from staticgraph.passes.prune import prune
 from staticgraph.passes.rules import RULES
 
 # Rewrites that one node may cause; a table that settles needs a handful.
-LIMIT = 200
+LIMIT = 100
 
 FOLDED = "constant folding"
 
@@ -83,10 +83,10 @@ class Simplifier:
             if fresh is node and node.op not in by_root and not node.op.commutative:
                 self.nodes.append(node)
                 continue
+            self.applied.clear()
             values = self._settle(fresh, fresh is not node)
             if values is not node.outputs:
                 now.update(zip(node.outputs, values, strict=True))
-                self.applied.clear()
         if not now:
             return function
         outputs = [now.get(value, value) for value in function.outputs]
@@ -131,14 +131,15 @@ class Simplifier:
             rule = variant.rule
             if rule.guard is not None and not rule.guard(match):
                 continue
-            result = self._result(variant, match)
-            if result is None:
-                continue
-            self.notes.applied(rule.name)
+            # Counted before the result is made: making it settles operands, which may not end.
             self.applied.append(rule.name)
             if len(self.applied) > LIMIT:
                 raise self._unsettled(node)
-            return result
+            result = self._result(variant, match)
+            if result is not None:
+                self.notes.applied(rule.name)
+                return result
+            self.applied.pop()
         return None
 
     def _unsettled(self, node: Node) -> CompilerError:

@@ -270,10 +270,18 @@ def test_rules_that_go_round_are_an_error_that_names_them() -> None:
     with pytest.raises(sg.CompilerError) as problem:
         Simplifier(table(there, back), notes()).run(sg.extract(sg.sin(x)))
     assert str(problem.value) == (
-        "simplify: 'sin' (sin) did not settle after 200 rewrites\n"
+        "simplify: 'sin' (sin) did not settle after 100 rewrites\n"
         "  the rules that go round: back, there\n"
         "  this is a bug in staticgraph, not in your program"
     )
+
+
+def test_a_rule_that_grows_its_own_operand_is_an_error_that_names_it() -> None:
+    inward = Rule("inward", op("sin", X), op("negative", op("sin", X)), "wrong")
+    x = sg.placeholder("float32", (), name="x")
+    with pytest.raises(sg.CompilerError) as problem:
+        Simplifier(table(inward), notes()).run(sg.extract(sg.sin(x)))
+    assert "the rules that go round: inward\n" in str(problem.value)
 
 
 def test_a_rule_that_changes_the_dtype_is_an_error() -> None:
