@@ -54,9 +54,13 @@ def _written_out(values: Sequence[Any], like: Tensor) -> bool:
 def _line(ys: Sequence[Any]) -> Location:
     for y in ys:
         if is_tensor_like(y):
-            graph: Graph = y.graph
-            return graph.location
+            return value_of(y).graph.location
     return get_default_graph().location
+
+
+def value_of(x: Any) -> Tensor:
+    """The tensor that gives the type and the name of `x`; no new read of a variable."""
+    return x.value if isinstance(x, Variable) else as_tensor(x)
 
 
 def _results(ys: Sequence[Any], what: str, line: Location) -> list[Tensor]:
@@ -110,19 +114,17 @@ class Inputs:
             if not is_tensor_like(x):
                 way_out = "give the Tensor or Variable that y was computed from"
                 raise _no_tensor(what, "x", x, way_out, line)
-            if x.graph is not graph:
-                tensor = x.value if isinstance(x, Variable) else as_tensor(x)
+            tensor = value_of(x)
+            if tensor.graph is not graph:
                 raise GraphError(
                     f"{what}: x and y belong to different graphs\n  x {describe(tensor)}\n"
                     f"  differentiate with respect to tensors of y's graph\n  at {line}"
                 )
+            group = [tensor]
             if isinstance(x, Variable):
                 if reads is None:
                     reads = reads_of(graph)
-                tensor, group = x.value, reads[x.name]
-            else:
-                tensor = as_tensor(x)
-                group = [tensor]
+                group = reads[x.name]
             if tensor.dtype not in dtypes.FLOATING:
                 raise GradientError(
                     f"{what}: x is {dtypes.name(tensor.dtype)}, which has no derivative\n"
