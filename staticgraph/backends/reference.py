@@ -182,10 +182,13 @@ def _check_finite(node: Node, operands: list[Any], result: Any) -> None:
     lines = [f"{node.op.name}: made {_counted(nans, infinities)} from finite operands"]
     for index, operand in enumerate(node.inputs):
         lines.append(f"  {node.op.operand_name(index)} {describe(operand)}")
-    lines.append(
-        f"  '{node.out.name}' has {array.size} elements; the first that is not finite is "
-        f"{array[tuple(first)]} at {first}"
-    )
+    if array.ndim == 0:
+        lines.append(f"  '{node.out.name}' is {array}")
+    else:
+        lines.append(
+            f"  '{node.out.name}' has {array.size} elements; the first that is not finite is "
+            f"{array[tuple(first)]} at {first}"
+        )
     if node.op.elementwise:
         lines.append(f"  there the operands are {_operands_at(operands, first, array.shape)}")
     lines.append("  guard the operand, for example with sg.where or sg.clip")

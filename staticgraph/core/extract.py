@@ -281,5 +281,6 @@ class _Extractor:
             f"  second '{second.name}' at {second.location}\n"
             f"  variable '{name}' at {variable.location}\n"
             "  order them: make the second under control_dependencies on the first, or let it "
-            "take the first's result as its operand"
+            "take the first's result as its operand\n"
+            f"  at {capture()}"
         )

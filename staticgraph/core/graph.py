@@ -67,6 +67,13 @@ class Tensor(Value):
 
     __hash__ = object.__hash__
 
+    def __copy__(self) -> Tensor:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        # A tensor is a place in a graph: another object would be the key of no feed.
+        return self
+
     if TYPE_CHECKING:
         # Installed by staticgraph.ops.operators: core knows no op by name.
         def __add__(self, other: Any) -> Tensor: ...

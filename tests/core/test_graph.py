@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from typing import Any
 
@@ -276,3 +277,9 @@ def test_attributes_hold_private_copies() -> None:
     assert swapped.dtype.isnative and swapped.tolist() == [0, 1, 2]
     assert supported(array)
     assert not supported(np.ones(2, complex))
+
+
+def test_a_copy_of_a_tensor_is_the_tensor() -> None:
+    x = sg.placeholder("float32", (), name="x")
+    assert copy.copy(x) is x
+    assert copy.deepcopy({"feeds": [x]})["feeds"][0] is x

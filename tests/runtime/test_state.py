@@ -49,7 +49,8 @@ def test_unordered_assigns_are_refused_and_change_nothing() -> None:
         "  second 'assign_add' at <b>\n"
         "  variable 'v' at <v>\n"
         "  order them: make the second under control_dependencies on the first, or let it take the "
-        "first's result as its operand"
+        "first's result as its operand\n"
+        "  at <here>"
     )
     assert session.run(v) == 1.0
     assert session.run(a) == 2.0
