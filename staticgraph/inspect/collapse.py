@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from staticgraph.core.node import Value
-from staticgraph.inspect.scene import Item, Link, LinkStyle, Scene
+from staticgraph.inspect.scene import Item, Link, LinkStyle, Scene, is_adjoint_scope
 
 Reason = Literal["item", "scope", "body", "chain", "run"]
 
 # What may lie on a straight-line chain: computing nodes, never inputs or effects.
 _CHAINABLE = frozenset({"forward", "adjoint", "tangent"})
+
+
+# Kinds that say nothing of what a group is for.
+_ACCESSORY = frozenset({"literal", "constant", "inner", "result", "update"})
 
 
 @dataclass(slots=True)
@@ -146,13 +150,21 @@ def _group(marks: list[Mark], scene: Scene, folded: list[int]) -> list[Mark]:
 
 
 def _describe_group(group: Mark, items: Sequence[Item]) -> None:
-    """A group is drawn as adjoint when all its computing items are, else as forward."""
+    """A group is drawn as what all its items are, or else as forward.
+
+    A scope in which derivatives are made is drawn as adjoint, whatever its loops hold.
+    """
     group.items.sort()
     kinds = dict.fromkeys(items[index].kind for index in group.items)
-    computing = [kind for kind in kinds if kind not in ("literal", "constant")] or list(kinds)
-    group.kind = computing[0] if len(computing) == 1 else "forward"
-    flows = dict.fromkeys(items[i].flow for i in group.items if items[i].kind in computing)
+    telling = [kind for kind in kinds if kind not in _ACCESSORY] or list(kinds)
+    if group.reason == "scope" and is_adjoint_scope(group.label):
+        telling = [kind for kind in telling if kind in ("adjoint", "adjoint holder")] or telling
+    flows = dict.fromkeys(items[i].flow for i in group.items if items[i].kind in telling)
     group.flow = next(iter(flows)) if len(flows) == 1 else 1
+    whole = dict.fromkeys(kind.removesuffix(" holder") for kind in telling)
+    group.kind = next(iter(whole)) if len(whole) == 1 else "forward"
+    if group.kind == "holder":
+        group.kind = "forward"
 
 
 # -- chains -----------------------------------------------------------------------------------

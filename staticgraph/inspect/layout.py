@@ -53,6 +53,7 @@ _PADDING: dict[str, tuple[float, float, float]] = {
     "trapezoid": (20, 6, 6),
     "house": (10, 12, 6),
     "frame": (14, 9, 9),
+    "barred": (18, 9, 9),
     "funnel": (19, 6, 6),
     "octagon": (14, 7, 7),
     "bar": (10, 5, 5),
@@ -61,7 +62,7 @@ _PADDING: dict[str, tuple[float, float, float]] = {
 }
 
 # Inputs and literals float beside what needs them: they never hold a box down.
-_SOURCES = frozenset({"placeholder", "variable", "constant", "literal", "key", "captured"})
+_SOURCES = frozenset({"placeholder", "variable", "constant", "literal", "key", "inner"})
 _MOST_ROOM = 4
 
 # Graphviz keeps state of its own between calls; two threads in it at once would share it.

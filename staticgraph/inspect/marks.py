@@ -33,11 +33,12 @@ KINDS: dict[str, Kind] = {
     "constant": Kind("constant", "note", "#eeeeee", "#5b5b5b"),
     "literal": Kind("scalar constant", "pill", "#f7f7f7", "#767676"),
     "key": Kind("random key", "trapezoid", "#e8e6f0", "#54507a"),
-    "captured": Kind("captured value", "house", "#f1ece2", "#6e5b34"),
+    "inner": Kind("input of a body", "house", "#f1ece2", "#6e5b34"),
     "forward": Kind("forward operation", "rounded", "#e3eefb", "#2a62a8"),
     "adjoint": Kind("adjoint (reverse mode)", "hexagon", "#fdebd9", "#a8500f"),
     "tangent": Kind("tangent (forward mode)", "parallelogram", "#ddf3ef", "#17705f"),
     "holder": Kind("operation with bodies", "frame", "#dfe6f5", "#33427a"),
+    "adjoint holder": Kind("adjoint with bodies", "barred", "#fbe3cb", "#8f4109"),
     "assign": Kind("assign to a variable", "funnel", "#fff3bf", "#806000"),
     "update": Kind("new value of a variable", "funnel", "#fff3bf", "#806000"),
     "effect": Kind("effect (print, assert)", "octagon", "#fde2e6", "#a8243b"),
@@ -48,7 +49,7 @@ KINDS: dict[str, Kind] = {
 COLLAPSED = Kind("collapsed: several nodes", "stack", "#f4f5f7", "#4a5568")
 
 # Kinds whose text says their type already.
-_TYPED = frozenset({"placeholder", "variable", "key", "captured", "literal", "constant"})
+_TYPED = frozenset({"placeholder", "variable", "key", "inner", "literal", "constant"})
 
 _NAME_LIMIT = 32
 _ATTRS_LIMIT = 36
@@ -91,8 +92,10 @@ def _node_lines(item: Item, node: Node, shown: str) -> list[Line]:
     kind = item.kind
     if kind == "literal":
         return [Line(_literal(node), "name")]
-    if kind in ("placeholder", "variable", "key", "captured"):
-        word = {"key": "key of the run"}.get(kind, kind)
+    if kind in ("placeholder", "variable", "key", "inner"):
+        word = "key of the run" if kind == "key" else kind
+        if kind == "inner":
+            word = "input" if node.attrs["kind"] == "feed" else node.attrs["kind"]
         if node.op.role == "read" and node.attrs["variable"] != node.name:
             word = f"read of {text.shorten(text.one_line(node.attrs['variable']), 20)},"
         return [_name(shown, "title"), Line(f"{word} {node.out.type}", "detail")]
@@ -106,8 +109,9 @@ def _node_lines(item: Item, node: Node, shown: str) -> list[Line]:
     if attrs:
         lines.append(Line(text.shorten(attrs, _ATTRS_LIMIT), "detail"))
     whose = node.location.adjoint_of
-    if whose is not None and kind in ("adjoint", "tangent"):
-        lines.append(Line(text.shorten(f"{kind} of {text.one_line(whose)}", _ATTRS_LIMIT), "of"))
+    if whose is not None and kind in ("adjoint", "adjoint holder", "tangent"):
+        word = kind.removesuffix(" holder")
+        lines.append(Line(text.shorten(f"{word} of {text.one_line(whose)}", _ATTRS_LIMIT), "of"))
     return lines
 
 

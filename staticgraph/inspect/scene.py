@@ -105,7 +105,7 @@ class Scene:
 def scene_of_graph(operations: Sequence[Operation], results: Sequence[Tensor] = ()) -> Scene:
     """The Scene of operations of one graph; `results` are marked as such."""
     scene = Scene()
-    walk = _Walk(scene, 0, ())
+    walk = _Walk(scene, 0)
     controls = _controls(operations)
     for node in operations:
         scene.count(node)
@@ -123,7 +123,7 @@ def scene_of_graph(operations: Sequence[Operation], results: Sequence[Tensor] = 
 def scene_of_function(function: Function) -> Scene:
     """The Scene of a Function, with the bodies of its loops and branches as nested boxes."""
     scene = Scene()
-    holders = _fill(_Walk(scene, 0, ()), function)
+    holders = _fill(_Walk(scene, 0), function)
     _bodies(holders, scene)
     return scene
 
@@ -196,7 +196,7 @@ def kind_of(node: Node) -> str:
     """How a node is drawn: a key of marks.KINDS."""
     op = node.op
     if op.role == "parameter":
-        return _PARAMETERS.get(node.attrs["kind"], "captured")
+        return _PARAMETERS.get(node.attrs["kind"], "inner")
     if op.role != "compute":
         return _ROLES[op.role]
     if op is CONSTANT:
@@ -208,6 +208,11 @@ def kind_of(node: Node) -> str:
     if node.location.adjoint_of is not None or _ADJOINT.search(node.name):
         return "adjoint"
     return "forward"
+
+
+def is_adjoint_scope(path: str) -> bool:
+    """Whether derivatives are made in a scope."""
+    return _ADJOINT.search(path + "/") is not None
 
 
 def _is_literal(node: Node) -> bool:
@@ -235,7 +240,7 @@ def _initial_values(walk: _Walk, graph: Graph) -> None:
 class _Walk:
     """Adds the nodes of one graph or Function to a Scene, in topological order."""
 
-    def __init__(self, scene: Scene, box: int, outer: tuple[str, ...]) -> None:
+    def __init__(self, scene: Scene, box: int, outer: tuple[str, ...] = ()) -> None:
         self.scene, self.box, self.outer = scene, box, outer
         self.scopes: dict[tuple[str, ...], int] = {(): box}
         self.placed: dict[Node, int] = {}
@@ -247,6 +252,8 @@ class _Walk:
     def node(self, node: Node, controlled: bool) -> int:
         """Adds a node and the links to its operands."""
         kind = kind_of(node)
+        if self.outer and kind == "placeholder":
+            kind = "inner"
         items = self.scene.items
         index = len(items)
         box = self._scope(scope_of(node))
@@ -260,7 +267,7 @@ class _Walk:
         if any(isinstance(value, Function | tuple) for value in node.attrs.values()) and (
             functions_of(node)
         ):
-            items[index].kind = "holder"
+            items[index].kind = "adjoint holder" if kind == "adjoint" else "holder"
             self.holders.append((index, node))
         return index
 
@@ -303,7 +310,8 @@ class _Walk:
 
     def _flow(self, node: Node, kind: str) -> int:
         flow = 1
-        if kind == "adjoint":
+        # Inside a body, what it carries comes in above and goes out below, adjoints too.
+        if kind == "adjoint" and not self.outer:
             forward = node.location.adjoint_of
             flow = -self.flows.get(forward, 1) if forward is not None else -1
         self.flows[node.name] = flow

@@ -349,9 +349,13 @@ def _shape(
                     (right, bottom - half), (right - half, bottom), (left + half, bottom),
                     (left, bottom - half), (left, top + half)],
     }  # fmt: skip
+    bars = ""
+    if shape == "barred":
+        edges = (_n(left + slant), _n(right - slant))
+        drawn = "".join(f"M{edge} {_n(top)}V{_n(bottom)}" for edge in edges)
+        bars, shape = f'<path d="{drawn}" {style}/>', "hexagon"
     points = " ".join(f"{_n(px)},{_n(py)}" for px, py in outlines[shape])
-    return f'<polygon points="{points}" {style}/>'
-
+    return f'<polygon points="{points}" {style}/>{bars}'
 
 def _rect(
     left: float, top: float, width: float, height: float, radius: float, style: str

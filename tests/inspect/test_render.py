@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -210,7 +211,7 @@ def test_bodies_are_nested_boxes() -> None:
     for name in ("outer/loop/up", "outer/loop/inner/sin"):
         left, top, right, bottom = picture.node(name).rectangle
         assert body[0] < left and right < body[2] and body[1] < top and bottom < body[3]
-    assert len(picture.of_kind("captured")) == 4
+    assert len(picture.of_kind("inner")) == 4
     assert picture.caption == f"as written: {3 + 3 + 2} nodes"
 
 
@@ -341,3 +342,28 @@ def test_bad_arguments(graph: sg.Graph, tmp_path: Path) -> None:
 def test_what_cannot_be_fetched_cannot_be_drawn() -> None:
     with pytest.raises(sg.FetchError, match=r"cannot fetch a float: 3\.5"):
         render(3.5)
+
+
+def test_a_loop_and_its_derivative() -> None:
+    x = sg.placeholder("float32", (), name="x")
+    with sg.name_scope("newton"):
+        _, root = sg.while_loop(
+            lambda i, r: i < 5, lambda i, r: (i + 1, 0.5 * (r + x / r)), (0, x), name="loop"
+        )
+    slopes = sg.gradients(root, x)
+    picture = read(render([root, *slopes]))
+    assert picture.node("newton/loop").classes == ["node", "holder"]
+    adjoint = [n for n in picture.nodes if n.classes == ["node", "adjoint", "holder"]]
+    assert adjoint and all(n.words[-1] == "adjoint of newton/loop" for n in adjoint)
+    assert {box.classes[-1] for box in picture.boxes} == {"scope", "holder", "body"}
+    assert len(picture.of_kind("placeholder")) == 1
+    collapsed = read(render([root, *slopes], max_nodes=12))
+    assert "adjoint" in collapsed.node("gradients/newton").classes
+
+
+def test_threads_may_draw_at_once() -> None:
+    loss, step = perceptron(2)
+    alone = render([loss, step])
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(lambda _: render([loss, step]), range(8)))
+    assert drawn == [alone] * 8
