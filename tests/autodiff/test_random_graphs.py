@@ -140,7 +140,7 @@ def difference(
     return total / (12 * STEP)
 
 
-def check(ops: dict[str, Op], steps: Sequence[Any], seed: int) -> None:
+def check(ops: dict[str, Op], steps: Sequence[Any], seed: int, known: bool = True) -> None:
     random = np.random.default_rng(seed)
     points, first, second = ([random.standard_normal(shape) for shape in INPUTS] for _ in range(3))
 
@@ -148,7 +148,8 @@ def check(ops: dict[str, Op], steps: Sequence[Any], seed: int) -> None:
         return difference(lambda ps: program(NumPy(), ops, steps, ps), moved, first)
 
     with sg.Graph().as_default():
-        xs = [sg.placeholder("float64", shape, name=f"x{i}") for i, shape in enumerate(INPUTS)]
+        shapes = INPUTS if known else [(None,) * len(shape) for shape in INPUTS]
+        xs = [sg.placeholder("float64", shape, name=f"x{i}") for i, shape in enumerate(shapes)]
         y = program(sg, ops, steps, xs)
         slopes = sg.gradients(y, xs, unconnected="zero")
         (moved,) = sg.jvp(y, xs, first)
@@ -180,15 +181,19 @@ def check(ops: dict[str, Op], steps: Sequence[Any], seed: int) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(STEPS, min_size=2, max_size=8), st.integers(0, 2**20))
-def test_smooth_programs(steps: list[Any], seed: int) -> None:
-    check(SMOOTH, steps, seed)
+@given(st.lists(STEPS, min_size=2, max_size=8), st.integers(0, 2**20), st.booleans())
+def test_smooth_programs(steps: list[Any], seed: int, known: bool) -> None:
+    check(SMOOTH, steps, seed, known)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.one_of(MASKED_STEPS, STEPS), min_size=2, max_size=6), st.integers(0, 2**20))
-def test_masked_programs(steps: list[Any], seed: int) -> None:
-    check({**SMOOTH, **MASKED}, steps, seed)
+@given(
+    st.lists(st.one_of(MASKED_STEPS, STEPS), min_size=2, max_size=6),
+    st.integers(0, 2**20),
+    st.booleans(),
+)
+def test_masked_programs(steps: list[Any], seed: int, known: bool) -> None:
+    check({**SMOOTH, **MASKED}, steps, seed, known)
 
 
 @pytest.mark.parametrize("name", MASKED)
