@@ -12,6 +12,7 @@ from typing import Any
 
 from staticgraph.autodiff.common import Paths, paired, seed, zeros_of
 from staticgraph.autodiff.reverse import pull
+from staticgraph.config import collector_paused
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.opdef import (
@@ -33,6 +34,7 @@ from staticgraph.ops.elementwise import add, guard
 from staticgraph.ops.shaping import broadcast_like
 
 
+@collector_paused()
 def jvp(ys: Any, xs: Any, tangents: Any) -> list[Tensor]:
     """The directional derivatives of `ys` when `xs` move along `tangents`: one tensor per y.
 
@@ -75,6 +77,7 @@ def directions(paths: Paths, given: Any, single: bool, role: str) -> list[Tensor
     ]
 
 
+@collector_paused()
 def push(
     paths: Paths, tangents: Sequence[Tensor], masked_seeds: bool = False
 ) -> list[Tensor | None]:

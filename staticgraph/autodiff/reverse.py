@@ -47,6 +47,7 @@ def gradients(
 ) -> list[Tensor | None]: ...
 
 
+@config.collector_paused()
 def gradients(
     ys: Any,
     xs: Any,
@@ -144,6 +145,7 @@ def _no_start(paths: Paths, y: Tensor) -> GradientError:
     )
 
 
+@config.collector_paused()
 def pull(paths: Paths, seeds: Sequence[Tensor], masked_seeds: bool = False) -> list[Tensor | None]:
     """One reverse sweep: the adjoints of the xs from those of the ys; None where there is no path.
 

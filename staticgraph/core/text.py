@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 
+from staticgraph.config import collector_paused
 from staticgraph.core import dtypes
 from staticgraph.core.function import Function
 from staticgraph.core.location import Location
@@ -54,6 +55,7 @@ _PLAIN = re.compile(r"[\w./\-]+")
 _SYMBOL = re.compile(r"\??[^\W\d]\w*|\?\w+")
 
 
+@collector_paused()
 def format_function(function: Function) -> str:
     """The text of a Function; `print` of one shows it."""
     return _Printer().program(function)

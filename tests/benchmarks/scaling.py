@@ -46,7 +46,6 @@ def balanced(x: sg.Tensor, nodes: int) -> sg.Tensor:
 def measure(shape: Builder, nodes: int) -> dict[str, float]:
     """Seconds per stage for one graph of about `nodes` nodes."""
     seconds: dict[str, float] = {}
-    gc.collect()
 
     def timed(stage: str, work: Callable[[], object]) -> object:
         started = time.perf_counter()
@@ -54,17 +53,21 @@ def measure(shape: Builder, nodes: int) -> dict[str, float]:
         seconds[stage] = time.perf_counter() - started
         return result
 
-    graph = sg.Graph()
-    with graph.as_default():
-        x = sg.placeholder("float32", (), name="x")
-        gc.disable()
-        timed("build, collector off", lambda: shape(x, nodes))
-        gc.enable()
-    graph = sg.Graph()
-    with graph.as_default():
-        x = sg.placeholder("float32", (), name="x")
-        y = timed("build", lambda: shape(x, nodes))
+    def built(stage: str) -> tuple[sg.Graph, sg.Tensor, sg.Tensor]:
+        # What earlier rounds left behind is nobody's time.
+        gc.collect()
+        graph = sg.Graph()
+        with graph.as_default():
+            x = sg.placeholder("float32", (), name="x")
+            y = timed(stage, lambda: shape(x, nodes))
         assert isinstance(y, sg.Tensor)
+        return graph, x, y
+
+    gc.disable()
+    built("build, collector off")
+    gc.enable()
+    graph, x, y = built("build")
+    with graph.as_default():
         (slope,) = timed("gradients", lambda: sg.gradients(y, x))  # type: ignore[misc]
         function = timed("extract", lambda: sg.extract([y, slope]))
         optimized = timed("optimize", lambda: sg.optimize(function))
