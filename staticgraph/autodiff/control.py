@@ -2,15 +2,26 @@
 
 **Reverse of a loop.** The body is rebuilt in a workshop graph and differentiated there by the
 ordinary sweep. The forward values that its adjoint part takes are what the derivative needs of each
-iteration. An augmented twin of the loop (same operands, same body) returns them stacked; a scan goes
-over the stacks in the opposite direction and carries the adjoints of the carries. What depends only
-on captures is computed again instead of stacked; the entries of a scan's own sequences are at hand
-already. The twin is a loop and the backward scan is a loop, so derivatives of every order
-follow. A pass makes the loop and its twins one (passes/loops.py), so that no run repeats it.
+iteration. An augmented twin of the loop (same operands, same body) returns them stacked; a scan
+goes over the stacks in the opposite direction and carries the adjoints of the carries. The twin is
+a loop and the backward scan is a loop, so derivatives of every order follow. A pass makes the loop
+and its twins one (passes/loops.py), so that no run repeats it.
+
+What holds of the stacks: they hold only values that differ between iterations and that cannot be
+had by a cheap step from what is at hand (captures, the entries of a scan's own sequences, other
+stacks). Of a value that only gives its shape, the shape is stacked. A scan with `recompute` stacks
+nothing but carries; its backward scan computes the rest of the body again.
+
+What holds of the backward scan: it carries the adjoints of those carries alone that depend on what
+is wanted and on which a given adjoint depends, and sums of the adjoints of wanted captures.
 
 **Reverse of a branch.** One node with the adjoint of each branch, which recomputes what it needs.
 
-**Forward mode.** The body computes values and tangents side by side.
+A loop inside a body, or a branch, is differentiated inside it, and there its twin runs anew: each
+level of nesting costs one more run of what is inside, and the stacks of an inner loop live for one
+iteration of the outer one only.
+
+**Forward mode** is in autodiff/control_forward.py.
 """
 
 from __future__ import annotations
@@ -18,58 +29,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from staticgraph.autodiff import forward, reverse
+from staticgraph.autodiff.bodies import (
+    Adjoints,
+    Loop,
+    branches,
+    closed,
+    fitted,
+    floating,
+    like,
+    rebuild,
+)
 from staticgraph.autodiff.common import Paths, zeros_of
+from staticgraph.autodiff.control_forward import push_branches, push_loop
 from staticgraph.core import dtypes
-from staticgraph.core.body import BodyGraph, inline, tracing
-from staticgraph.core.extract import extract
-from staticgraph.core.function import Function
+from staticgraph.core.body import tracing
+from staticgraph.core.function import Function, has_effect
 from staticgraph.core.graph import Operation, Tensor
-from staticgraph.core.types import TensorType
 from staticgraph.ops.branches import COND, SWITCH_CASE
 from staticgraph.ops.convert import constant
 from staticgraph.ops.elementwise import add
 from staticgraph.ops.loops import SCAN, WHILE
-from staticgraph.ops.shaping import broadcast_like
+from staticgraph.ops.sizes import SHAPE, SIZE
 
-Adjoints = Sequence[Tensor | None]
-
-
-def _floating(tensor: Tensor) -> bool:
-    return tensor.type.dtype in dtypes.FLOATING
-
-
-class _Loop:
-    """A loop node taken apart: its operands and the inputs of its body by their part."""
-
-    def __init__(self, node: Operation) -> None:
-        self.node = node
-        self.body: Function = node.attrs["body"]
-        self.carries: int = node.attrs["carries"]
-        self.sequences: int = node.attrs.get("sequences", 0)
-        self.first_capture = self.carries + self.sequences
-        self.rows = len(self.body.outputs) - self.carries
-        self.recompute: bool = node.attrs.get("recompute", False)
-
-    def part(self, index: int) -> str:
-        """Whether operand `index` is a ``carry``, an ``entry`` of a sequence or a ``capture``."""
-        if index < self.carries:
-            return "carry"
-        return "entry" if index < self.first_capture else "capture"
-
-
-def _enter(workshop: BodyGraph, body: Function) -> list[Tensor]:
-    """Parameters for the inputs of `body`."""
-    return [
-        workshop.parameter(value.type, value.name.replace(":", "_"), value.node.attrs["kind"])
-        for value in body.inputs
-    ]
-
-
-def _like(workshop: BodyGraph, tensor: Tensor, type: TensorType, name: str) -> Tensor:
-    return workshop.parameter(type, f"{name}_{tensor.node.name.rpartition('/')[2]}", "carry")
-
-
-# -- reverse mode -----------------------------------------------------------------------------
+# Computed again rather than kept, where the operands are at hand: one step per element at most.
+_CHEAP = ("multiply", "where", "cast", "broadcast_to", "reshape", "permute_dims", "expand_dims")
 
 
 def pull_loop(
@@ -80,103 +63,122 @@ def pull_loop(
 
 
 class _LoopReverse:
+    """A loop, its body in a workshop, and the adjoint part of that body.
+
+    active      the carries that have an adjoint: their numbers
+    rows        the stacked results that have one
+    others      the wanted operands that are no carries, and to which an adjoint leads
+    seeds       parameters for the adjoints of what the body returns: `active`, then `rows`
+    """
+
     def __init__(
         self, node: Operation, adjoints: Adjoints, wanted: Sequence[int], masked: bool
     ) -> None:
-        self.loop = _Loop(node)
+        self.loop = loop = Loop(node)
         self.node, self.graph = node, node.graph
-        self.adjoints = adjoints
-        # The adjoint of every floating carry runs along, whoever asked.
-        self.carries = [i for i in range(self.loop.carries) if _floating(node.inputs[i])]
-        self.others = [i for i in wanted if i >= self.loop.carries]
-        self.rows = [
-            i
-            for i in range(self.loop.carries, len(node.outputs))
-            if adjoints[i] is not None and _floating(node.outputs[i])
-        ]
-        self.wanted = wanted
-        with tracing(self.graph, "the body of a derivative") as workshop:
-            self.workshop = workshop
-            self._differentiate(masked)
+        self.adjoints, self.wanted = adjoints, wanted
+        given = [i for i, adjoint in enumerate(adjoints) if adjoint is not None]
+        self.rows = [i for i in given if i >= loop.carries and floating(node.outputs[i])]
+        depending = loop.depending(wanted)
+        self.active = [i for i in loop.leading(given) if i in depending]
+        self.others = [i for i in wanted if i >= loop.carries]
+        # A carry whose last value nobody took starts with an adjoint of 0.
+        late = any(adjoints[index] is None for index in self.active)
+        with tracing(self.graph, "the body of a derivative") as self.workshop:
+            self._differentiate(masked or late or loop.masks())
 
     def _differentiate(self, masked: bool) -> None:
         """The body and its adjoint part, in the workshop."""
         workshop, loop = self.workshop, self.loop
-        self.inputs = _enter(workshop, loop.body)
-        self.outputs = inline(loop.body, self.inputs, workshop)
+        self.inputs, self.outputs = rebuild(workshop, loop.body)
         self.forward_size = len(workshop)
-        seeded = [*self.carries, *self.rows]
+        seeded = [*self.active, *self.rows]
         self.seeds = [
-            _like(
-                workshop,
-                self.outputs[i],
-                self.inputs[i].type if i < loop.carries else self.outputs[i].type,
-                "adjoint",
-            )
-            for i in seeded
+            like(workshop, y, self.inputs[i].type if i < loop.carries else y.type, "adjoint")
+            for i, y in [(i, self.outputs[i]) for i in seeded]
         ]
-        xs = [self.inputs[i] for i in (*self.carries, *self.others)]
-        # A carry that the body returns under two places, or as it is, has an adjoint from each.
-        ys = [self.outputs[i] for i in seeded]
+        xs = [self.inputs[i] for i in (*self.active, *self.others)]
         found: list[Tensor | None] = [None] * len(xs)
-        if xs and ys:
-            paths = Paths("gradients", ys, xs)
+        if xs and seeded:
+            paths = Paths("gradients", [self.outputs[i] for i in seeded], xs)
             found = reverse.pull(paths, self.seeds, masked)
-        zeros = [zeros_of(x) if part is None else part for x, part in zip(xs, found, strict=True)]
-        self.new_adjoints = zeros[: len(self.carries)]
-        self.parts = zeros[len(self.carries) :]
-        self.sums = [
-            _like(workshop, self.inputs[i], self.inputs[i].type, "sum")
-            for i in self.others
-            if loop.part(i) == "capture"
+        count = len(self.active)
+        self.new_adjoints = [
+            zeros_of(x) if part is None else fitted(part, x)
+            for x, part in zip(xs[:count], found[:count], strict=True)
         ]
-        sums = iter(self.sums)
+        parts = dict(zip(self.others, found[count:], strict=True))
+        # An operand that no adjoint reaches in any iteration has none.
+        self.others = [i for i in self.others if parts[i] is not None]
+        self.sums: dict[int, Tensor] = {}
         self.accumulated: list[Tensor] = []
         self.entries: list[Tensor] = []
-        for index, part in zip(self.others, self.parts, strict=True):
-            if loop.part(index) == "capture":
-                self.accumulated.append(add(next(sums), part))
-            else:
-                self.entries.append(part)
+        for index in self.others:
+            part, x = parts[index], self.inputs[index]
+            assert part is not None
+            if loop.part(index) == "entry":
+                self.entries.append(fitted(part, x))
+                continue
+            self.sums[index] = like(workshop, x, x.type, "sum")
+            self.accumulated.append(fitted(add(self.sums[index], part), x))
 
     def contributions(self) -> list[Tensor | None]:
         """Appends twin and backward loop; one adjoint per wanted operand."""
+        if not self.active and not self.others:
+            return [None] * len(self.wanted)
         stacks, stacked = self._twin()
         results = self._backward(stacks, stacked)
-        by_operand: dict[int, Tensor] = {}
-        carried = len(self.carries) + len(self.sums)
-        heads = iter(results[:carried])
-        for index in self.carries:
-            by_operand[index] = next(heads)
-        rows = iter(results[carried:])
-        for index in self.others:
-            captured = self.loop.part(index) == "capture"
-            by_operand[index] = next(heads) if captured else next(rows)
+        captured = list(self.sums)
+        entries = [i for i in self.others if self.loop.part(i) == "entry"]
+        by_operand = dict(zip([*self.active, *captured, *entries], results, strict=True))
         return [by_operand.get(index) for index in self.wanted]
 
     # -- what the derivative needs of each iteration
 
     def _needed(self) -> list[Tensor]:
-        """The forward values that the adjoint part takes and that differ between iterations."""
+        """The forward values that are stacked."""
         if self.loop.recompute:
-            return self.inputs[: self.loop.carries]
+            taken, _ = self._taken(through=True)
+            return [tensor for tensor in self.inputs[: self.loop.carries] if tensor in taken]
+        taken, measured = self._taken()
         varying = self._varying()
-        own = set(self.inputs[self.loop.carries :])
-        needed: dict[Tensor, None] = {}
-        targets = [*self.new_adjoints, *self.accumulated, *self.entries]
+        own = set(self.inputs[self.loop.carries : self.loop.first_capture])
+        at_hand: set[Tensor] = set()
+        needed: list[Tensor] = []
+        for node in self.workshop.operations[: self.forward_size]:
+            cheap = _is_cheap(node) and all(tensor in at_hand for tensor in node.inputs)
+            for tensor in node.outputs:
+                if tensor in varying and tensor not in own and not cheap:
+                    if tensor not in taken:
+                        continue
+                    needed.append(tensor)
+                at_hand.add(tensor)
+        return needed + [shape for shape in measured if shape.node.inputs[0] not in at_hand]
+
+    def _taken(self, through: bool = False) -> tuple[set[Tensor], list[Tensor]]:
+        """The forward values that the adjoint part takes, and its measures of such values.
+
+        With `through` also what those are computed from.
+        """
+        taken: set[Tensor] = set()
+        measured: dict[Tensor, None] = {}
         seen: set[Operation] = set()
-        stack = [*targets]
+        stack = [*self.new_adjoints, *self.accumulated, *self.entries]
         while stack:
             tensor = stack.pop()
             node = tensor.node
             if node.id < self.forward_size:
-                if tensor in varying and tensor not in own:
-                    needed[tensor] = None
-                continue
+                taken.add(tensor)
+                if not through:
+                    continue
+            elif node.op in (SHAPE, SIZE) and node.inputs[0].node.id < self.forward_size:
+                measured[tensor] = None
+                if not through:
+                    continue
             if node not in seen:
                 seen.add(node)
                 stack.extend(node.inputs)
-        return sorted(needed, key=lambda tensor: (tensor.node.id, tensor.index))
+        return taken, sorted(measured, key=lambda tensor: tensor.node.id)
 
     def _varying(self) -> set[Tensor]:
         """The forward values that depend on carries or entries."""
@@ -205,9 +207,9 @@ class _LoopReverse:
         inside, outside = self._captured()
         first = self.loop.first_capture
         feeds = [*self.inputs[:first], *inside]
-        function = extract(self.workshop, [*self.outputs, *needed], feeds).function
         names = [*self.loop.body.output_names, *[tensor.name for tensor in needed]]
-        body = Function(function.inputs, function.nodes, function.outputs, names, "body")
+        effects = [n for n in self.workshop.operations[: self.forward_size] if has_effect(n)]
+        body = closed(self.workshop, "body", [*self.outputs, *needed], feeds, names, effects)
         attrs = {**self.node.attrs, "body": body}
         if self.node.op is WHILE:
             attrs["cond"] = _widened(attrs["cond"], body)
@@ -220,15 +222,13 @@ class _LoopReverse:
         loop, node = self.loop, self.node
         inside, outside = self._captured()
         own = self.inputs[loop.carries : loop.first_capture]
-        count = len(self.carries)
+        count = len(self.active)
         carried, rows = self.seeds[:count], self.seeds[count:]
-        feeds = [*carried, *self.sums, *needed, *own, *rows, *inside]
+        feeds = [*carried, *self.sums.values(), *needed, *own, *rows, *inside]
         fetches = [*self.new_adjoints, *self.accumulated, *self.entries]
-        function = extract(self.workshop, fetches, feeds).function
-        body = Function(function.inputs, function.nodes, function.outputs, None, "body")
-        starts = [self._start(index) for index in self.carries]
-        captures = [i for i in self.others if loop.part(i) == "capture"]
-        starts += [zeros_of(node.inputs[index]) for index in captures]
+        body = closed(self.workshop, "body", fetches, feeds)
+        starts = [self._start(index) for index in self.active]
+        starts += [zeros_of(node.inputs[index]) for index in self.sums]
         given = [adjoint for index in self.rows if (adjoint := self.adjoints[index]) is not None]
         sequences = [*stacks, *node.inputs[loop.carries : loop.first_capture], *given]
         attrs = {
@@ -245,6 +245,13 @@ class _LoopReverse:
         return zeros_of(self.node.outputs[index]) if adjoint is None else adjoint
 
 
+def _is_cheap(node: Operation) -> bool:
+    if node.op.name in _CHEAP:
+        return True
+    light = node.op.linear or node.out.dtype == dtypes.bool_
+    return node.op.elementwise and light and bool(node.inputs)
+
+
 def _widened(function: Function, like: Function) -> Function:
     """`function` with the further inputs that `like` has at its end."""
     missing = like.inputs[len(function.inputs) :]
@@ -257,155 +264,37 @@ def pull_branches(
 ) -> list[Tensor | None]:
     """The adjoints of the operands number `wanted` of a `cond` or `switch_case`."""
     given = [i for i, adjoint in enumerate(adjoints) if adjoint is not None]
-    bodies: list[tuple[BodyGraph, list[Tensor], list[Tensor], list[Tensor]]] = []
+    workshops = []
+    adjoint_parts: list[tuple[list[Tensor], list[Tensor | None]]] = []
     for branch in node.attrs["branches"]:
         with tracing(node.graph, "the branch of a derivative") as workshop:
-            inputs = _enter(workshop, branch)
-            outputs = inline(branch, inputs, workshop)
-            seeds = [_like(workshop, outputs[i], outputs[i].type, "adjoint") for i in given]
+            inputs, outputs = rebuild(workshop, branch)
+            seeds = [like(workshop, outputs[i], outputs[i].type, "adjoint") for i in given]
             xs = [inputs[index - 1] for index in wanted]
-            paths = Paths("gradients", [outputs[i] for i in given], xs)
-            found = reverse.pull(paths, seeds, masked)
-            parts = [zeros_of(x) if p is None else p for x, p in zip(xs, found, strict=True)]
-        bodies.append((workshop, inputs, seeds, parts))
-    brought = list(dict.fromkeys(t for workshop, *_ in bodies for t in workshop.captures))
-    branches = []
-    for workshop, inputs, seeds, parts in bodies:
+            found = reverse.pull(Paths("gradients", [outputs[i] for i in given], xs), seeds, masked)
+        workshops.append((workshop, [*inputs, *seeds]))
+        adjoint_parts.append((xs, found))
+    # An operand that no adjoint reaches in any branch has none.
+    kept = [
+        k for k in range(len(wanted)) if any(found[k] is not None for _, found in adjoint_parts)
+    ]
+    by_operand: list[Tensor | None] = [None] * len(wanted)
+    if not kept:
+        return by_operand
+    signed = []
+    for (workshop, feeds), (xs, found) in zip(workshops, adjoint_parts, strict=True):
         with workshop.resumed():
-            further = [workshop.capture(tensor) for tensor in brought]
-        feeds = [*inputs, *seeds, *further]
-        function = extract(workshop, parts, feeds).function
-        branches.append(Function(function.inputs, function.nodes, function.outputs, None, "branch"))
+            parts = [
+                zeros_of(xs[k]) if (part := found[k]) is None else fitted(part, xs[k]) for k in kept
+            ]
+        signed.append((workshop, feeds, parts))
+    functions, brought = branches(signed)
     starts = [adjoint for adjoint in adjoints if adjoint is not None]
     operands = (*node.inputs, *starts, *brought)
-    made = node.graph.add(node.op, operands, {"branches": tuple(branches)}, "backward")
-    return list(made.outputs)
-
-
-# -- forward mode -----------------------------------------------------------------------------
-
-
-def push_loop(node: Operation, tangents: Adjoints, masked: bool) -> list[Tensor | None]:
-    """The tangents of the results of a loop: the loop once more, tangents beside the values."""
-    loop = _Loop(node)
-    moving = [
-        index
-        for index, operand in enumerate(node.inputs)
-        if _floating(operand) and (index < loop.carries or tangents[index] is not None)
-    ]
-    with tracing(node.graph, "the body of a derivative") as workshop:
-        inputs = _enter(workshop, loop.body)
-        outputs = inline(loop.body, inputs, workshop)
-        moves = {i: _like(workshop, inputs[i], inputs[i].type, "tangent") for i in moving}
-        targets = [i for i, output in enumerate(outputs) if _floating(output)]
-        xs, starts = [inputs[i] for i in moving], list(moves.values())
-        paths = Paths("jvp", [outputs[i] for i in targets], xs)
-        found = dict(zip(targets, forward.push(paths, starts, masked), strict=True))
-        carried = [i for i in targets if i < loop.carries]
-        rows = [i for i in targets if i >= loop.carries and found[i] is not None]
-        results = {i: found[i] if found[i] is not None else zeros_of(outputs[i]) for i in carried}
-        results |= {i: found[i] for i in rows}
-        fetches = [results[i] for i in (*carried, *rows)]
-    return _pushed(
-        node, loop, workshop, (inputs, outputs, moves), (carried, rows, fetches), tangents
-    )
-
-
-def _pushed(
-    node: Operation,
-    loop: _Loop,
-    workshop: BodyGraph,
-    traced: tuple[list[Tensor], list[Tensor], dict[int, Tensor]],
-    moved: tuple[list[int], list[int], Sequence[Tensor | None]],
-    tangents: Adjoints,
-) -> list[Tensor | None]:
-    inputs, outputs, moves = traced
-    carried, rows, fetched = moved
-    fetches = [tensor for tensor in fetched if tensor is not None]
-
-    def of(part: str) -> list[int]:
-        return [index for index in moves if loop.part(index) == part]
-
-    first, last = loop.carries, loop.first_capture
-    ordered = [
-        *inputs[:first], *[moves[i] for i in of("carry")],
-        *inputs[first:last], *[moves[i] for i in of("entry")],
-        *inputs[last:], *[moves[i] for i in of("capture")],
-        *workshop.captures.values(),
-    ]  # fmt: skip
-    results = [
-        *outputs[:first], *fetches[: len(carried)], *outputs[first:], *fetches[len(carried) :],
-    ]  # fmt: skip
-    function = extract(workshop, results, ordered).function
-    body = Function(function.inputs, function.nodes, function.outputs, None, "body")
-    starts = {
-        i: zeros_of(node.inputs[i]) if (given := tangents[i]) is None else given for i in moves
-    }
-    operands = (
-        *node.inputs[:first], *[starts[i] for i in of("carry")],
-        *node.inputs[first:last], *[starts[i] for i in of("entry")],
-        *node.inputs[last:], *[starts[i] for i in of("capture")],
-        *workshop.captures,
-    )  # fmt: skip
-    attrs = {**node.attrs, "body": body, "carries": first + len(of("carry"))}
-    if node.op is SCAN:
-        attrs["sequences"] = loop.sequences + len(of("entry"))
-    else:
-        attrs["cond"] = _spread(attrs["cond"], body, first, len(of("carry")))
-    made = node.graph.add(node.op, operands, attrs, "tangent").outputs
-    tangent_of: list[Tensor | None] = [None] * len(node.outputs)
-    for place, index in enumerate(carried):
-        tangent_of[index] = made[first + place]
-    for place, index in enumerate(rows):
-        tangent_of[index] = made[len(outputs) + len(carried) + place]
-    return tangent_of
-
-
-def _spread(function: Function, like: Function, first: int, more: int) -> Function:
-    """The condition of a loop whose body got `more` carries after the first ones."""
-    count = len(function.inputs) - first
-    captured = first + more
-    inputs = [
-        *function.inputs[:first],
-        *like.inputs[first:captured],
-        *function.inputs[first:],
-        *like.inputs[captured + count :],
-    ]
-    return Function(inputs, function.nodes, function.outputs, function.output_names, function.name)
-
-
-def push_branches(node: Operation, tangents: Adjoints, masked: bool) -> list[Tensor | None]:
-    """The tangents of the results of a branch: one node with the tangents of each branch."""
-    moving = [i for i, tangent in enumerate(tangents) if tangent is not None]
-    targets = [i for i, output in enumerate(node.outputs) if _floating(output)]
-    bodies: list[tuple[BodyGraph, list[Tensor], list[Tensor], list[Tensor]]] = []
-    for branch in node.attrs["branches"]:
-        with tracing(node.graph, "the branch of a derivative") as workshop:
-            inputs = _enter(workshop, branch)
-            outputs = inline(branch, inputs, workshop)
-            xs = [inputs[index - 1] for index in moving]
-            moves = [_like(workshop, x, x.type, "tangent") for x in xs]
-            ys = [outputs[i] for i in targets]
-            found = forward.push(Paths("jvp", ys, xs), moves, masked)
-            parts = [
-                zeros_of(y) if p is None else broadcast_like(p, y)
-                for y, p in zip(ys, found, strict=True)
-            ]
-        bodies.append((workshop, inputs, moves, parts))
-    brought = list(dict.fromkeys(t for workshop, *_ in bodies for t in workshop.captures))
-    branches = []
-    for workshop, inputs, moves, parts in bodies:
-        with workshop.resumed():
-            further = [workshop.capture(tensor) for tensor in brought]
-        function = extract(workshop, parts, [*inputs, *moves, *further]).function
-        branches.append(Function(function.inputs, function.nodes, function.outputs, None, "branch"))
-    starts = [tangent for tangent in tangents if tangent is not None]
-    operands = (*node.inputs, *starts, *brought)
-    made = node.graph.add(node.op, operands, {"branches": tuple(branches)}, "tangent")
-    moved: list[Tensor | None] = [None] * len(node.outputs)
-    for index, tensor in zip(targets, made.outputs, strict=True):
-        moved[index] = tensor
-    return moved
+    made = node.graph.add(node.op, operands, {"branches": functions}, "backward")
+    for k, tensor in zip(kept, made.outputs, strict=True):
+        by_operand[k] = tensor
+    return by_operand
 
 
 for _op in (WHILE, SCAN):

@@ -1,0 +1,142 @@
+"""What the derivatives of loops and branches share: bodies, and what depends on what in them.
+
+A derivative never changes the Function of a body. It builds the nodes of the Function once more, in
+a workshop graph, differentiates there by the ordinary sweeps, and extracts new Functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from staticgraph.core import dtypes
+from staticgraph.core.body import BodyGraph, inline
+from staticgraph.core.extract import extract
+from staticgraph.core.function import Function
+from staticgraph.core.graph import Operation, Tensor
+from staticgraph.core.node import Value
+from staticgraph.core.types import TensorType
+from staticgraph.ops.loops import fits
+from staticgraph.ops.shaping import broadcast_like
+
+Adjoints = Sequence[Tensor | None]
+
+
+def floating(value: Value) -> bool:
+    """Whether a value has a dtype that has derivatives."""
+    return value.type.dtype in dtypes.FLOATING
+
+
+class Loop:
+    """A loop node taken apart: its operands and the inputs of its body by their part.
+
+    carries, sequences      how many there are
+    first_capture           the number of the first operand that is captured
+    """
+
+    def __init__(self, node: Operation) -> None:
+        self.node = node
+        self.body: Function = node.attrs["body"]
+        self.carries: int = node.attrs["carries"]
+        self.sequences: int = node.attrs.get("sequences", 0)
+        self.first_capture = self.carries + self.sequences
+        self.recompute: bool = node.attrs.get("recompute", False)
+
+    def part(self, index: int) -> str:
+        """Whether operand `index` is a ``carry``, an ``entry`` of a sequence or a ``capture``."""
+        if index < self.carries:
+            return "carry"
+        return "entry" if index < self.first_capture else "capture"
+
+    def depending(self, operands: Iterable[int]) -> list[int]:
+        """The floating carries that depend on operands with these numbers, now or in some
+        iteration; those among them count too."""
+        body, found = self.body, set(operands)
+        while True:
+            reached = _downstream(body, [body.inputs[index] for index in found])
+            grown = found.union(
+                index for index in range(self.carries) if body.outputs[index] in reached
+            )
+            if len(grown) == len(found):
+                return [i for i in range(self.carries) if i in grown and floating(body.inputs[i])]
+            found = grown
+
+    def leading(self, results: Iterable[int]) -> list[int]:
+        """The floating carries on which results with these numbers depend, in some iteration."""
+        body, found = self.body, set(results)
+        while True:
+            reached = _upstream(body, [body.outputs[index] for index in found])
+            grown = found.union(
+                index for index in range(self.carries) if body.inputs[index] in reached
+            )
+            if len(grown) == len(found):
+                return [i for i in range(self.carries) if i in grown and floating(body.inputs[i])]
+            found = grown
+
+    def masks(self) -> bool:
+        """Whether a node of the body puts zeros where something was not chosen."""
+        return any(node.op.selects for node in self.body.nodes)
+
+
+def _downstream(body: Function, values: Sequence[Value]) -> set[Value]:
+    """The floating values that depend on `values` with a derivative."""
+    reached = {value for value in values if floating(value)}
+    for node in body.nodes:
+        if any(v in reached and node.op.operand_vjp(i) for i, v in enumerate(node.inputs)):
+            reached.update(output for output in node.outputs if floating(output))
+    return reached
+
+
+def _upstream(body: Function, values: Sequence[Value]) -> set[Value]:
+    """The floating values on which `values` depend with a derivative."""
+    reached = {value for value in values if floating(value)}
+    for node in reversed(body.nodes):
+        if any(output in reached for output in node.outputs):
+            reached.update(
+                v for i, v in enumerate(node.inputs) if floating(v) and node.op.operand_vjp(i)
+            )
+    return reached
+
+
+def rebuild(workshop: BodyGraph, body: Function) -> tuple[list[Tensor], list[Tensor]]:
+    """The nodes of `body` in a workshop: its inputs, as new parameters, and its outputs."""
+    inputs = [
+        workshop.parameter(value.type, value.name.replace(":", "_"), value.node.attrs["kind"])
+        for value in body.inputs
+    ]
+    return inputs, inline(body, inputs, workshop)
+
+
+def fitted(tensor: Tensor, target: Tensor) -> Tensor:
+    """`tensor`, of the shape of `target` in every run, with a type that says so."""
+    return tensor if fits(tensor.type, target.type) else broadcast_like(tensor, target)
+
+
+def like(workshop: BodyGraph, tensor: Tensor, type: TensorType, role: str) -> Tensor:
+    """A new parameter for the adjoint or tangent of `tensor`."""
+    return workshop.parameter(type, f"{role}_{tensor.node.name.rpartition('/')[2]}", "carry")
+
+
+def closed(
+    workshop: BodyGraph,
+    name: str,
+    fetches: Sequence[Tensor],
+    feeds: Sequence[Tensor],
+    names: Sequence[str] | None = None,
+    effects: Sequence[Operation] = (),
+) -> Function:
+    """The Function in a workshop from `feeds` to `fetches`, with nodes that run for effect."""
+    function = extract(workshop, [*fetches, *effects], feeds).function
+    return Function(function.inputs, function.nodes, function.outputs, names, name)
+
+
+def branches(
+    workshops: Sequence[tuple[BodyGraph, Sequence[Tensor], Sequence[Tensor]]],
+) -> tuple[tuple[Function, ...], list[Tensor]]:
+    """Functions of one signature from (workshop, feeds, fetches) each, and what they capture."""
+    brought = list(dict.fromkeys(t for workshop, *_ in workshops for t in workshop.captures))
+    functions = []
+    for workshop, feeds, fetches in workshops:
+        with workshop.resumed():
+            further = [workshop.capture(tensor) for tensor in brought]
+        functions.append(closed(workshop, "branch", fetches, [*feeds, *further]))
+    return tuple(functions), brought
