@@ -15,7 +15,7 @@ from typing import Any
 
 from staticgraph.core.function import attr_key
 from staticgraph.core.node import Node, Value
-from staticgraph.core.opdef import OpDef, get
+from staticgraph.core.opdef import OpDef, get, registered
 from staticgraph.errors import CompilerError
 from staticgraph.ops.convert import CONSTANT
 from staticgraph.passes.common import ORDER_SHOWS_IN_ZEROS
@@ -140,6 +140,7 @@ class RuleTable:
         self.rules = tuple(rules)
         self.by_root: dict[OpDef, RootIndex] = {}
         for number, rule in enumerate(self.rules):
+            _check_ops(rule)
             for order, pattern in enumerate(_orders(rule.pattern)):
                 variant = Variant(
                     rule,
@@ -154,6 +155,21 @@ class RuleTable:
                     if index is None:
                         index = self.by_root[op] = RootIndex()
                     index.add(variant)
+
+
+def _check_ops(rule: Rule) -> None:
+    """Raises CompilerError for an op that does not exist."""
+    known = {op.name for op in registered()}
+    stack: list[Any] = [rule.pattern, rule.result]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Op):
+            for name in part.names:
+                if name != "=" and name not in known:
+                    raise CompilerError(
+                        f"rule '{rule.name}' speaks of op '{name}', which is not registered"
+                    )
+            stack.extend(part.operands)
 
 
 # -- variants ---------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from staticgraph.passes.fold import LEFT_FAILING, LEFT_FOR_SIZE, LEFT_NOT_FINITE
 from staticgraph.passes.infix import infix
 from staticgraph.passes.matching import RuleTable
 from staticgraph.passes.order import shuffled
-from staticgraph.passes.patterns import Computed, Const, Rule, op, variables
+from staticgraph.passes.patterns import Computed, Const, Rest, Rule, op, variables
 from staticgraph.passes.prune import prune
 from staticgraph.passes.simplify import Simplifier
 from tests.passes.support import assert_same_bits, check_golden, run, simplified
@@ -282,6 +282,16 @@ def test_a_rule_that_grows_its_own_operand_is_an_error_that_names_it() -> None:
     with pytest.raises(sg.CompilerError) as problem:
         Simplifier(table(inward), notes()).run(sg.extract(sg.sin(x)))
     assert "the rules that go round: inward\n" in str(problem.value)
+
+
+def test_a_rule_about_an_unknown_op_is_refused() -> None:
+    for rule in (
+        Rule("new", op("sin", op("cosecant", X)), X, "unknown"),
+        Rule("new", op("sin", X), op("sin", op("cosecant", X)), "unknown"),
+    ):
+        with pytest.raises(sg.CompilerError) as problem:
+            table(rule)
+        assert str(problem.value) == "rule 'new' speaks of op 'cosecant', which is not registered"
 
 
 def test_a_rule_that_changes_the_dtype_is_an_error() -> None:
@@ -545,3 +555,61 @@ def test_what_is_not_done_to_floats(build: Any) -> None:
     after = simplified(written, kept)
     assert len(after) == len(written)
     assert kept.rules == {}
+
+
+def test_a_rule_does_not_lose_what_is_known_of_a_shape() -> None:
+    claim = Rule("claim", op("reshape", X, Rest("rest")), X, "says so", keeps_shape=True)
+    x = sg.placeholder("float32", (None,), name="x")
+    for shape, left in (((4,), 1), ((-1,), 0)):
+        before = sg.extract(sg.reshape(x, shape))
+        after = Simplifier(table(claim), notes()).run(before)
+        assert after.count("reshape") == left
+        assert after.outputs[0].type == before.outputs[0].type
+
+
+def test_steps_that_a_run_would_refuse_stay() -> None:
+    x = sg.placeholder("float32", (None,), name="x")
+    session = sg.Session()
+    torn = sg.reshape(sg.reshape(x, (-1, 3)), (-1,))
+    assert sg.optimize(torn).count("reshape") == 2
+    with pytest.raises(sg.ShapeError, match=r"torn = sg\.reshape"):
+        session.run(torn, {x: np.ones(7, np.float32)})
+    one = sg.broadcast_to(x, (1, 1))
+    assert sg.optimize(sg.broadcast_to(one, (2, 5))).count("broadcast_to") == 2
+    with pytest.raises(sg.ShapeError, match=r"one = sg\.broadcast_to"):
+        session.run(sg.broadcast_to(one, (2, 5)), {x: np.ones(5, np.float32)})
+    gone = sg.reshape(sg.squeeze(sg.expand_dims(x, 0), 1), (-1,))
+    with pytest.raises(sg.ShapeError, match=r"gone = sg\.reshape"):
+        session.run(gone, {x: np.ones(5, np.float32)})
+
+
+def test_divisors_whose_reciprocal_is_not_normal_stay() -> None:
+    x = sg.placeholder("float32", (), name="x")
+    for power, left in ((-126, 0), (-127, 1), (-140, 1), (126, 0), (127, 1)):
+        divisor = np.float32(2.0) ** np.float32(power)
+        quotient = x / sg.constant(divisor)
+        assert sg.optimize(quotient).count("divide") == left
+        with np.errstate(all="ignore"):
+            assert_same_bits(sg.Session().run(quotient, {x: 3.0}), np.float32(3.0) / divisor)
+
+
+def test_sizes_without_a_symbol_are_measured_each() -> None:
+    x = sg.placeholder("float32", (None, 3), name="x")
+    y = sg.placeholder("float32", (None, 3), name="y")
+    both = [sg.shape(sg.concat([x, y])), sg.shape(sg.concat([y, y]))]
+    assert sg.optimize(both).count("shape") == 2
+    have = run(sg.optimize(both), [np.ones((1, 3), np.float32), np.ones((2, 3), np.float32)])
+    assert [list(each) for each in have] == [[3, 3], [4, 3]]
+
+
+def test_a_result_that_is_known_to_be_large_is_not_computed() -> None:
+    computed = []
+
+    def spy(node: Any, operands: Any) -> Any:
+        computed.append(node.op.name)
+        return evaluate(node, operands)
+
+    column = sg.constant(np.ones((2000, 1), np.float32))
+    function = sg.extract([column @ sg.permute_dims(column), sg.exp(column)])
+    fold_constants(function, Notes(spy))
+    assert computed == ["permute_dims", "exp"]
