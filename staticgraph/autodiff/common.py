@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from staticgraph.core import dtypes
+from staticgraph.core.body import BodyGraph
 from staticgraph.core.graph import Graph, Operation, Tensor, describe, get_default_graph
 from staticgraph.core.location import Location
 from staticgraph.core.types import compatible, format_shape, same_shape
@@ -114,7 +115,7 @@ class Inputs:
             if not is_tensor_like(x):
                 way_out = "give the Tensor or Variable that y was computed from"
                 raise _no_tensor(what, "x", x, way_out, line)
-            tensor = value_of(x)
+            tensor = inside(graph, value_of(x))
             if tensor.graph is not graph:
                 raise GraphError(
                     f"{what}: x and y belong to different graphs\n  x {describe(tensor)}\n"
@@ -124,7 +125,7 @@ class Inputs:
             if isinstance(x, Variable):
                 if reads is None:
                     reads = reads_of(graph)
-                group = reads[x.name]
+                group = reads.get(x.name, group)
             if tensor.dtype not in dtypes.FLOATING:
                 raise GradientError(
                     f"{what}: x is {dtypes.name(tensor.dtype)}, which has no derivative\n"
@@ -141,9 +142,19 @@ class Inputs:
             yield from group
 
 
+def inside(graph: Graph, tensor: Tensor) -> Tensor:
+    """What stands in the body of a loop or a branch for a tensor of a graph around it."""
+    if isinstance(graph, BodyGraph) and graph.lies_inside(tensor.graph):
+        return graph.capture(tensor)
+    return tensor
+
+
 def reads_of(graph: Graph) -> dict[str, list[Tensor]]:
-    """The reads of each variable, by its name."""
+    """The reads of each variable, by its name; in a body, what stands there for a read outside."""
     reads: dict[str, list[Tensor]] = {}
+    if isinstance(graph, BodyGraph):
+        for name, outer in reads_of(graph.outer).items():
+            reads[name] = [graph.captures[read] for read in outer if read in graph.captures]
     for node in graph.operations:
         if node.op.role == "read":
             reads.setdefault(node.attrs["variable"], []).append(node.outputs[0])
@@ -159,14 +170,14 @@ def _stops(stop_gradients: Any, graph: Graph, what: str, line: Location) -> set[
         if isinstance(stop, Variable):
             stops.update(reads_of(graph).get(stop.name, ()))
         else:
-            stops.add(as_tensor(stop))
+            stops.add(inside(graph, as_tensor(stop)))
     return stops
 
 
 def seed(like: Tensor, value: Any, what: str, role: str, line: Location) -> Tensor:
     """An adjoint or tangent that the user gave for `like`, of its type; a scalar is broadcast."""
     if is_tensor_like(value):
-        tensor = as_tensor(value)
+        tensor = inside(like.graph, as_tensor(value))
     else:
         with like.graph.as_default():
             tensor = constant(value, like.dtype, role)

@@ -2,7 +2,8 @@
 
 While a body is traced, every node goes to it, whichever graph its operands belong to. A tensor of a
 graph around it is captured: inside, a parameter stands for it; the node that will hold the
-body takes it as an operand.
+body takes it as an operand. An operation of a graph around it for which something in the body waits
+is awaited: the node that will hold the body waits for it. Once traced, a body takes nothing more.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from staticgraph.core.function import PARAMETER, Function
-from staticgraph.core.graph import Graph, Tensor
+from staticgraph.core.graph import Graph, Operation, Tensor
 from staticgraph.core.location import Location
 from staticgraph.core.node import Value
-from staticgraph.core.opdef import OpDef
+from staticgraph.core.opdef import NO_ATTRS, Attrs, OpDef
 from staticgraph.core.types import TensorType
+from staticgraph.errors import GraphError
 
 
 class BodyGraph(Graph):
     """A graph inside another one.
 
     captures    per captured tensor of the graph directly around: the parameter that stands for it
+    awaited     the operations of the graph directly around that the body as a whole waits for
+    closed      whether it was traced to its end
     """
 
     def __init__(self, outer: Graph, what: str) -> None:
@@ -29,12 +33,33 @@ class BodyGraph(Graph):
         self.outer: Graph = outer
         self.what = what
         self.captures: dict[Tensor, Tensor] = {}
+        self.awaited: dict[Operation, None] = {}
+        self.closed = False
         self.variables = outer.variables
         self.gradient_functions = outer.gradient_functions
         self.locations = outer.locations
         self.random_streams = outer.random_streams
         # In the body of a loop: makes the number of the iteration, from 0, as a tensor in here.
         self.counter: Callable[[], Tensor] | None = None
+
+    def add(
+        self,
+        op: OpDef,
+        inputs: tuple[Tensor, ...] = (),
+        attrs: Attrs = NO_ATTRS,
+        name: str | None = None,
+    ) -> Operation:
+        """Appends a node, as a Graph does, while the body is being traced."""
+        if self.closed and op is not PARAMETER:
+            location = self.location
+            for tensor in inputs:
+                if tensor.node.graph is self:
+                    self._refuse_foreign(op, tensor, location)
+            raise GraphError(
+                f"{op.name}: {self.what} takes no more operations, it was built to its end\n"
+                f"  build in the function that makes the body\n  created at {location}"
+            )
+        return super().add(op, inputs, attrs, name)
 
     def parameter(self, type: TensorType, name: str, kind: str = "carry") -> Tensor:
         """A new input of the body."""
@@ -44,11 +69,12 @@ class BodyGraph(Graph):
         """`tensor` itself, or what stands for it in here; refuses what is of no graph around."""
         if tensor.node.graph is self:
             return tensor
-        if not self._is_around(tensor.node.graph):
+        if not self.lies_inside(tensor.node.graph):
             self._refuse_foreign(op, tensor, location)
         return self.capture(tensor)
 
-    def _is_around(self, graph: Graph) -> bool:
+    def lies_inside(self, graph: Graph) -> bool:
+        """Whether `graph` is one of those around this body."""
         around: Graph | None = self.outer
         while around is not None:
             if around is graph:
@@ -73,15 +99,26 @@ class BodyGraph(Graph):
             self.captures[tensor] = known
         return known
 
+    def _waitable(self, operations: Sequence[Operation]) -> list[Operation]:
+        own: list[Operation] = []
+        around: list[Operation] = []
+        for operation in operations:
+            (own if operation.graph is self else around).append(operation)
+        for operation in self.outer._waitable(around):
+            self.awaited[operation] = None
+        return own
+
     @contextmanager
     def resumed(self) -> Iterator[BodyGraph]:
         """Within the ``with`` block nodes go to this body, also after it was traced."""
+        closed, self.closed = self.closed, False
         self.outer.inner = self
         try:
             with self.as_default():
                 yield self
         finally:
             self.outer.inner = None
+            self.closed = closed
 
     @contextmanager
     def outside(self) -> Iterator[Graph]:
@@ -110,6 +147,7 @@ def tracing(outer: Graph, what: str) -> Iterator[BodyGraph]:
         with body.as_default():
             yield body
     finally:
+        body.closed = True
         outer.inner = None
         outer.random_streams = body.random_streams
 
