@@ -14,6 +14,7 @@ from staticgraph.core.node import Node
 from staticgraph.core.types import TensorType, format_shape
 from staticgraph.inspect import text
 from staticgraph.inspect.collapse import Drawing, Edge, Mark
+from staticgraph.inspect.regions import operand_word
 from staticgraph.inspect.scene import UPDATE, Item, Scene, labelled_functions
 
 
@@ -79,7 +80,7 @@ def lines_of(mark: Mark, scene: Scene, with_types: bool = False) -> list[Line]:
     shown = _relative(item.name, scene, mark.box)
     if item.node is None:
         name = item.name.removeprefix(UPDATE) if item.kind == "update" else shown
-        title = "new value of" if item.kind == "update" else "result"
+        title = "new value of" if item.kind == "update" else item.word
         return [Line(title, "detail"), _name(name, "title")]
     lines = _node_lines(item, item.node, shown)
     if with_types and item.kind not in _TYPED and item.node.outputs:
@@ -95,7 +96,7 @@ def _node_lines(item: Item, node: Node, shown: str) -> list[Line]:
     if kind in ("placeholder", "variable", "key", "inner"):
         word = "key of the run" if kind == "key" else kind
         if kind == "inner":
-            word = "input" if node.attrs["kind"] == "feed" else node.attrs["kind"]
+            word = item.word
         if node.op.role == "read" and node.attrs["variable"] != node.name:
             word = f"read of {text.shorten(text.one_line(node.attrs['variable']), 20)},"
         return [_name(shown, "title"), Line(f"{word} {node.out.type}", "detail")]
@@ -109,8 +110,8 @@ def _node_lines(item: Item, node: Node, shown: str) -> list[Line]:
     if attrs:
         lines.append(Line(text.shorten(attrs, _ATTRS_LIMIT), "detail"))
     whose = node.location.adjoint_of
-    if whose is not None and kind in ("adjoint", "adjoint holder", "tangent"):
-        word = kind.removesuffix(" holder")
+    if whose is not None and kind in ("adjoint", "adjoint holder", "tangent", "holder"):
+        word = "for the adjoint" if kind == "holder" else kind.removesuffix(" holder")
         lines.append(Line(text.shorten(f"{word} of {text.one_line(whose)}", _ATTRS_LIMIT), "of"))
     return lines
 
@@ -197,7 +198,8 @@ def short_attrs(node: Node) -> str:
     for name, value in node.attrs.items():
         if value is None or value is False or name in ("type", "variable"):
             continue
-        if name in ("shape", "rule") or labelled_functions(name, value):
+        # How many carries and sequences a loop has, its bodies show.
+        if name in ("shape", "rule", "carries", "sequences") or labelled_functions(name, value):
             continue
         if value is True:
             parts.append(name)
@@ -274,7 +276,7 @@ def _group_tooltip(mark: Mark, drawing: Drawing) -> str:
 def signature(node: Node) -> str:
     """``matmul(lhs float32[?, 784], rhs float32[784, 10]) → float32[?, 10]``."""
     operands = ", ".join(
-        f"{node.op.operand_name(index)} {value.type}" for index, value in enumerate(node.inputs)
+        f"{operand_word(node, index)} {value.type}" for index, value in enumerate(node.inputs)
     )
     results = ", ".join(str(value.type) for value in node.outputs) or "nothing"
     return f"{node.op.name}({operands}) → {results}"
@@ -304,7 +306,7 @@ def _operand_role(edge: Edge, head: Mark, scene: Scene) -> str:
     node = scene.items[head.items[0]].node
     if head.reason != "item" or node is None or len(node.inputs) < 2 or node.op.commutative:
         return ""
-    return node.op.operand_name(edge.operand)
+    return operand_word(node, edge.operand)
 
 
 def edge_tooltip(edge: Edge, drawing: Drawing) -> str:

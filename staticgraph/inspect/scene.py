@@ -15,6 +15,7 @@ from typing import Any, Literal
 from staticgraph.core.function import Function
 from staticgraph.core.graph import Graph, Operation, Tensor
 from staticgraph.core.node import Node, Value
+from staticgraph.inspect.regions import input_word, result_words, title_of
 from staticgraph.ops.convert import CONSTANT
 
 LinkStyle = Literal["data", "control", "initial", "inside"]
@@ -46,6 +47,7 @@ class Item:
     name    the node's name, or the name of the result
     node    the node, None for a result
     flow    1 where data flows down, -1 for adjoints, which are drawn beside what they belong to
+    word    what an input or a result of a body is, such as ``carry`` or ``next``
     """
 
     kind: str
@@ -53,6 +55,7 @@ class Item:
     name: str
     node: Node | None
     flow: int = 1
+    word: str = ""
 
 
 @dataclass(slots=True)
@@ -139,6 +142,26 @@ def _fill(walk: _Walk, function: Function) -> list[tuple[int, Node]]:
     return walk.holders
 
 
+def _fill_body(walk: _Walk, holder: Node, label: str, body: Function) -> list[tuple[int, Node]]:
+    """The nodes of a body, of its inputs only those that it uses."""
+    items = walk.scene.items
+    used = {value for node in body.nodes for value in node.inputs}
+    used.update(body.outputs)
+    for index, value in enumerate(body.inputs):
+        if value in used:
+            items[walk.node(value.node, False)].word = input_word(holder, index)
+    for node in body.nodes:
+        walk.scene.count(node)
+        walk.node(node, False)
+    for index, (value, name) in enumerate(zip(body.outputs, body.output_names, strict=True)):
+        if name.startswith(UPDATE):
+            walk.result(value, name, "update")
+            continue
+        word, called = result_words(holder, label, body, index)
+        walk.result(value, called, "result", word)
+    return walk.holders
+
+
 def _bodies(holders: list[tuple[int, Node]], scene: Scene) -> None:
     """Draws the Functions in the attributes of nodes, level by level."""
     while holders:
@@ -150,13 +173,14 @@ def _bodies(holders: list[tuple[int, Node]], scene: Scene) -> None:
             scene.boxes.append(Box(scope[-1], item.box, outer.depth + 1, "holder", node.name))
             item.box = len(scene.boxes) - 1
             for label, body in functions_of(node):
-                title = label if label == body.name else f"{label}: {body.name}"
+                title = title_of(node, label, body)
                 scene.boxes.append(Box(title, item.box, outer.depth + 2, "body", label))
-                first = len(scene.items)
+                first, links = len(scene.items), len(scene.links)
                 walk = _Walk(scene, len(scene.boxes) - 1, scope)
-                deeper += _fill(walk, body)
-                entries = range(first, min(len(scene.items), first + max(len(body.inputs), 1)))
-                scene.links += [Link(index, entry, None, 0, "inside") for entry in entries]
+                deeper += _fill_body(walk, node, label, body)
+                fed = {link.head for link in scene.links[links:]}
+                tops = [top for top in range(first, len(scene.items)) if top not in fed]
+                scene.links += [Link(index, top, None, 0, "inside") for top in tops]
         holders = deeper
 
 
@@ -210,6 +234,16 @@ def kind_of(node: Node) -> str:
     return "forward"
 
 
+def _bodies_of(node: Node) -> list[Function]:
+    if not any(isinstance(value, Function | tuple) for value in node.attrs.values()):
+        return []
+    return [body for _, body in functions_of(node)]
+
+
+def _differentiates(bodies: Iterable[Function]) -> bool:
+    return any(kind_of(node) == "adjoint" for body in bodies for node in body.nodes)
+
+
 def is_adjoint_scope(path: str) -> bool:
     """Whether derivatives are made in a scope."""
     return _ADJOINT.search(path + "/") is not None
@@ -254,20 +288,24 @@ class _Walk:
         kind = kind_of(node)
         if self.outer and kind == "placeholder":
             kind = "inner"
+        bodies = _bodies_of(node)
+        if bodies and not _differentiates(bodies):
+            # The twin of a loop is made among its adjoints, and is the loop once more.
+            kind = "holder"
         items = self.scene.items
         index = len(items)
         box = self._scope(scope_of(node))
-        items.append(Item(kind, box, node.name, node, self._flow(node, kind)))
+        flow = self._flow(node, kind)
+        if bodies:
+            kind = "adjoint holder" if kind == "adjoint" else "holder"
+        items.append(Item(kind, box, node.name, node, flow))
         self.placed[node] = index
         if kind == "constant" and not controlled and _is_literal(node):
             items[index].kind = "literal"
             self.literal_uses[node] = 0
         for operand, value in enumerate(node.inputs):
             self._link(value, index, operand)
-        if any(isinstance(value, Function | tuple) for value in node.attrs.values()) and (
-            functions_of(node)
-        ):
-            items[index].kind = "adjoint holder" if kind == "adjoint" else "holder"
+        if bodies:
             self.holders.append((index, node))
         return index
 
@@ -277,7 +315,7 @@ class _Walk:
         if tail is not None:
             self.scene.links.append(Link(tail, self.placed[after], None, 0, "control"))
 
-    def result(self, value: Value, name: str, kind: str) -> None:
+    def result(self, value: Value, name: str, kind: str, word: str = "result") -> None:
         """Adds what a Function returns, or what a picture is about."""
         index = len(self.scene.items)
         tail = self.placed.get(value.node)
@@ -285,7 +323,7 @@ class _Walk:
         if kind == "update" and tail is not None and self.scene.items[tail].kind == "forward":
             # What trains many variables stands in one scope: so do the values that it makes.
             box = self.scene.items[tail].box
-        self.scene.items.append(Item(kind, box, name, None))
+        self.scene.items.append(Item(kind, box, name, None, word=word))
         self._link(value, index, 0)
 
     def _link(self, value: Value, head: int, operand: int) -> None:
@@ -301,11 +339,13 @@ class _Walk:
         """The copy of a literal that stands beside the consumer `head`."""
         items = self.scene.items
         consumer = items[head]
+        # Below an operation with bodies stand its bodies.
+        flow = 1 if consumer.kind == "adjoint holder" else consumer.flow
         self.literal_uses[node] += 1
         if self.literal_uses[node] == 1:
-            items[first].box, items[first].flow = consumer.box, consumer.flow
+            items[first].box, items[first].flow = consumer.box, flow
             return first
-        items.append(Item("literal", consumer.box, node.name, node, consumer.flow))
+        items.append(Item("literal", consumer.box, node.name, node, flow))
         return len(items) - 1
 
     def _flow(self, node: Node, kind: str) -> int:
