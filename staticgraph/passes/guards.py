@@ -81,6 +81,11 @@ def known_shape(match: Match) -> bool:
     return match.root.out.type.is_static
 
 
+def is_scalar(name: str) -> Guard:
+    """The value called `name` has no axes."""
+    return lambda match: match[name].type.shape == ()
+
+
 def known_rank(match: Match) -> bool:
     """The number of axes of x is known, so the run need not check it."""
     return match["x"].type.ndim is not None

@@ -108,6 +108,10 @@ COMPARISONS = (
 CHOICES = (
     Rule("where true", op("where", Const(1), x, y), x, "the condition always holds"),
     Rule("where false", op("where", Const(0), x, y), y, "the condition never holds"),
+    Rule("where and false", op("where", op("logical_and", condition, Const(0)), x, y), y,
+         "the condition never holds"),
+    Rule("where or true", op("where", op("logical_or", condition, Const(1)), x, y), x,
+         "the condition always holds"),
     Rule("where both the same", op("where", condition, x, x), x, "both branches are the same"),
     Rule("where not", op("where", op("logical_not", condition), x, y),
          op("where", condition, y, x),

@@ -43,7 +43,7 @@ class Case:
     truth: Callable[..., Any] | None = None
     first: str | None = None
     shifted: bool = False
-    declared: tuple[tuple[int | None, ...], ...] | None = None
+    declared: tuple[tuple[int | str | None, ...], ...] | None = None
 
     @property
     def operands(self) -> int:
@@ -170,6 +170,19 @@ MOVEMENT = {
     "broadcast condition": Case(
         lambda c, x, y: sg.where(sg.broadcast_to(c, (2, 3)), x, y),
         shapes=((3,), (2, 3), (2, 3)), first="bool",
+    ),
+    "elementwise of broadcast": Case(
+        lambda x: sg.exp(sg.broadcast_to(x, (2, 3))), shapes=((3,),), others=(((1,),), ((),))
+    ),
+    "elementwise of broadcast: cast": Case(
+        lambda x, y: sg.cast(node("broadcast_to", x, sg.shape(y), shape=(None, 3)), "int32"),
+        BOOLS, shapes=((3,), (2, 3)), declared=((3,), (None, 3)),
+    ),
+    "broadcast and scalar": Case(
+        lambda x, y: sg.broadcast_to(x, (2, 3)) - y, shapes=((3,), ()), others=(((1,), ()),)
+    ),
+    "scalar and broadcast": Case(
+        lambda x, y: x < sg.broadcast_to(y, (2, 3)), shapes=((), (3,)), others=(((), (1,)),)
     ),
     "constant of one number": Case(
         lambda x: x * _full(x, 0.3), shapes=((2, 3),), others=(((3,),), ((),))
@@ -309,6 +322,9 @@ ARITHMETIC = {
     ),
 }  # fmt: skip
 
+# Three operands of one shape that is not known.
+ROWS = (("rows",), ("rows",), ("rows",))
+
 LOGIC = {
     "not of not": Case(lambda x: ~~x, BOOLS),
     "not of equal": Case(lambda x, y: ~(x == y), (*FLOATS, *INTEGERS, *BOOLS)),
@@ -356,6 +372,8 @@ LOGIC = {
     "ordered or equal to itself": Case(lambda x: x >= x, (*INTEGERS, *BOOLS)),
     "where true": Case(lambda x, y: sg.where(True, x, y)),
     "where false": Case(lambda x, y: sg.where(False, x, y)),
+    "where and false": Case(lambda c, x, y: sg.where(False & c, x, y), declared=ROWS, first="bool"),
+    "where or true": Case(lambda c, x, y: sg.where(c | True, x, y), declared=ROWS, first="bool"),
     "where both the same": Case(lambda c, x: sg.where(c, x, x), first="bool"),
     "where not": Case(lambda c, x, y: sg.where(~c, x, y), first="bool"),
     "where within the first branch": Case(
