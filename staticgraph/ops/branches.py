@@ -184,7 +184,7 @@ def _branches(
     operands = (chosen, *closed.state, *closed.captures)
     node = graph.add(op, operands, attrs, name or what)
     count = len(regions[0].outputs)
-    results = commit(node, closed.updated, count, node.outputs[:count])
+    results = commit(graph, closed.updated, node.outputs[count:], node.outputs[:count])
     return returned[0].rebuild(results)
 
 

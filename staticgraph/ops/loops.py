@@ -25,6 +25,7 @@ from staticgraph.core.location import capture
 from staticgraph.core.opdef import REGIONS, Attrs, Mismatch, OpDef, Types, register
 from staticgraph.core.types import Dim, Shape, TensorType, compatible, format_shape
 from staticgraph.errors import DTypeError, GraphError, ShapeError, StaticGraphError
+from staticgraph.ops.checkpoint import check_every, segmented
 from staticgraph.ops.convert import as_tensor, is_tensor_like, promote
 from staticgraph.ops.creation import arange
 from staticgraph.ops.elementwise import add
@@ -437,9 +438,9 @@ def while_loop(
         "maximum_iterations": maximum_iterations,
     }
     operands = (*inits, *closed.state, *closed.captures)
-    node = graph.add(WHILE, operands, attrs, name or "while_loop")
-    own = node.outputs[: len(structure.leaves)]
-    results = commit(node, closed.updated, len(inits), own)
+    made = graph.add(WHILE, operands, attrs, name or "while_loop").outputs
+    own = made[: len(structure.leaves)]
+    results = commit(graph, closed.updated, made[len(inits) :], own)
     return structure.rebuild(results)
 
 
@@ -465,6 +466,7 @@ def scan(
     length: Any = None,
     reverse: bool = False,
     *,
+    checkpoint_every: int | str | None = None,
     name: str | None = None,
 ) -> tuple[Any, Any]:
     """Goes along sequences with a carry: the last carry, and the outputs of all steps stacked.
@@ -475,6 +477,9 @@ def scan(
     xs          tensors of equal leading size, in any nesting; or None, then `length` says how often
     length      an int or a scalar int tensor; may be left out where there are `xs`
     reverse     goes from the last entry to the first; outputs keep the place of their entries
+    checkpoint_every    a derivative keeps the carry of every so many steps alone and computes the
+                steps between once more: n / k + k carries for n steps instead of n, with equal
+                results. "sqrt" takes the square root of n, which keeps least
 
     `fn` may use any tensor and variable from outside, and may assign to variables. Derivatives of
     every order flow through. Raises ShapeError and DTypeError for a carry that changes its type.
@@ -485,6 +490,7 @@ def scan(
     >>> sg.Session().run([total, sums])
     [np.float32(6.0), array([1., 3., 6.], dtype=float32)]
     """
+    check_every(checkpoint_every)
     carry, along = flatten(init), flatten(xs)
     graph = graph_of([*carry.leaves, *along.leaves, length])
     with graph.as_default():
@@ -519,10 +525,13 @@ def scan(
         "recompute": False,
     }
     operands = (*inits, *closed.state, *sequences, *closed.captures)
-    node = graph.add(SCAN, operands, attrs, name or "scan")
+    if checkpoint_every is None:
+        made: Sequence[Tensor] = graph.add(SCAN, operands, attrs, name or "scan").outputs
+    else:
+        made = segmented(SCAN, graph, operands, attrs, checkpoint_every, name or "scan")
     first = len(inits) + len(closed.state)
-    own = [*node.outputs[: len(carry.leaves)], *node.outputs[first:]]
-    results = commit(node, closed.updated, len(inits), own)
+    own = [*made[: len(carry.leaves)], *made[first:]]
+    results = commit(graph, closed.updated, made[len(inits) : first], own)
     return carry.rebuild(results), stacked.rebuild(results[len(carry.leaves) :])
 
 

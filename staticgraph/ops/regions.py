@@ -151,18 +151,18 @@ def _signed(
 
 
 def commit(
-    node: Operation, updated: Sequence[str], first: int, own: Sequence[Tensor]
+    graph: Graph, updated: Sequence[str], values: Sequence[Tensor], own: Sequence[Tensor]
 ) -> list[Tensor]:
     """Assigns the variables that a node's bodies changed; the user's results, tied to that.
 
-    first       the number of the node's result that holds the first variable
+    values      the new values of these variables, results of the node
     own         the results of the node that are the user's
     """
     if not updated:
         return list(own)
-    graph = node.graph
     assigns = [
-        graph.variables[name].assign(node.outputs[first + k]).node for k, name in enumerate(updated)
+        graph.variables[name].assign(value).node
+        for name, value in zip(updated, values, strict=True)
     ]
     # Whoever needs a result of the construct needs its state changes too.
     with graph.control_dependencies(assigns):
