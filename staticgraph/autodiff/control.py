@@ -26,7 +26,7 @@ iteration of the outer one only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from staticgraph.autodiff import forward, reverse
 from staticgraph.autodiff.bodies import (
@@ -47,7 +47,6 @@ from staticgraph.core.function import Function, has_effect
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.ops.branches import COND, SWITCH_CASE
 from staticgraph.ops.convert import constant
-from staticgraph.ops.elementwise import add
 from staticgraph.ops.loops import SCAN, WHILE
 from staticgraph.ops.sizes import SHAPE, SIZE
 
@@ -55,11 +54,14 @@ from staticgraph.ops.sizes import SHAPE, SIZE
 _CHEAP = ("multiply", "where", "cast", "broadcast_to", "reshape", "permute_dims", "expand_dims")
 
 
+Take = Callable[[int], Tensor | None]
+
+
 def pull_loop(
-    node: Operation, adjoints: Adjoints, wanted: Sequence[int], masked: bool
+    node: Operation, adjoints: Adjoints, wanted: Sequence[int], masked: bool, take: Take
 ) -> list[Tensor | None]:
     """The adjoints of the operands number `wanted` of a `while` or `scan`."""
-    return _LoopReverse(node, adjoints, wanted, masked).contributions()
+    return _LoopReverse(node, adjoints, wanted, masked).contributions(take)
 
 
 class _LoopReverse:
@@ -67,7 +69,9 @@ class _LoopReverse:
 
     active      the carries that have an adjoint: their numbers
     rows        the stacked results that have one
-    others      the wanted operands that are no carries, and to which an adjoint leads
+    others      the wanted operands that are no carries
+    sums        per captured operand that an adjoint reaches: the parameter that it is added to
+    entries     per sequence that an adjoint reaches: the adjoint of its entry
     seeds       parameters for the adjoints of what the body returns: `active`, then `rows`
     """
 
@@ -98,39 +102,39 @@ class _LoopReverse:
             for i, y in [(i, self.outputs[i]) for i in seeded]
         ]
         xs = [self.inputs[i] for i in (*self.active, *self.others)]
+        count = len(self.active)
+        sums = [
+            like(workshop, x, x.type, "sum") if loop.part(i) == "capture" else None
+            for i, x in zip(self.others, xs[count:], strict=True)
+        ]
         found: list[Tensor | None] = [None] * len(xs)
         if xs and seeded:
             paths = Paths("gradients", [self.outputs[i] for i in seeded], xs)
-            found = reverse.pull(paths, self.seeds, masked)
-        count = len(self.active)
+            found = reverse.pull(paths, self.seeds, masked, [*[None] * count, *sums])
         self.new_adjoints = [
             zeros_of(x) if part is None else fitted(part, x)
             for x, part in zip(xs[:count], found[:count], strict=True)
         ]
-        parts = dict(zip(self.others, found[count:], strict=True))
-        # An operand that no adjoint reaches in any iteration has none.
-        self.others = [i for i in self.others if parts[i] is not None]
         self.sums: dict[int, Tensor] = {}
         self.accumulated: list[Tensor] = []
-        self.entries: list[Tensor] = []
-        for index in self.others:
-            part, x = parts[index], self.inputs[index]
-            assert part is not None
-            if loop.part(index) == "entry":
-                self.entries.append(fitted(part, x))
+        self.entries: dict[int, Tensor] = {}
+        for index, part, total in zip(self.others, found[count:], sums, strict=True):
+            # An operand that no adjoint reaches in any iteration has none.
+            if part is None or part is total:
                 continue
-            self.sums[index] = like(workshop, x, x.type, "sum")
-            self.accumulated.append(fitted(add(self.sums[index], part), x))
+            if total is None:
+                self.entries[index] = fitted(part, self.inputs[index])
+            else:
+                self.sums[index] = total
+                self.accumulated.append(fitted(part, self.inputs[index]))
 
-    def contributions(self) -> list[Tensor | None]:
+    def contributions(self, take: Take) -> list[Tensor | None]:
         """Appends twin and backward loop; one adjoint per wanted operand."""
-        if not self.active and not self.others:
+        if not self.active and not self.entries and not self.sums:
             return [None] * len(self.wanted)
         stacks, stacked = self._twin()
-        results = self._backward(stacks, stacked)
-        captured = list(self.sums)
-        entries = [i for i in self.others if self.loop.part(i) == "entry"]
-        by_operand = dict(zip([*self.active, *captured, *entries], results, strict=True))
+        results = self._backward(stacks, stacked, take)
+        by_operand = dict(zip([*self.active, *self.sums, *self.entries], results, strict=True))
         return [by_operand.get(index) for index in self.wanted]
 
     # -- what the derivative needs of each iteration
@@ -163,7 +167,7 @@ class _LoopReverse:
         taken: set[Tensor] = set()
         measured: dict[Tensor, None] = {}
         seen: set[Operation] = set()
-        stack = [*self.new_adjoints, *self.accumulated, *self.entries]
+        stack = [*self.new_adjoints, *self.accumulated, *self.entries.values()]
         while stack:
             tensor = stack.pop()
             node = tensor.node
@@ -217,7 +221,7 @@ class _LoopReverse:
         twin = self.graph.add(self.node.op, operands, attrs, "twin")
         return needed, list(twin.outputs[len(self.outputs) :])
 
-    def _backward(self, needed: list[Tensor], stacks: list[Tensor]) -> Sequence[Tensor]:
+    def _backward(self, needed: list[Tensor], stacks: list[Tensor], take: Take) -> Sequence[Tensor]:
         """The scan over the stacks, in the opposite direction."""
         loop, node = self.loop, self.node
         inside, outside = self._captured()
@@ -225,10 +229,12 @@ class _LoopReverse:
         count = len(self.active)
         carried, rows = self.seeds[:count], self.seeds[count:]
         feeds = [*carried, *self.sums.values(), *needed, *own, *rows, *inside]
-        fetches = [*self.new_adjoints, *self.accumulated, *self.entries]
+        fetches = [*self.new_adjoints, *self.accumulated, *self.entries.values()]
         body = closed(self.workshop, "body", fetches, feeds)
         starts = [self._start(index) for index in self.active]
-        starts += [zeros_of(node.inputs[index]) for index in self.sums]
+        for index in self.sums:
+            known = take(index)
+            starts.append(zeros_of(node.inputs[index]) if known is None else known)
         given = [adjoint for index in self.rows if (adjoint := self.adjoints[index]) is not None]
         sequences = [*stacks, *node.inputs[loop.carries : loop.first_capture], *given]
         attrs = {
@@ -260,7 +266,7 @@ def _widened(function: Function, like: Function) -> Function:
 
 
 def pull_branches(
-    node: Operation, adjoints: Adjoints, wanted: Sequence[int], masked: bool
+    node: Operation, adjoints: Adjoints, wanted: Sequence[int], masked: bool, take: Take
 ) -> list[Tensor | None]:
     """The adjoints of the operands number `wanted` of a `cond` or `switch_case`."""
     given = [i for i, adjoint in enumerate(adjoints) if adjoint is not None]

@@ -146,24 +146,35 @@ def _no_start(paths: Paths, y: Tensor) -> GradientError:
 
 
 @config.collector_paused()
-def pull(paths: Paths, seeds: Sequence[Tensor], masked_seeds: bool = False) -> list[Tensor | None]:
+def pull(
+    paths: Paths,
+    seeds: Sequence[Tensor],
+    masked_seeds: bool = False,
+    sums: Sequence[Tensor | None] = (),
+) -> list[Tensor | None]:
     """One reverse sweep: the adjoints of the xs from those of the ys; None where there is no path.
 
     With `masked_seeds` the zeros of `seeds` mask, as those of a `where` do (rows of a Jacobian).
+    With `sums`, one per x, an adjoint is added to what its x has there.
     """
     with paths.graph.name_scope("gradients") as scope, paths.graph.at(paths.line):
         sweep = _Sweep(paths, scope)
         for y, start in zip(paths.ys, seeds, strict=True):
             sweep.accumulate(y, start, True if masked_seeds else None)
+        for x, known in zip(paths.inputs.like, sums, strict=False):
+            if known is not None:
+                sweep.accumulate(x, known, None)
         for node, wanted in reversed(paths.steps):
             sweep.propagate(node, wanted)
         return [sweep.total(index) for index in range(len(paths.inputs.like))]
 
 
 # How the adjoints of loops and branches are made; filled by autodiff/control.py, which needs this
-# module's sweep for the Functions inside.
+# module's sweep for the Functions inside. The last argument takes away what the sweep has of an
+# operand's adjoint, so that a loop can go on adding to it; what the rule gives then includes it.
 RegionRule = Callable[
-    [Operation, Sequence[Tensor | None], Sequence[int], bool], Sequence[Tensor | None]
+    [Operation, Sequence[Tensor | None], Sequence[int], bool, Callable[[int], Tensor | None]],
+    Sequence[Tensor | None],
 ]
 REGION_RULES: dict[OpDef, RegionRule] = {}
 
@@ -206,7 +217,10 @@ class _Sweep:
             return
         self._place(node)
         mask = self._mask(node)
-        parts = _apply(node, wanted, given, mask)
+        if op.vjp is REGIONS:
+            parts = self._regions(node, wanted, given, mask)
+        else:
+            parts = _apply(node, wanted, given, mask)
         if mask is not None and not op.linear:
             parts = [(index, _guard(node, index, part, given)) for index, part in parts]
         if op.elementwise:
@@ -217,6 +231,16 @@ class _Sweep:
             if self.checking:
                 _check_part(node, index, part)
             self.accumulate(node.inputs[index], part, mask)
+
+    def _regions(
+        self, node: Operation, wanted: Sequence[int], given: Sequence[Tensor | None], mask: Any
+    ) -> list[tuple[int, Tensor]]:
+        def take(index: int) -> Tensor | None:
+            return self.adjoints.pop(node.inputs[index], None)
+
+        found = REGION_RULES[node.op](node, given, wanted, mask is not None, take)
+        pairs = zip(wanted, found, strict=True)
+        return [(index, part) for index, part in pairs if part is not None]
 
     def _mask(self, node: Operation) -> bool | None:
         """Whether the adjoints of the results may hold zeros that mask (None: no), and if so
@@ -250,8 +274,6 @@ def _apply(
     found: Sequence[Tensor | None]
     if isinstance(rule, tuple):
         found = [rule[index](node, given[0]) for index in wanted]
-    elif rule is REGIONS:
-        found = REGION_RULES[node.op](node, given, wanted, mask is not None)
     elif isinstance(rule, Numbered):
         adjoint = cast(Tensor, given[0])
         found = [rule.rule(node, adjoint, index) for index in wanted]
