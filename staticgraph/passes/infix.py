@@ -8,7 +8,7 @@ from staticgraph.core.node import Node, Value
 from staticgraph.passes.common import array_of, is_constant
 
 # Characters of an expression beyond which its inner parts are shown by their names.
-WIDTH = 72
+WIDTH = 62
 _DEEPEST = 6
 
 _BINARY = {
