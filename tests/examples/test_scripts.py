@@ -15,6 +15,9 @@ from .loading import EXAMPLES, ROOT, load
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
 WRITES = {
+    "branch": ["branch.svg"],
+    "collatz": ["collatz.svg"],
+    "counters": ["counters.svg"],
     "derivatives": [],
     "descent": ["descent.png"],
     "linear_regression": ["linear_regression.png"],
@@ -22,6 +25,10 @@ WRITES = {
     "moons": ["moons.png"],
     "neuron": ["neuron.svg"],
     "newton": [],
+    "newton_sqrt": ["newton_sqrt.svg"],
+    "power_iteration": ["power_iteration.svg"],
+    "sunspots": ["sunspots.png", "sunspots.svg"],
+    "throw": ["throw.png", "throw.svg"],
     "xor": [],
 }
 
