@@ -378,8 +378,16 @@ tanh = elementwise(
     "tanh", np.tanh, vjp=lambda node, adjoint: adjoint * (1.0 - node.out * node.out),
     doc="Hyperbolic tangent, elementwise.",
 )  # fmt: skip
+
+
+def _reference_sigmoid(x: Any) -> Any:
+    # exp of a positive number would overflow where the result is still a subnormal number.
+    small = np.exp(-np.abs(x))
+    return np.where(x < 0, small, x.dtype.type(1)) / (x.dtype.type(1) + small)
+
+
 sigmoid = elementwise(
-    "sigmoid", lambda x: special.expit(x),
+    "sigmoid", _reference_sigmoid,
     vjp=lambda node, adjoint: adjoint * (node.out * (1.0 - node.out)),
     doc="Logistic function ``1 / (1 + exp(-x))``, elementwise; it does not overflow.",
 )  # fmt: skip

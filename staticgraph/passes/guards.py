@@ -9,6 +9,7 @@ import numpy as np
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 from staticgraph.core.node import Value
+from staticgraph.core.types import same_shape
 from staticgraph.passes.common import array_of
 from staticgraph.passes.patterns import Guard, Match
 
@@ -168,3 +169,8 @@ def _sizes(value: Value) -> tuple[int, ...]:
 def given_sizes(match: Match) -> tuple[int | None, ...]:
     """The constant sizes as the attribute `shape`; -1 is the size that is left over."""
     return tuple([None if size == -1 else size for size in _sizes(match["sizes"])])
+
+
+def like_the_root(name: str) -> Guard:
+    """The value called `name` provably has the shape of the result: it was not broadcast."""
+    return lambda match: same_shape(match[name].type.shape, match.root.out.type.shape)

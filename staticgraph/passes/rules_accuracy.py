@@ -5,7 +5,7 @@ They also save the overflow in between: the right sides are finite wherever the 
 
 from __future__ import annotations
 
-from staticgraph.passes.guards import floats, sign_is_clear
+from staticgraph.passes.guards import floats, like_the_root, sign_is_clear
 from staticgraph.passes.patterns import Attr, Const, Exactness, Rule, op, variables
 
 x, y = variables("x y")
@@ -72,4 +72,46 @@ POWERS = (
          "the square overflows or underflows where the absolute value does not", BETTER),
 )  # fmt: skip
 
-RULES = (*LOGARITHMS, *EXPONENTIALS, *POWERS)
+SIGMOID = op("sigmoid", x)
+REST = op("subtract", Const(1), SIGMOID)
+SOFTMAX = op("softmax", x, axis=axis)
+SHARE = op("multiply", SOFTMAX, op("divide", y, SOFTMAX))
+
+# The derivative of a logarithm divides by what the derivative of its operand multiplies with; where
+# that underflows, 0 / 0 makes a NaN of a slope that is plain. So a loss whose value the rules above
+# keep finite has gradients that are finite as well.
+SLOPES = (
+    Rule("slope of log of sigmoid",
+         op("multiply", op("divide", y, SIGMOID), op("multiply", SIGMOID, REST)),
+         op("multiply", y, op("sigmoid", op("negative", x))),
+         "sigmoid(x) cancels; where it underflows the quotient is NaN", BETTER),
+    Rule("slope of log of sigmoid, alone",
+         op("multiply", op("reciprocal", SIGMOID), op("multiply", SIGMOID, REST)),
+         op("sigmoid", op("negative", x)),
+         "sigmoid(x) cancels; where it underflows the quotient is NaN", BETTER),
+    Rule("slope of log of one minus sigmoid",
+         op("multiply", op("negative", op("divide", y, REST)), op("multiply", SIGMOID, REST)),
+         op("negative", op("multiply", y, SIGMOID)),
+         "1 - sigmoid(x) cancels; where it is 0 the quotient is NaN", BETTER),
+    Rule("slope of log of one minus sigmoid, alone",
+         op("multiply", op("negative", op("reciprocal", REST)), op("multiply", SIGMOID, REST)),
+         op("negative", SIGMOID),
+         "1 - sigmoid(x) cancels; where it is 0 the quotient is NaN", BETTER),
+    Rule("slope of log of one plus exp",
+         op("multiply", op("divide", y, op("add", op("exp", x), Const(1))), op("exp", x)),
+         op("multiply", y, op("sigmoid", x)),
+         "where exp(x) overflows the quotient is NaN", BETTER),
+    Rule("slope of log of one plus exp, alone",
+         op("multiply", op("sigmoid", op("negative", x)), op("exp", x)),
+         op("sigmoid", x),
+         "where exp(x) overflows the product is NaN", BETTER),
+    Rule("slope of log of softmax",
+         op("subtract", SHARE,
+            op("multiply", SOFTMAX, op("sum", SHARE, axis=Attr("along"), keepdims=keepdims))),
+         op("subtract", y,
+            op("multiply", SOFTMAX, op("sum", y, axis=Attr("along"), keepdims=keepdims))),
+         "softmax(x) cancels; where it underflows the quotient is NaN", BETTER,
+         guard=like_the_root("y")),
+)  # fmt: skip
+
+RULES = (*LOGARITHMS, *EXPONENTIALS, *POWERS, *SLOPES)

@@ -74,6 +74,11 @@ def node(name: str, *operands: Tensor, **attrs: Any) -> Tensor:
     return operands[0].graph.add(get(name), operands, attrs).out
 
 
+def _slope_of_log_softmax(x: Tensor, y: Tensor) -> Tensor:
+    share = sg.softmax(x) * (y / sg.softmax(x))
+    return share - sg.softmax(x) * sg.sum(share, axis=-1, keepdims=True)
+
+
 def reversed_axes(x: Tensor) -> Tensor:
     """What ``permute_dims(x)`` is where the rank of `x` is not known."""
     return node("permute_dims", x, axes=None)
@@ -224,6 +229,34 @@ ACCURACY = {
     "log of sum of exp": Case(
         lambda x: sg.log(sg.sum(sg.exp(x), axis=0)), shapes=((2, 3),),
         truth=lambda x: special.logsumexp(x, axis=0), shifted=True,
+    ),
+    "slope of log of sigmoid": Case(
+        lambda x, y: y / sg.sigmoid(x) * (sg.sigmoid(x) * (1.0 - sg.sigmoid(x))),
+        truth=lambda x, y: y * special.expit(-x),
+    ),
+    "slope of log of sigmoid, alone": Case(
+        lambda x: sg.reciprocal(sg.sigmoid(x)) * (sg.sigmoid(x) * (1.0 - sg.sigmoid(x))),
+        truth=lambda x: special.expit(-x),
+    ),
+    "slope of log of one minus sigmoid": Case(
+        lambda x, y: -(y / (1.0 - sg.sigmoid(x))) * (sg.sigmoid(x) * (1.0 - sg.sigmoid(x))),
+        truth=lambda x, y: -y * special.expit(x),
+    ),
+    "slope of log of one minus sigmoid, alone": Case(
+        lambda x: -sg.reciprocal(1.0 - sg.sigmoid(x)) * (sg.sigmoid(x) * (1.0 - sg.sigmoid(x))),
+        truth=lambda x: -special.expit(x),
+    ),
+    "slope of log of one plus exp": Case(
+        lambda x, y: y / (sg.exp(x) + 1.0) * sg.exp(x), truth=lambda x, y: y * special.expit(x)
+    ),
+    "slope of log of one plus exp, alone": Case(
+        lambda x: sg.sigmoid(-x) * sg.exp(x), truth=lambda x: special.expit(x)
+    ),
+    "slope of log of softmax": Case(
+        lambda x, y: _slope_of_log_softmax(x, y),
+        shapes=((2, 3), (2, 3)),
+        others=(((4, 1), (4, 1)), ((0, 2), (0, 2))),
+        truth=lambda x, y: y - special.softmax(x, axis=-1) * y.sum(axis=-1, keepdims=True),
     ),
     "log of sigmoid": Case(
         lambda x: sg.log(sg.sigmoid(x)), truth=lambda x: special.log_expit(x)
