@@ -141,6 +141,8 @@ class Exactness(Enum):
     EXACT = "exact"
     # Another rounding, nowhere worse and somewhere better.
     MORE_ACCURATE = "more accurate"
+    # The same products, added up in the order of a larger matrix product.
+    REORDERED = "sums reordered"
 
 
 @dataclass(frozen=True, slots=True)

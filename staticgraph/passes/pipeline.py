@@ -1,10 +1,13 @@
 """The table of passes, the reasons for its order, and the one runner of both.
 
-`optimize` takes a Function through every pass, bodies of loops and branches first. While checking
-(STATICGRAPH_CHECK) each result is verified, and so is what the pass makes of the same nodes in a
-shuffled order: a pass that relies on one order fails in the tests. The shuffled result is not kept,
-so checking changes no text. A pass that fails is named, with its input in a file that
-`staticgraph.core.text.parse` reads back.
+`optimize` takes a Function through every pass. Those that are `inward` go from the outside in: they
+see a Function before the bodies of its loops and branches are touched, and settle which bodies
+there are. The others go from the inside out: they see a Function whose bodies are done.
+
+While checking (STATICGRAPH_CHECK) each result is verified, and so is what the pass makes of the
+same nodes in a shuffled order: a pass that relies on one order fails in the tests. The shuffled
+result is not kept, so checking changes no text. A pass that fails is named, with its input in a
+file that `staticgraph.core.text.parse` reads back.
 """
 
 from __future__ import annotations
@@ -29,12 +32,17 @@ from staticgraph.errors import CompilerError, GraphError, StaticGraphError
 from staticgraph.passes.common import Evaluate, Notes, has_body
 from staticgraph.passes.cse import number_values
 from staticgraph.passes.fold import fold_constants
+from staticgraph.passes.hoist import hoist
+from staticgraph.passes.merge import merge_loops
+from staticgraph.passes.narrow import narrow
 from staticgraph.passes.order import shuffled
 from staticgraph.passes.patterns import Exactness
 from staticgraph.passes.prune import prune
+from staticgraph.passes.region_rules import REGION_RULES
 from staticgraph.passes.report import PassReport, PipelineReport
 from staticgraph.passes.rules import RULES
 from staticgraph.passes.simplify import FOLDED, simplify
+from staticgraph.passes.specialize import specialize
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +52,37 @@ class Pass:
     name        as reports, switches and error messages call it
     function    from Function to Function; `Notes` carry what it needs and what it has to tell
     required    it cannot be switched off: what follows relies on it
+    inward      it runs before the bodies within the Function are optimized, not after
     """
 
     name: str
     function: Callable[[Function, Notes], Function]
     required: bool = False
+    inward: bool = False
 
 
 PIPELINE = (
-    Pass("prune", prune, required=True),
-    Pass("fold", fold_constants),
+    Pass("prune", prune, required=True, inward=True),
+    Pass("merge loops", merge_loops, required=True, inward=True),
+    Pass("fold", fold_constants, inward=True),
+    Pass("specialize", specialize, inward=True),
+    Pass("narrow", narrow, inward=True),
+    Pass("hoist", hoist),
     Pass("simplify", simplify),
     Pass("cse", number_values),
+    Pass("late narrow", narrow),
     Pass("late prune", prune),
 )
 
 ORDER = (
+    ("prune", "merge loops", "a loop that no result needs holds no other back"),
     ("prune", "fold", "nothing is computed at compile time that no run needs"),
+    ("merge loops", "fold", "twins are recognised by their operands as differentiation left them"),
+    ("fold", "specialize", "bodies are told the constants that folding found"),
+    ("specialize", "narrow", "a branch that is not taken needs nothing"),
+    ("hoist", "simplify", "what comes out of a body is simplified with what stands around it"),
+    ("hoist", "cse", "two bodies may have computed the same"),
+    ("cse", "late narrow", "captures that were merged are taken once"),
     ("fold", "simplify", "rules look at constants, which folding makes of expressions"),
     ("simplify", "cse", "rules give equal expressions one form; cse compares nothing but form"),
     ("cse", "late prune", "what merging leaves without a user goes last"),
@@ -88,6 +110,7 @@ check_order()
 
 _EXACTNESS = {rule.name: rule.exactness.value for rule in RULES}
 _EXACTNESS[FOLDED] = Exactness.EXACT.value
+_EXACTNESS.update({rule: exactness.value for rule, exactness in REGION_RULES.items()})
 
 KEPT_BODY = "with its body as written, since the simpler one says more of a shape than the node may"
 
@@ -124,17 +147,25 @@ class _Runner:
     def run(self, function: Function) -> Function:
         if self.checking:
             verify(function)
+        done = self._optimized(function)
+        return done.with_report(PipelineReport(self.rows, self.notes, _EXACTNESS))
+
+    def _optimized(self, function: Function) -> Function:
+        """`function` after all passes, and so are the Functions within it."""
+        function = self._passes(function, inward=True)
         # By identity: comparing Functions would cost as much as a pass.
         done: dict[int, Function] = {}
-        for body in _innermost_first(function):
+        for body in function.bodies():
             if id(body) not in done:
-                done[id(body)] = self._passes(_with_bodies(body, done, self.notes))
-        report = PipelineReport(self.rows, self.notes, _EXACTNESS)
-        return done[id(function)].with_report(report)
+                # Recursion follows the nesting of bodies, never the depth of a graph.
+                done[id(body)] = self._optimized(body)
+        if done:
+            function = _with_bodies(function, done, self.notes)
+        return self._passes(function, inward=False)
 
-    def _passes(self, function: Function) -> Function:
+    def _passes(self, function: Function, inward: bool) -> Function:
         for place, (each, row) in enumerate(zip(self.pipeline, self.rows, strict=True)):
-            if row.disabled:
+            if row.disabled or each.inward is not inward:
                 continue
             if self.checking:
                 mixed = shuffled(function, config.shuffle_seed() + place)
@@ -216,18 +247,6 @@ def _file_name(text: str) -> str:
 
 
 # -- bodies -----------------------------------------------------------------------------------
-
-
-def _innermost_first(function: Function) -> list[Function]:
-    """`function` and all Functions within it, each after those within itself."""
-    found: list[Function] = []
-    stack = [function]
-    while stack:
-        top = stack.pop()
-        found.append(top)
-        stack.extend(top.bodies())
-    found.reverse()
-    return found
 
 
 def _with_bodies(function: Function, done: dict[int, Function], notes: Notes) -> Function:

@@ -1,0 +1,369 @@
+"""Merging loops: what goes through the same iterations goes through them once.
+
+Differentiation appends loops that repeat another one: the augmented twin of reverse mode, which
+returns stacks beside, and the loop of forward mode, which carries tangents beside. All of them
+become one loop with all carries and all stacks, so that no run computes an iteration twice and an
+effect in a body happens once.
+
+Which loops go together is found by what they compute, never by where they came from. Two loops do
+when they start alike, test alike and step alike: their carries with the same initial value and the
+same place are assumed to be equal, and the assumption is dropped, carry by carry, until the bodies
+confirm what is left. A `while` has to test the same condition of these; a `scan` has to go along
+the same sequence.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from staticgraph.core.function import Function, attrs_key, has_effect
+from staticgraph.core.node import Node, Value
+from staticgraph.ops.loops import WHILE
+from staticgraph.passes.common import Notes, node_key, rebuilt
+from staticgraph.passes.regions import LOOPS, Given, LoopDraft, Row, tried
+
+MERGED = "merge loops"
+
+
+def merge_loops(function: Function, notes: Notes) -> Function:
+    """`function` with loops that go through the same iterations made one."""
+    groups: dict[Any, list[int]] = {}
+    for place, node in enumerate(function.nodes):
+        if node.op in LOOPS:
+            groups.setdefault(_kinship(node), []).append(place)
+    if all(len(group) == 1 for group in groups.values()):
+        return function
+    merger = _Merger(function)
+    for group in groups.values():
+        merger.join(group)
+    return merger.result(notes)
+
+
+def _kinship(node: Node) -> tuple[Any, ...]:
+    """What loops that can be merged have in common, at the least."""
+    attrs = node.attrs
+    if node.op is WHILE:
+        return (node.op, attrs["maximum_iterations"], node.inputs[0])
+    return (node.op, attrs["reverse"], node.inputs[attrs["carries"]])
+
+
+class _Union:
+    """Loops that become one: the draft, and per member which results of the draft its own are."""
+
+    def __init__(self, place: int, node: Node) -> None:
+        self.draft = LoopDraft(node)
+        self.places = [place]
+        # The member whose place in the order of effects is that of the union.
+        self.acts_at: int | None = place if has_effect(node) else None
+        # Per member, per result: the number of a carry, or of a row.
+        self.carried = [list(range(len(self.draft.carries)))]
+        self.stacked = [list(range(len(self.draft.rows)))]
+
+    def take(self, place: int, node: Node) -> bool:
+        """Takes in another loop; False, and nothing changed, where it does not go together."""
+        other = LoopDraft(node, copied=True)
+        pairing = _Pairing(self.draft, other)
+        if not pairing.holds():
+            return False
+        acts = has_effect(node)
+        if pairing.adds_effects() and self.acts_at is not None:
+            return False
+        carried, stacked = pairing.unite()
+        self.places.append(place)
+        self.carried.append(carried)
+        self.stacked.append(stacked)
+        if acts and self.acts_at is None:
+            self.acts_at = place
+        return True
+
+
+class _Pairing:
+    """Which values of loop `b` are values of loop `a`."""
+
+    def __init__(self, a: LoopDraft, b: LoopDraft) -> None:
+        self.a, self.b = a, b
+        self.pairs = [
+            place
+            for place, (one, other) in enumerate(zip(a.carries, b.carries, strict=False))
+            if one.operand is other.operand and one.inside.type == other.inside.type
+        ]
+        self.same: dict[Value, Value] = {}
+        self.fresh: list[Node] = []
+        self.same_tests: dict[Value, Value] = {}
+
+    def holds(self) -> bool:
+        """Whether the loops go through the same iterations."""
+        while True:
+            self.same, self.fresh = self._matched_bodies()
+            kept = [place for place in self.pairs if self._confirmed(place)]
+            if len(kept) == len(self.pairs):
+                break
+            self.pairs = kept
+        if self.a.test is None:
+            return self._shares_work()
+        return self._tests_match()
+
+    def _shares_work(self) -> bool:
+        # Scans along one sequence that compute different things stay two: nothing would be saved.
+        fresh = set(self.fresh)
+        return not self.b.nodes or any(n.inputs and n not in fresh for n in self.b.nodes)
+
+    def adds_effects(self) -> bool:
+        """Whether `b` does what `a` does not."""
+        return any(map(has_effect, self.fresh))
+
+    def _confirmed(self, place: int) -> bool:
+        other = self.b.carries[place].next
+        return self.same.get(other) is self.a.carries[place].next
+
+    def _shared_givens(self) -> Iterator[tuple[Given, Given]]:
+        for ours, theirs in ((self.a.sequences, self.b.sequences),
+                             (self.a.captures, self.b.captures)):  # fmt: skip
+            known: dict[Value, Given] = {}
+            for given in ours:
+                known.setdefault(given.operand, given)
+            for given in theirs:
+                one = known.get(given.operand)
+                if one is not None and one.inside.type == given.inside.type:
+                    yield one, given
+
+    def _matched_bodies(self) -> tuple[dict[Value, Value], list[Node]]:
+        same = {
+            self.b.carries[place].inside: self.a.carries[place].inside for place in self.pairs
+        }
+        for one, other in self._shared_givens():
+            same[other.inside] = one.inside
+        return _matched(self.a.nodes, self.b.nodes, same)
+
+    def _tests_match(self) -> bool:
+        same: dict[Value, Value] = {}
+        for place in self.pairs:
+            one, other = self.a.carries[place].tested, self.b.carries[place].tested
+            assert one is not None and other is not None
+            same[other] = one
+        for given, theirs in self._shared_givens():
+            if given.tested is not None and theirs.tested is not None:
+                same[theirs.tested] = given.tested
+        same, fresh = _matched(self.a.test_nodes, self.b.test_nodes, same)
+        if any(map(has_effect, fresh)):
+            return False
+        assert self.b.holds is not None
+        if sum(map(has_effect, self.a.test_nodes)) != sum(map(has_effect, self.b.test_nodes)):
+            return False
+        return same.get(self.b.holds) is self.a.holds
+
+    def unite(self) -> tuple[list[int], list[int]]:
+        """Takes what only `b` has into `a`; for each result of `b` the number of its own in `a`."""
+        a, b = self.a, self.b
+        shared = {id(other): one for one, other in self._shared_givens()}
+        for mine, theirs in ((a.sequences, b.sequences), (a.captures, b.captures)):
+            mine.extend(given for given in theirs if id(given) not in shared)
+        now = dict(self.same)
+        for node in self.fresh:
+            operands = tuple([now.get(value, value) for value in node.inputs])
+            made = node if operands == node.inputs else rebuilt(node, operands)
+            now.update(zip(node.outputs, made.outputs, strict=True))
+            a.nodes.append(made)
+        carried: list[int] = []
+        for place, carry in enumerate(b.carries):
+            if place in self.pairs:
+                carried.append(place)
+                continue
+            carried.append(len(a.carries))
+            carry.next = now.get(carry.next, carry.next)
+            a.carries.append(carry)
+        rows = {row.value: number for number, row in reversed(list(enumerate(a.rows)))}
+        stacked: list[int] = []
+        for row in b.rows:
+            value = now.get(row.value, row.value)
+            if value not in rows:
+                rows[value] = len(a.rows)
+                a.rows.append(Row(value, row.name))
+            stacked.append(rows[value])
+        return carried, stacked
+
+
+def _matched(
+    ours: Sequence[Node], theirs: Sequence[Node], same: dict[Value, Value]
+) -> tuple[dict[Value, Value], list[Node]]:
+    """Which values of `theirs` are some of `ours`, given `same`; and the nodes that are new.
+
+    Nodes with an effect are matched one to one, in order.
+    """
+    numbers = _Numbers()
+    known: dict[Any, list[Node]] = {}
+    for node in ours:
+        known.setdefault(_key(node, numbers), []).append(node)
+    numbers.same = same
+    fresh: list[Node] = []
+    acted = 0
+    acts = [node for node in ours if has_effect(node)]
+    for node in theirs:
+        found = known.get(_key(node, numbers))
+        if found is None:
+            fresh.append(node)
+            continue
+        match = found[0]
+        if has_effect(node):
+            if acted == len(acts) or acts[acted] not in found:
+                fresh.append(node)
+                continue
+            match = acts[acted]
+            acted += 1
+        same.update(zip(node.outputs, match.outputs, strict=True))
+    return same, fresh
+
+
+class _Numbers(dict[Value, int]):
+    """A number for each value, the same for values known to be the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.same: dict[Value, Value] = {}
+
+    def __missing__(self, value: Value) -> int:
+        other = self.same.get(value)
+        # What is the same is never asked about before it is known to be.
+        number = len(self) if other is None else self[other]
+        self[value] = number
+        return number
+
+
+def _key(node: Node, numbers: _Numbers) -> Any:
+    key = node_key(node, numbers)
+    if key is not None:
+        return key
+    return (node.op, *[numbers[value] for value in node.inputs], attrs_key(node.attrs))
+
+
+class _Merger:
+    """The unions of one Function, and the order that they leave for its nodes."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.unions: list[_Union] = []
+
+    def join(self, places: Sequence[int]) -> None:
+        """Puts the loops at these places into as few unions as can be."""
+        found: list[_Union] = []
+        for place in places:
+            node = self.function.nodes[place]
+            if not any(union.take(place, node) for union in found):
+                found.append(_Union(place, node))
+        self.unions.extend(union for union in found if len(union.places) > 1)
+
+    def result(self, notes: Notes) -> Function:
+        """The Function with the unions in place of their members."""
+        while self.unions:
+            order, stuck = self._ordered()
+            if stuck is None:
+                return self._built(order, notes)
+            # One of its members needs a result of another: they cannot run side by side.
+            self.unions.remove(stuck)
+        return self.function
+
+    def _in_a_cycle(self, done: set[int], users: dict[int, list[int]]) -> _Union | None:
+        """A union that waits for itself, if any step is left that is not done."""
+        waits_for: dict[int, int] = {}
+        for source, waiting in users.items():
+            if source not in done:
+                for user in waiting:
+                    waits_for.setdefault(user, source)
+        if not waits_for:
+            return None
+        place, seen = min(waits_for), set[int]()
+        while place not in seen:
+            seen.add(place)
+            place = waits_for[place]
+        unions = {union.places[0]: union for union in self.unions}
+        while place not in unions:
+            place = waits_for[place]
+        return unions[place]
+
+    def _ordered(self) -> tuple[list[int], _Union | None]:
+        """The places in an order in which each union can stand at its last member's turn.
+
+        A union is one step, which stands where its first member stood as far as operands allow. The
+        second is a union that has to be given up, since its members depend on each other.
+        """
+        nodes = self.function.nodes
+        step = list(range(len(nodes)))
+        for union in self.unions:
+            for place in union.places:
+                step[place] = union.places[0]
+        acting = {union.places[0]: union.acts_at for union in self.unions}
+        users: dict[int, list[int]] = {}
+        missing = [0] * len(nodes)
+        position = {node: place for place, node in enumerate(nodes)}
+        previous: int | None = None
+        for place, node in enumerate(nodes):
+            own = step[place]
+            before = {position[v.node]: None for v in node.inputs if v.node in position}
+            if has_effect(node) and acting.get(own, place) == place:
+                if previous is not None:
+                    before[previous] = None
+                previous = place
+            for source in before:
+                users.setdefault(step[source], []).append(own)
+                missing[own] += 1
+        first = [place for place, own in enumerate(step) if own == place]
+        ready = [place for place in first if not missing[place]]
+        heapq.heapify(ready)
+        order: list[int] = []
+        done: set[int] = set()
+        while ready:
+            place = heapq.heappop(ready)
+            order.append(place)
+            done.add(place)
+            for user in users.get(place, ()):
+                missing[user] -= 1
+                if not missing[user]:
+                    heapq.heappush(ready, user)
+        return order, self._in_a_cycle(done, users)
+
+    def _built(self, order: Sequence[int], notes: Notes) -> Function:
+        unions = {union.places[0]: union for union in self.unions}
+        now: dict[Value, Value] = {}
+        nodes: list[Node] = []
+        for place in order:
+            union = unions.get(place)
+            if union is None:
+                node = self.function.nodes[place]
+                if any(value in now for value in node.inputs):
+                    fresh = rebuilt(node, tuple([now.get(v, v) for v in node.inputs]))
+                    now.update(zip(node.outputs, fresh.outputs, strict=True))
+                    node = fresh
+                nodes.append(node)
+                continue
+            made = self._united(union, now)
+            if made is None:
+                self.unions.remove(union)
+                return self.result(notes)
+            nodes.append(made)
+        for union in self.unions:
+            for _ in union.places[1:]:
+                notes.applied(MERGED)
+        outputs = [now.get(value, value) for value in self.function.outputs]
+        return self.function.replace(nodes, outputs)
+
+    def _united(self, union: _Union, now: dict[Value, Value]) -> Node | None:
+        draft = union.draft
+        given = draft.taken()
+        operands = [each.operand for each in given]
+        for each in given:
+            each.operand = now.get(each.operand, each.operand)
+        made = tried(draft.made)
+        if made is None:
+            return None
+        for each, operand in zip(given, operands, strict=True):
+            each.operand = operand
+        first = len(draft.carries)
+        for place, carried, stacked in zip(
+            union.places, union.carried, union.stacked, strict=True
+        ):
+            numbers = [*carried, *[first + number for number in stacked]]
+            results = [made.outputs[number] for number in numbers]
+            now.update(zip(self.function.nodes[place].outputs, results, strict=True))
+        return made

@@ -1,0 +1,27 @@
+"""The rules about loops and branches, as reports call them, and what each does to the numbers."""
+
+from __future__ import annotations
+
+from staticgraph.passes import hoist, merge, narrow, specialize
+from staticgraph.passes.patterns import Exactness
+
+REGION_RULES = {
+    merge.MERGED: Exactness.EXACT,
+    specialize.KNOWN_BRANCH: Exactness.EXACT,
+    specialize.EQUAL_BRANCHES: Exactness.EXACT,
+    specialize.NEVER_RUNS: Exactness.EXACT,
+    specialize.NO_ENTRIES: Exactness.EXACT,
+    specialize.INVARIANT_CARRY: Exactness.EXACT,
+    specialize.CAPTURED_CONSTANT: Exactness.EXACT,
+    narrow.DEAD_CARRY: Exactness.EXACT,
+    narrow.DEAD_RESULT: Exactness.EXACT,
+    narrow.DEAD_CAPTURE: Exactness.EXACT,
+    narrow.DEAD_SEQUENCE: Exactness.EXACT,
+    narrow.SAME_CAPTURE: Exactness.EXACT,
+    narrow.SAME_SEQUENCE: Exactness.EXACT,
+    narrow.SAME_RESULT: Exactness.EXACT,
+    narrow.STACKED_ENTRY: Exactness.EXACT,
+    hoist.HOISTED: Exactness.EXACT,
+    # NumPy's kernel for one row adds in another order than that for many.
+    hoist.PRODUCT: Exactness.REORDERED,
+}
