@@ -242,6 +242,10 @@ ACCURACY = {
         lambda x, y: -(y / (1.0 - sg.sigmoid(x))) * (sg.sigmoid(x) * (1.0 - sg.sigmoid(x))),
         truth=lambda x, y: -y * special.expit(x),
     ),
+    "slope of log of one minus sigmoid, negated": Case(
+        lambda x, y: y / (1.0 - sg.sigmoid(x)) * (sg.sigmoid(x) * (1.0 - sg.sigmoid(x))),
+        truth=lambda x, y: y * special.expit(x),
+    ),
     "slope of log of one minus sigmoid, alone": Case(
         lambda x: -sg.reciprocal(1.0 - sg.sigmoid(x)) * (sg.sigmoid(x) * (1.0 - sg.sigmoid(x))),
         truth=lambda x: -special.expit(x),
