@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from staticgraph.core.graph import Operation, Tensor, describe, get_default_graph
+from staticgraph.core.graph import Graph, Operation, Tensor, describe, get_default_graph
 from staticgraph.core.location import capture
 from staticgraph.core.opdef import (
     LINEAR,
@@ -27,6 +27,7 @@ from staticgraph.core.types import TensorType, compatible
 from staticgraph.errors import GradientError, GraphError
 from staticgraph.ops.convert import as_tensor, constant, is_tensor_like, scalar
 from staticgraph.ops.shaping import broadcast_like
+from staticgraph.ops.traced_rules import TracedRule
 
 
 def _infer_same(types: Types, attrs: Attrs) -> TensorType:
@@ -136,8 +137,15 @@ def control_dependencies(ops: Sequence[Any]) -> AbstractContextManager[None]:
     [np.int64(1), np.int64(2)]
     """
     operations = _operations(ops)
+    return _current(operations).control_dependencies(operations)
+
+
+def _current(operations: Sequence[Operation]) -> Graph:
+    """The graph to which a node that waits for these goes: maybe a body that is being traced."""
     graph = operations[0].graph if operations else get_default_graph()
-    return graph.control_dependencies(operations)
+    while graph.outer is not None:
+        graph = graph.outer
+    return graph.innermost
 
 
 def group(*ops: Any, name: str | None = None) -> Operation:
@@ -155,7 +163,7 @@ def group(*ops: Any, name: str | None = None) -> Operation:
     flat: list[Operation] = []
     for item in ops:
         flat.extend(_operations(item))
-    graph = flat[0].graph if flat else get_default_graph()
+    graph = _current(flat)
     with graph.control_dependencies(flat):
         return graph.add(GROUP, (), NO_ATTRS, name)
 
@@ -188,9 +196,15 @@ def _vjp_custom(node: Operation, adjoints: Sequence[Tensor | None]) -> Sequence[
         adjoint if adjoint is not None else _zeros(result)
         for adjoint, result in zip(adjoints, node.outputs, strict=True)
     ]
-    given = node.graph.gradient_functions[node.attrs["rule"]](*filled)
+    rule: Any = node.graph.gradient_functions[node.attrs["rule"]]
+    end = len(node.inputs)
+    if isinstance(rule, TracedRule):
+        end = count + rule.arguments
+        given = rule(node.graph, filled, node.inputs[end:])
+    else:
+        given = rule(*filled)
     wanted = list(given) if isinstance(given, list | tuple) else [given]
-    arguments = node.inputs[count:]
+    arguments = node.inputs[count:end]
     if len(wanted) != len(arguments):
         raise GradientError(
             f"custom_gradient: the gradient function returned {len(wanted)} adjoints for "
@@ -204,7 +218,7 @@ def _vjp_custom(node: Operation, adjoints: Sequence[Tensor | None]) -> Sequence[
     ]
     # Only the gradient function speaks of derivatives, so none passes through the results that
     # the user's function computed.
-    return [None] * count + adjusted
+    return [None] * count + adjusted + [None] * (len(node.inputs) - end)
 
 
 def _zeros(like: Tensor) -> Tensor:
@@ -280,13 +294,17 @@ def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
         # What the function took from elsewhere than its arguments counts as a constant.
         results = [stop_gradient(item) for item in (result if several else [result])]
         graph = results[0].graph
+        used: Sequence[Tensor] = ()
+        if graph.outer is not None:
+            traced = TracedRule(graph, IDENTITY, gradient, results, len(arguments))
+            gradient, used = traced, traced.captured
         rule = f"rule_{len(graph.gradient_functions)}"
         graph.gradient_functions[rule] = gradient
         attrs = {"results": len(results), "rule": rule}
         name = getattr(fn, "__name__", "")
         node = graph.add(
             CUSTOM_GRADIENT,
-            (*results, *arguments),
+            (*results, *arguments, *used),
             attrs,
             name if name.isidentifier() else None,
         )
