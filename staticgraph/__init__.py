@@ -159,7 +159,7 @@ from staticgraph.ops.linalg import (
     tensordot,
     vecdot,
 )
-from staticgraph.ops.loops import fori_loop, map_fn, scan, while_loop
+from staticgraph.ops.looping import fori_loop, map_fn, scan, while_loop
 from staticgraph.ops.nn import (
     log_softmax,
     sigmoid_cross_entropy_with_logits,

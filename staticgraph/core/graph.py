@@ -164,6 +164,8 @@ class Graph:
         self.operations: list[Operation] = []
         # Objects (variables of ops/state.py) that `read` and `assign` nodes refer to by name.
         self.variables: dict[str, Any] = {}
+        # Names of the variables that a node in here assigns.
+        self.assigned: dict[str, None] = {}
         # Gradient functions of custom_gradient nodes, by the node's name.
         self.gradient_functions: dict[str, Callable[..., Any]] = {}
         # The graph around this one, for the body of a loop or branch (core/body.py), and the body
@@ -253,12 +255,36 @@ class Graph:
     @contextmanager
     def control_dependencies(self, operations: Sequence[Operation]) -> Iterator[None]:
         """Nodes made within run after `operations`, and only if those run too."""
+        waitable = self._waitable(operations)
         outer = self._control
-        self._control = tuple(dict.fromkeys((*outer, *operations)))
+        self._control = tuple(dict.fromkeys((*outer, *waitable)))
         try:
             yield
         finally:
             self._control = outer
+
+    def _waitable(self, operations: Sequence[Operation]) -> Sequence[Operation]:
+        """Those of `operations` that nodes of this graph wait for; refuses what is not in it."""
+        for operation in operations:
+            if operation.graph is not self:
+                self._refuse_waiting(operation)
+        return operations
+
+    def _refuse_waiting(self, operation: Operation) -> NoReturn:
+        shown = f"  '{operation.name}'  {operation.op.name} at {operation.location.short}\n"
+        graph = operation.graph
+        if graph.outer is not None:
+            raise GraphError(
+                f"control_dependencies: '{operation.name}' was made inside {graph.what} and is "
+                f"awaited outside of it\n{shown}"
+                "  wait for a result of the loop or branch instead\n"
+                f"  at {self.location}"
+            )
+        raise GraphError(
+            f"control_dependencies: '{operation.name}' belongs to another graph\n{shown}"
+            "  operations wait for those of their own graph\n"
+            f"  at {self.location}"
+        )
 
     @contextmanager
     def no_control_dependencies(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from staticgraph.ops import (
     arranging,
     branches,
+    carries,
     control,
     convert,
     creation,
@@ -11,6 +12,7 @@ from staticgraph.ops import (
     indexing,
     joining,
     linalg,
+    looping,
     loops,
     nn,
     numpy_functions,
@@ -28,6 +30,7 @@ from staticgraph.ops import (
 __all__ = [
     "arranging",
     "branches",
+    "carries",
     "control",
     "convert",
     "creation",
@@ -36,6 +39,7 @@ __all__ = [
     "indexing",
     "joining",
     "linalg",
+    "looping",
     "loops",
     "nn",
     "numpy_functions",

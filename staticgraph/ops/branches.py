@@ -6,18 +6,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from staticgraph.core import dtypes
-from staticgraph.core.body import tracing
+from staticgraph.core.body import BodyGraph, tracing
 from staticgraph.core.dtypes import DType
 from staticgraph.core.function import Function
-from staticgraph.core.graph import Graph, Tensor, describe
+from staticgraph.core.graph import Tensor, describe
 from staticgraph.core.location import capture
 from staticgraph.core.opdef import REGIONS, Attrs, Mismatch, OpDef, Types, register
 from staticgraph.core.types import Shape, TensorType
 from staticgraph.errors import DTypeError, GraphError, RunError, ShapeError
-from staticgraph.ops.convert import as_tensor
+from staticgraph.ops.convert import as_tensor, scalar
 from staticgraph.ops.loops import check_operands, results_of
-from staticgraph.ops.regions import Region, close, commit, graph_of
-from staticgraph.ops.structure import Structure, flatten
+from staticgraph.ops.regions import Region, close, graph_of, place
+from staticgraph.ops.structure import Structure, flatten, show
+
+_NUMBERS = (bool, int, float)
+_DEFAULTS = {bool: dtypes.bool_, int: dtypes.int64, float: dtypes.float32}
 
 
 def join(types: Sequence[TensorType]) -> TensorType:
@@ -125,7 +128,8 @@ def cond(
         raise error(
             f"cond: the predicate is {predicate.type}, not a scalar bool\n"
             f"  {describe(predicate)}\n"
-            "  compare something, and reduce it with sg.all or sg.any; sg.where chooses by element\n"
+            "  compare something, and reduce it with sg.all or sg.any; sg.where chooses by "
+            "element\n"
             f"  at {capture()}"
         )
     return _branches("cond", COND, predicate, [true_fn, false_fn], ("true_fn", "false_fn"), name)
@@ -169,49 +173,81 @@ def _branches(
     names: Sequence[str],
     name: str | None,
 ) -> Any:
-    graph: Graph = graph_of([chosen])
-    regions: list[Region] = []
+    graph = graph_of([chosen])
+    bodies: list[BodyGraph] = []
     returned: list[Structure] = []
+    leaves: list[list[Any]] = []
     for function, called in zip(functions, names, strict=True):
         with tracing(graph, f"the branch of {what}") as body:
-            value = flatten(function())
-            outputs = [as_tensor(leaf) for leaf in value.leaves]
+            value = flatten(function(), returned[0].shape if returned else None)
+            leaves.append([x if type(x) in _NUMBERS else as_tensor(x) for x in value.leaves])
+        bodies.append(body)
         returned.append(value)
-        regions.append(Region(body, [], outputs))
-        _check_like(what, returned[0], regions[0].outputs, value, outputs, (names[0], called))
-    closed = close(graph, regions, what)
+        _check_structure(what, returned[0], value, (names[0], called))
+    structure = returned[0]
+    _number_leaves(what, bodies, leaves, structure.paths, names)
+    regions = [Region(body, [], outputs) for body, outputs in zip(bodies, leaves, strict=True)]
+    closed = close(graph, regions, what, [chosen])
     attrs = {"branches": tuple(closed.functions)}
     operands = (chosen, *closed.state, *closed.captures)
-    node = graph.add(op, operands, attrs, name or what)
-    count = len(regions[0].outputs)
-    results = commit(graph, closed.updated, node.outputs[count:], node.outputs[:count])
-    return returned[0].rebuild(results)
+    count = len(structure.leaves)
+    placed = place(
+        graph, op, operands, attrs, name or what, closed, count, lambda results: results[:count]
+    )
+    if structure.shape is None:
+        # Nothing comes back, so the branches are there for their effect.
+        return placed.effect()
+    return structure.rebuild([*placed.results, *([placed.effect()] if structure.effects else [])])
 
 
-def _check_like(
+def _check_structure(what: str, first: Structure, value: Structure, names: tuple[str, str]) -> None:
+    if value.shape == first.shape:
+        return
+    raise GraphError(
+        f"{what}: {names[0]} and {names[1]} return different structures\n"
+        f"  {names[0]} returns {show(first)}\n"
+        f"  {names[1]} returns {show(value)}\n"
+        "  return the same nesting from all branches\n"
+        f"  at {capture()}"
+    )
+
+
+def _number_leaves(
     what: str,
-    first: Structure,
-    expected: Sequence[Tensor],
-    value: Structure,
-    outputs: Sequence[Tensor],
-    names: tuple[str, str],
+    bodies: Sequence[BodyGraph],
+    leaves: Sequence[list[Any]],
+    paths: Sequence[str],
+    names: Sequence[str],
 ) -> None:
-    if value.shape != first.shape:
-        raise GraphError(
-            f"{what}: {names[0]} and {names[1]} return different structures\n"
-            f"  {names[0]}: {len(first.leaves)} values\n"
-            f"  {names[1]}: {len(value.leaves)} values\n"
-            "  return the same nesting from all branches\n"
-            f"  at {capture()}"
-        )
-    for path, want, have in zip(first.paths, expected, outputs, strict=True):
-        if want.dtype == have.dtype:
-            continue
-        place = f"result {path}" if path else "the result"
-        raise DTypeError(
-            f"{what}: {names[0]} and {names[1]} return different dtypes for {place}\n"
-            f"  {names[0]}: {describe(want)}\n"
-            f"  {names[1]}: {describe(have)}\n"
-            "  convert one of them with sg.cast\n"
-            f"  at {capture()}"
-        )
+    """Makes tensors of the Python numbers among the results, in the dtype of the others."""
+    for index, path in enumerate(paths):
+        column = [row[index] for row in leaves]
+        strong = next((item.dtype for item in column if isinstance(item, Tensor)), None)
+        if strong is None:
+            strong = _DEFAULTS[max((type(item) for item in column), key=_NUMBERS.index)]
+        made: list[Tensor] = []
+        for body, row in zip(bodies, leaves, strict=True):
+            item = row[index]
+            if not isinstance(item, Tensor):
+                kind: Any = type(item)
+                fits = dtypes.promote_weak(strong, kind) == strong
+                with body.resumed():
+                    item = scalar(body, item, strong) if fits else as_tensor(item)
+                row[index] = item
+            made.append(item)
+        for number, tensor in enumerate(made):
+            if tensor.dtype != made[0].dtype:
+                raise _different(what, path, (made[0], tensor), (names[0], names[number]))
+
+
+def _different(
+    what: str, path: str, tensors: tuple[Tensor, Tensor], names: tuple[str, str]
+) -> DTypeError:
+    place = f"result {path}" if path else "the result"
+    return DTypeError(
+        f"{what}: {names[0]} and {names[1]} return different dtypes for {place}\n"
+        f"  {names[0]}: {describe(tensors[0])}\n"
+        f"  {names[1]}: {describe(tensors[1])}\n"
+        "  convert one of them with sg.cast\n"
+        f"  at {capture()}"
+    )

@@ -31,7 +31,7 @@ from staticgraph.core.opdef import (
     Types,
     register,
 )
-from staticgraph.core.types import Shape, TensorType
+from staticgraph.core.types import Shape, TensorType, compatible
 from staticgraph.errors import DTypeError
 from staticgraph.ops.axes import one_axis, refuse
 from staticgraph.ops.convert import as_tensor, cast_to, constant_value, promote
@@ -78,6 +78,18 @@ RANDOM_KEY = register(
 )
 
 
+def _check_key(type: TensorType) -> None:
+    if not compatible(type.shape, (2,)):
+        raise Mismatch(f"the key is {type}", "it must be two uint64: seed and run")
+
+
+def _infer_fold(types: Types, attrs: Attrs) -> TensorType:
+    _check_key(types[0])
+    if types[1].shape not in ((), None):
+        raise Mismatch(f"the number is {types[1]}", "it must be a scalar")
+    return _KEY
+
+
 def _reference_fold(key: Any, number: Any) -> Any:
     source = np.random.Philox(
         key=np.array([key[0], 0], dtype=np.uint64),
@@ -90,7 +102,7 @@ FOLD = register(
     OpDef(
         "random_fold",
         operands=("key", "number"),
-        infer=lambda types, attrs: _KEY,
+        infer=_infer_fold,
         reference=_reference_fold,
         dtypes=(frozenset({dtypes.uint64}), frozenset({dtypes.int64})),
         vjp=NOT_DIFFERENTIABLE,
@@ -102,8 +114,7 @@ FOLD = register(
 
 
 def _infer_bits(types: Types, attrs: Attrs) -> TensorType:
-    if types[0].shape not in ((2,), None):
-        raise Mismatch(f"the key is {types[0]}", "it must be two uint64: seed and run")
+    _check_key(types[0])
     return TensorType(dtypes.uint64, declared_shape(attrs, types[1:]))
 
 

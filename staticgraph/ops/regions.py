@@ -4,11 +4,14 @@ The bodies of one loop or the branches of one `cond` take the same inputs: their
 then the variables that any of them assigns, then what any of them captures. A variable that a body
 assigns goes through it as a value, in and out, and the node's result is assigned outside: so a
 Function stays pure and a run still commits all or none.
+
+What a body reads of a variable before it assigns is the value that precedes the construct: the
+reads wait for its operands, and for what its bodies await.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +21,10 @@ from staticgraph.core.function import Function, has_effect, parameter
 from staticgraph.core.graph import Graph, Operation, Tensor, get_default_graph
 from staticgraph.core.location import capture
 from staticgraph.core.node import Value
+from staticgraph.core.opdef import Attrs, OpDef
 from staticgraph.core.types import TensorType
 from staticgraph.errors import GraphError
-from staticgraph.ops.control import IDENTITY, identity
+from staticgraph.ops.control import IDENTITY, group, identity
 from staticgraph.ops.convert import as_tensor, is_tensor_like
 
 
@@ -49,12 +53,14 @@ class Closed:
                 their new values the regions' own results
     state       the values of those variables before
     captures    the captured tensors; they are the last operands
+    awaited     the operations around that something in the regions waits for
     """
 
     functions: list[Function]
     updated: list[str]
     state: list[Tensor]
     captures: list[Tensor]
+    awaited: list[Operation]
 
 
 def graph_of(leaves: Sequence[Any]) -> Graph:
@@ -65,8 +71,11 @@ def graph_of(leaves: Sequence[Any]) -> Graph:
     return get_default_graph().innermost
 
 
-def close(outer: Graph, regions: Sequence[Region], what: str) -> Closed:
-    """The Functions of traced bodies, once all of them have been traced."""
+def close(outer: Graph, regions: Sequence[Region], what: str, operands: Sequence[Tensor]) -> Closed:
+    """The Functions of traced bodies, once all of them have been traced.
+
+    operands    the operands of the node to be, without state and captures
+    """
     extractions = [_extracted(region) for region in regions]
     updated = list(dict.fromkeys(name for found in extractions for name in found.updates))
     for region, found in zip(regions, extractions, strict=True):
@@ -90,9 +99,18 @@ def close(outer: Graph, regions: Sequence[Region], what: str) -> Closed:
         _signed(region, found, updated, captured, read, variables)
         for region, found in zip(regions, extractions, strict=True)
     ]
-    state = [as_tensor(variables[name]) for name in updated]
-    reads = [as_tensor(variables[name]) for name in read]
-    return Closed(functions, updated, state, [*captured, *reads])
+    awaited = list(dict.fromkeys(node for region in regions for node in region.body.awaited))
+    before = [tensor.node for tensor in (*operands, *captured) if tensor.node.graph is outer]
+
+    def value(name: str) -> Tensor:
+        if name not in outer.assigned:
+            return as_tensor(variables[name])
+        with outer.control_dependencies([*awaited, *before]):
+            return as_tensor(variables[name])
+
+    state = [value(name) for name in updated]
+    reads = [value(name) for name in read]
+    return Closed(functions, updated, state, [*captured, *reads], awaited)
 
 
 def _extracted(region: Region) -> Extraction:
@@ -150,20 +168,43 @@ def _signed(
     return Function(inputs, found.function.nodes, outputs, names, region.body.what.split()[1])
 
 
-def commit(
-    graph: Graph, updated: Sequence[str], values: Sequence[Tensor], own: Sequence[Tensor]
-) -> list[Tensor]:
-    """Assigns the variables that a node's bodies changed; the user's results, tied to that.
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A construct in its graph: the node, the assigns of its state, the results that users get."""
 
-    values      the new values of these variables, results of the node
-    own         the results of the node that are the user's
+    node: Operation
+    assigns: list[Operation]
+    results: list[Tensor]
+
+    def effect(self) -> Operation:
+        """An Operation that runs the construct, for one that is there for its effect."""
+        return group(self.node, *self.assigns, name=f"{self.node.name.rpartition('/')[2]}_effect")
+
+
+def place(
+    graph: Graph,
+    op: OpDef,
+    operands: tuple[Tensor, ...],
+    attrs: Attrs,
+    name: str,
+    closed: Closed,
+    first: int,
+    own: Callable[[Sequence[Tensor]], Sequence[Tensor]],
+) -> Placed:
+    """Adds the node of closed regions, and assigns the variables that they change.
+
+    first   the number of the node's result that holds the first variable
+    own     those of the node's results that are the user's
     """
-    if not updated:
-        return list(own)
-    assigns = [
-        graph.variables[name].assign(value).node
-        for name, value in zip(updated, values, strict=True)
-    ]
-    # Whoever needs a result of the construct needs its state changes too.
-    with graph.control_dependencies(assigns):
-        return [identity(tensor) for tensor in own]
+    with graph.control_dependencies(closed.awaited):
+        node = graph.add(op, operands, attrs, name)
+        results = list(own(node.outputs))
+        if not closed.updated:
+            return Placed(node, [], results)
+        assigns = [
+            graph.variables[variable].assign(node.outputs[first + k]).node
+            for k, variable in enumerate(closed.updated)
+        ]
+        # Whoever needs a result of the construct needs its state changes too.
+        with graph.control_dependencies(assigns):
+            return Placed(node, assigns, [identity(tensor) for tensor in results])

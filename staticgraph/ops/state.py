@@ -304,7 +304,9 @@ class Variable:
         DTypeError or ShapeError otherwise.
         """
         operand = self._operand(value)
-        return self.graph.add(ASSIGN, (operand,), self._read.node.attrs, name or "assign").out
+        node = self.graph.add(ASSIGN, (operand,), self._read.node.attrs, name or "assign")
+        node.graph.assigned[self.name] = None
+        return node.out
 
     def assign_add(self, value: Any, name: str | None = None) -> Tensor:
         """Adds `value`; otherwise as `assign`."""

@@ -12,7 +12,7 @@ import numpy as np
 
 import staticgraph as sg
 from staticgraph.errors import DTypeError, ShapeError
-from staticgraph.ops.random import RANDOM_BITS, UNIT
+from staticgraph.ops.random import FOLD, RANDOM_BITS, UNIT
 
 from .sample_types import Refusal, Sample
 
@@ -38,6 +38,10 @@ def _normal(stream: int, *shape: int) -> Array:
     return np.sqrt(-2 * np.log(1 - u)) * np.cos(2 * math.pi * v)
 
 
+def _fold(key: Any, number: Any) -> Any:
+    return key.graph.add(FOLD, (key, number)).out
+
+
 _LOW, _HIGH = np.array(-1.5), np.array([2.0, 0.5, 1.0])
 _X = np.arange(12.0).reshape(4, 3)
 
@@ -54,6 +58,12 @@ SAMPLES: list[Sample] = [
     Sample(
         "random_bits", lambda x: sg.random.uniform(sg.shape(x), dtype="float64"), (_X,),
         lambda x: _unit(0, 4, 3), label="the shape of another",
+    ),
+    Sample(
+        "random_fold", _fold, (np.array([5, 7], np.uint64), np.array(3)),
+        lambda key, n: np.array(
+            [5, np.random.Philox(key=[5, 0], counter=[0, 3, 7, 1]).random_raw()], np.uint64
+        ),
     ),
     Sample(
         "random_bits", lambda: [sg.random.uniform((3,)), sg.random.uniform((3,))], (),
@@ -142,6 +152,16 @@ REFUSALS: list[Refusal] = [
         ShapeError,
         "random_bits: the key is uint64[3]\n"
         "  key 'p_1'  uint64[3]  placeholder at {here}\n"
+        "  it must be two uint64: seed and run\n"
+        "  created at {here}: {line}",
+    ),
+    Refusal(
+        "random_fold",
+        lambda: _fold(_p("uint64", 3), _p("int64")),
+        ShapeError,
+        "random_fold: the key is uint64[3]\n"
+        "  key 'p'  uint64[3]  placeholder at {here}\n"
+        "  number 'p_1'  int64[]  placeholder at {here}\n"
         "  it must be two uint64: seed and run\n"
         "  created at {here}: {line}",
     ),
