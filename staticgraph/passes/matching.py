@@ -61,14 +61,16 @@ class OperandIndex:
 class RootIndex:
     """The variants that may apply to nodes of one op, each filed where it asks for most.
 
+    pairs       by the ops of both operands, those that ask something of both
     operands    per operand of which something is asked
     twins       those that ask for two equal operands
     always      the rest
     """
 
-    __slots__ = ("always", "operands", "twins")
+    __slots__ = ("always", "operands", "pairs", "twins")
 
     def __init__(self) -> None:
+        self.pairs: dict[tuple[OpDef, OpDef], list[Variant]] = {}
         self.operands: list[OperandIndex] = []
         self.twins: list[Variant] = []
         self.always: list[Variant] = []
@@ -76,6 +78,10 @@ class RootIndex:
     def add(self, variant: Variant) -> None:
         """Files a variant."""
         operands = variant.pattern.operands
+        if len(operands) == 2 and all(isinstance(each, Op | Const | Known) for each in operands):
+            for pair in product(*map(_ops_of, operands)):
+                self.pairs.setdefault(pair, []).append(variant)
+            return
         for kind in (Op, Const, Known):
             for place, operand in enumerate(operands):
                 if isinstance(operand, kind):
@@ -108,6 +114,10 @@ class RootIndex:
         """The variants to try at `node`, in the order of the table."""
         inputs = node.inputs
         found = self.always
+        if self.pairs and len(inputs) == 2:
+            more = self.pairs.get((inputs[0].node.op, inputs[1].node.op))
+            if more:
+                found = found + more
         for index in self.operands:
             if index.place >= len(inputs):
                 continue
@@ -131,6 +141,11 @@ class RootIndex:
 
 
 _place = attrgetter("place")
+
+
+def _ops_of(operand: Pattern) -> list[Any]:
+    """The ops that compute what fits a pattern that asks for one."""
+    return [get(name) for name in operand.names] if isinstance(operand, Op) else [CONSTANT]
 
 
 class RuleTable:
