@@ -10,6 +10,7 @@ believed.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,11 +36,20 @@ class Carries:
 
     structure   of the initial values
     inits       the initial values as tensors of `graph`
+    names       what they are called in the bodies: as the parameters `called` of the user's
+                function, as far as there are any
     types       what the carries are in the bodies
     loosened    whether `leave` gave up something: the bodies have to be traced again
     """
 
-    def __init__(self, what: str, value: Any, graph: Graph, invariants: Any = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        value: Any,
+        graph: Graph,
+        invariants: Any = None,
+        called: str | Sequence[str] = (),
+    ) -> None:
         self.what = what
         self.graph = graph
         self.structure = flatten(value)
@@ -52,7 +62,7 @@ class Carries:
         with graph.as_default():
             self.inits = [as_tensor(leaf) for leaf in self.structure.leaves]
         self.types = [tensor.type for tensor in self.inits]
-        self.names = names_of(self.structure.paths, "carry")
+        self.names = names_of(self.structure.paths, "carry", called)
         self.counted = False
         self.loosened = False
         # A dtype settles after one change, or two where it follows another carry's.
@@ -113,6 +123,14 @@ class Carries:
 
     # -- in and out of bodies
 
+    def settle(self) -> None:
+        """Between two traces: the initial values follow the types of the carries."""
+        self.loosened = False
+        for index, (type, leaf) in enumerate(zip(self.types, self.structure.leaves, strict=True)):
+            if self.inits[index].dtype != type.dtype:
+                with self.graph.as_default():
+                    self.inits[index] = promote((np.zeros((), type.dtype), leaf))[1]
+
     def enter(self, body: BodyGraph) -> list[Tensor]:
         """The carries as parameters of a body; a counter follows them once it is asked for."""
         made = [body.parameter(t, name) for t, name in zip(self.types, self.names, strict=True)]
@@ -168,8 +186,6 @@ class Carries:
             kind: Any = type(leaf)
             if dtypes.promote_weak(have.dtype, kind) != have.dtype:
                 return False
-            with self.graph.as_default():
-                self.inits[index] = promote((np.zeros((), have.dtype), leaf))[1]
         self.types[index] = TensorType(have.dtype, shape)
         return True
 
@@ -251,7 +267,32 @@ def _counted(structure: Structure) -> str:
     return f"{count} value{'' if count == 1 else 's'}, {show(structure)}"
 
 
-def names_of(paths: Sequence[str], stem: str) -> list[str]:
-    """Names of parameters that say which leaf they are."""
-    cleaned = ["".join(c for c in path if c.isalnum() or c == "_") for path in paths]
-    return [f"{stem}_{part}" if part else stem for part in cleaned]
+def names_of(paths: Sequence[str], stem: str, called: str | Sequence[str] = ()) -> list[str]:
+    """Names of parameters that say which leaf they are.
+
+    called  a name for what all of them are part of, or names by their first index
+    """
+    names: list[str] = []
+    for path in paths:
+        first, rest = stem, path
+        if isinstance(called, str):
+            first = called or stem
+        elif called and path.startswith("["):
+            index, _, rest = path[1:].partition("]")
+            first = "".join(called[int(index) : int(index) + 1]) or f"{stem}_{index}"
+        part = "".join(c for c in rest if c.isalnum() or c == "_")
+        names.append(f"{first}_{part}" if part else first)
+    return names
+
+
+def parameters_of(function: Any) -> list[str]:
+    """The names of a function's positional parameters, as far as it tells them.
+
+    An underscore says that nobody will look at it, and is no name.
+    """
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name if p.name.strip("_") else "" for p in found if p.kind in kinds]

@@ -14,7 +14,7 @@ from staticgraph.core.location import capture
 from staticgraph.core.opdef import Attrs, Mismatch, OpDef
 from staticgraph.core.types import Shape
 from staticgraph.errors import DTypeError, GraphError, ShapeError
-from staticgraph.ops.carries import Carries, names_of
+from staticgraph.ops.carries import Carries, names_of, parameters_of
 from staticgraph.ops.convert import as_tensor, is_tensor_like
 from staticgraph.ops.creation import arange
 from staticgraph.ops.elementwise import add
@@ -58,11 +58,13 @@ def while_loop(
     [np.int64(5), np.int64(10)]
     """
     structure = flatten(loop_vars)
-    if not structure.leaves:
-        raise GraphError(f"while_loop: there are no loop variables\n  give some\n  at {capture()}")
     limit = _limit(maximum_iterations)
     graph = graph_of(structure.leaves)
-    carries = Carries("while_loop", loop_vars, graph, shape_invariants)
+    called = parameters_of(body)
+    whole = called if _is_listed(loop_vars) or not called else called[0]
+    carries = Carries("while_loop", loop_vars, graph, shape_invariants, whole)
+    if not structure.leaves:
+        raise GraphError(f"while_loop: there are no loop variables\n  give some\n  at {capture()}")
 
     def trace() -> tuple[Region, ...]:
         with tracing(graph, "the cond of while_loop") as test:
@@ -144,7 +146,7 @@ def _settled(
     streams = graph.random_streams
     regions = trace()
     while carries.loosened:
-        carries.loosened = False
+        carries.settle()
         # The numbers that a loop draws do not depend on how often it was traced.
         graph.random_streams = streams
         regions = trace()
@@ -227,11 +229,13 @@ def _scan(
     length: Any,
     reverse: bool,
     name: str | None,
+    called: Sequence[str] | None = None,
 ) -> tuple[Any, Any]:
     along = flatten(xs)
     _check_length(length)
     graph = graph_of([*flatten(init).leaves, *along.leaves, length])
-    carries = Carries(what, init, graph)
+    names = parameters_of(fn) if called is None else called
+    carries = Carries(what, init, graph, called=names[0] if names else ())
     with graph.as_default():
         sequences = [as_tensor(leaf) for leaf in along.leaves]
         known = _known_length(what, sequences, along, length)
@@ -239,11 +243,12 @@ def _scan(
             # Going along the numbers of the steps as well, the run compares the lengths.
             sequences.append(arange(length))
     stacks: list[Structure] = []
+    entry_names = names_of(along.paths, "x", names[1] if len(names) > 1 else ())
 
     def trace() -> tuple[Region, ...]:
         with tracing(graph, f"the body of {what}") as step:
             taken = carries.enter(step)
-            named = zip(sequences, [*names_of(along.paths, "x"), "step"], strict=False)
+            named = zip(sequences, [*entry_names, "step"], strict=False)
             entries = [
                 step.parameter(tensor.type.with_shape(_tail(tensor.type.shape)), entry, "entry")
                 for tensor, entry in named
@@ -355,7 +360,8 @@ def fori_loop(
         new = body(i, value)
         return (None if init is None else new), None
 
-    carry, effect = _scan("fori_loop", step, init, steps, None, False, name)
+    called = parameters_of(body)[1::-1]
+    carry, effect = _scan("fori_loop", step, init, steps, None, False, name, called)
     return effect if init is None else carry
 
 
@@ -388,4 +394,5 @@ def map_fn(fn: Callable[[Any], Any], xs: Any, *, name: str | None = None) -> Any
     """
     if not flatten(xs).leaves:
         raise GraphError(f"map_fn: there are no xs\n  give tensors to go along\n  at {capture()}")
-    return _scan("map_fn", lambda carry, x: (None, fn(x)), None, xs, None, False, name)[1]
+    called = ["carry", *parameters_of(fn)[:1]]
+    return _scan("map_fn", lambda carry, x: (None, fn(x)), None, xs, None, False, name, called)[1]
