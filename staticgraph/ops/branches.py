@@ -151,11 +151,12 @@ def switch_case(
     """
     chosen = as_tensor(index)
     if chosen.dtype not in dtypes.INTEGER or chosen.type.shape not in ((), None):
-        error = DTypeError if chosen.dtype not in dtypes.INTEGER else ShapeError
-        raise error(
+        whole = chosen.dtype in dtypes.INTEGER
+        remedy = "take one entry: index[0]" if whole else "convert it: sg.cast(index, 'int64')"
+        raise (ShapeError if whole else DTypeError)(
             f"switch_case: the index is {chosen.type}, not a scalar integer\n"
             f"  {describe(chosen)}\n"
-            "  convert it: sg.cast(index, 'int64')\n"
+            f"  {remedy}\n"
             f"  at {capture()}"
         )
     functions = list(branch_fns)
@@ -173,6 +174,12 @@ def _branches(
     names: Sequence[str],
     name: str | None,
 ) -> Any:
+    for function, called in zip(functions, names, strict=True):
+        if not callable(function):
+            raise GraphError(
+                f"{what}: {called} is a {type(function).__name__}, not a function\n"
+                f"  give a function without arguments: lambda: x\n  at {capture()}"
+            )
     graph = graph_of([chosen])
     bodies: list[BodyGraph] = []
     returned: list[Structure] = []

@@ -86,7 +86,11 @@ def scan_length(types: Sequence[TensorType]) -> Dim:
         if type.shape is None:
             continue
         if not type.shape:
-            raise Mismatch("a sequence is a scalar", "it needs a leading axis to go along")
+            raise Mismatch(
+                "a sequence is a scalar",
+                "it needs a leading axis to go along; a list is a nesting of sequences, "
+                "sg.constant([...]) is one",
+            )
         dim = type.shape[0]
         if isinstance(length, int) and isinstance(dim, int) and dim != length:
             raise Mismatch(
