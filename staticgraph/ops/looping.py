@@ -58,6 +58,8 @@ def while_loop(
     [np.int64(5), np.int64(10)]
     """
     structure = flatten(loop_vars)
+    _check_callable("while_loop", "cond", cond)
+    _check_callable("while_loop", "body", body)
     limit = _limit(maximum_iterations)
     graph = graph_of(structure.leaves)
     called = parameters_of(body)
@@ -93,6 +95,14 @@ def while_loop(
     }
     operands = (*inits, *closed.state, *closed.captures)
     return _placed(graph, WHILE, operands, attrs, name or "while_loop", closed, carries)[0]
+
+
+def _check_callable(what: str, which: str, function: Any) -> None:
+    if not callable(function):
+        raise GraphError(
+            f"{what}: {which} is a {type(function).__name__}, not a function\n"
+            f"  give a function of the loop variables\n  at {capture()}"
+        )
 
 
 def _arguments(value: Any, structure: Structure, leaves: Sequence[Any]) -> list[Any]:
@@ -218,6 +228,7 @@ def scan(
     >>> sg.Session().run([total, sums])
     [np.float32(6.0), array([1., 3., 6.], dtype=float32)]
     """
+    _check_callable("scan", "fn", fn)
     return _scan("scan", fn, init, xs, length, reverse, name)
 
 
@@ -351,6 +362,7 @@ def fori_loop(
     >>> sg.Session().run(sg.fori_loop(0, 5, lambda i, x: x * 2.0, 1.0))
     np.float32(32.0)
     """
+    _check_callable("fori_loop", "body", body)
     _check_bound("lower", lower)
     _check_bound("upper", upper)
     with graph_of([*flatten(init).leaves, lower, upper]).as_default():
@@ -371,6 +383,8 @@ def _check_bound(which: str, bound: Any) -> None:
     have = repr(bound)
     if is_tensor_like(bound):
         tensor = as_tensor(bound)
+        # Refuses what was made in a body that has ended, before anything is made of it.
+        graph_of([tensor]).adopt(SCAN, tensor, capture())
         if tensor.dtype in dtypes.INTEGER and tensor.type.shape in ((), None):
             return
         have = describe(tensor)
@@ -392,6 +406,7 @@ def map_fn(fn: Callable[[Any], Any], xs: Any, *, name: str | None = None) -> Any
     >>> sg.Session().run(sg.map_fn(lambda row: sg.sum(row * row), rows))
     array([ 5., 25.], dtype=float32)
     """
+    _check_callable("map_fn", "fn", fn)
     if not flatten(xs).leaves:
         raise GraphError(f"map_fn: there are no xs\n  give tensors to go along\n  at {capture()}")
     called = ["carry", *parameters_of(fn)[:1]]

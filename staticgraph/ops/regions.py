@@ -65,10 +65,14 @@ class Closed:
 
 def graph_of(leaves: Sequence[Any]) -> Graph:
     """The graph that a construct with these operands goes to."""
+    graph = get_default_graph()
     for leaf in leaves:
         if is_tensor_like(leaf):
-            return as_tensor(leaf).graph.innermost
-    return get_default_graph().innermost
+            graph = as_tensor(leaf).graph
+            break
+    while graph.outer is not None:
+        graph = graph.outer
+    return graph.innermost
 
 
 def close(outer: Graph, regions: Sequence[Region], what: str, operands: Sequence[Tensor]) -> Closed:

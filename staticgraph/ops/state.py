@@ -184,6 +184,7 @@ def placeholder_with_default(value: Any, shape: Any = None, name: str | None = N
     >>> session.run(rate), session.run(rate, {rate: 0.25})
     (np.float32(0.5), np.float32(0.25))
     """
+    _refuse_in_body("placeholder_with_default", get_default_graph().innermost)
     default = as_tensor(value)
     dims = check_shape("placeholder_with_default", shape)
     symbols = default.type.shape if shape is None else default.graph.symbolic_shape(dims)

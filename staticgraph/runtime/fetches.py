@@ -60,6 +60,14 @@ def _leaf(item: Any, graph: Graph) -> Leaf:
         )
     if (item.graph if isinstance(item, Operation) else item.node.graph) is not graph:
         shown = describe(item) if isinstance(item, Tensor) else f"'{item.name}' at {item.location}"
+        if item.graph.outer is not None:
+            raise FetchError(
+                f"run: the fetch was made inside {item.graph.what}\n"
+                f"  {shown}\n"
+                "  a value leaves a body only as one of its results: return it, as a further loop "
+                "variable or output\n"
+                f"  at {capture()}"
+            )
         raise FetchError(
             f"run: the fetch belongs to another graph than the session\n"
             f"  {shown}\n"

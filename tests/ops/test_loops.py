@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import namedtuple
 from typing import Any
 
@@ -12,10 +11,7 @@ import pytest
 import staticgraph as sg
 from staticgraph.errors import (
     DTypeError,
-    FeedError,
     GraphError,
-    NumericsError,
-    RunError,
     ShapeError,
 )
 
@@ -139,7 +135,7 @@ def test_a_number_that_does_not_become_what_the_body_returns() -> None:
 
 def test_an_axis_of_unknown_size_need_not_be_seen_to_keep_it() -> None:
     x, w = sg.placeholder("float32", (None,)), sg.placeholder("float32", (None,))
-    i, y = sg.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * w), [0, x])
+    _, y = sg.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * w), [0, x])
     assert y.shape == (None,)
     assert run(y, {x: [1, 2], w: [2, 3]}).tolist() == [8, 54]
     named = sg.placeholder("float32", ("n",))
@@ -354,8 +350,15 @@ def test_a_length_beside_sequences_is_compared() -> None:
     assert run(total, {xs: [1, 2], n: 2}) == 3
     with pytest.raises(ShapeError) as caught:
         run(total, {xs: [1, 2], n: 3})
-    assert str(caught.value).split("\n")[0] == "scan: the sequences differ in length"
-    fixed, ys = sg.scan(lambda c, x: (c + x, x), 0.0, xs, length=2)
+    assert message(caught) == (
+        "scan: the sequences differ in length\n"
+        "  operands[0] 'constant'  float32[]  constant at {-3}\n"
+        "  operands[1] 'xs'  float32[?]  feed at {-5}\n"
+        "  operands[2] 'arange'  int64[?]  arange at {-3}\n"
+        "  their lengths in this run are [2, 3]\n"
+        "  created at {-3}: total, _ = sg.scan(lambda c, x: (c + x, None), 0.0, xs, length=n)"
+    )
+    fixed, _ = sg.scan(lambda c, x: (c + x, x), 0.0, xs, length=2)
     assert run(fixed, {xs: [1, 2]}) == 3
     with pytest.raises(ShapeError):
         run(fixed, {xs: [1, 2, 3]})
@@ -522,3 +525,18 @@ def test_a_condition_that_is_no_scalar_bool() -> None:
         "  compare something, and reduce it with sg.all or sg.any\n"
         "  at {here}: {line}"
     )
+
+
+def test_what_is_no_function() -> None:
+    for call, line in (
+        (lambda: sg.while_loop(True, lambda i: i, 0), "while_loop: cond is a bool"),
+        (lambda: sg.while_loop(lambda i: True, 3, 0), "while_loop: body is a int"),
+        (lambda: sg.scan(None, 0, length=3), "scan: fn is a NoneType"),
+        (lambda: sg.fori_loop(0, 3, 1, 0), "fori_loop: body is a int"),
+        (lambda: sg.map_fn(1, sg.arange(3)), "map_fn: fn is a int"),
+    ):
+        with pytest.raises(GraphError) as caught:
+            call()
+        told = str(caught.value).split("\n")
+        assert told[0] == f"{line}, not a function"
+        assert told[1] == "  give a function of the loop variables"
