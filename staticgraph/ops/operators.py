@@ -120,8 +120,8 @@ def _bool(self: Any) -> NoReturn:
         "bool",
         self,
         "a tensor is neither true nor false before a run",
-        "choose in the graph with sg.where (elementwise), sg.cond or sg.while_loop, or fetch the "
-        "tensor and ask its value: session.run(x)",
+        "choose in the graph with sg.where (by element) or sg.cond, repeat with sg.while_loop, or "
+        "fetch the tensor and ask its value: session.run(x)",
     )
 
 
@@ -210,7 +210,12 @@ def _iterate(self: Any) -> Iterator[Tensor]:
     if shape and isinstance(shape[0], int):
         return iter(unstack(tensor))
     if shape == ():
-        raise _no_value("iter", self, "a scalar has no entries", "iterate over range(n) instead")
+        raise _no_value(
+            "iter",
+            self,
+            "a scalar has no entries",
+            "to repeat something so many times, loop in the graph with sg.fori_loop",
+        )
     raise _no_value(
         "iter",
         self,

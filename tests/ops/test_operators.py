@@ -163,8 +163,8 @@ GUARDS: list[tuple[Callable[[Any], Any], str]] = [
         bool,
         "bool: a tensor is neither true nor false before a run\n"
         "  'x'  float32[?]  placeholder at <x>\n"
-        "  choose in the graph with sg.where (elementwise), sg.cond or sg.while_loop, or fetch the "
-        "tensor and ask its value: session.run(x)\n"
+        "  choose in the graph with sg.where (by element) or sg.cond, repeat with sg.while_loop, "
+        "or fetch the tensor and ask its value: session.run(x)\n"
         "  at <here>",
     ),
     (
@@ -288,7 +288,7 @@ def test_scalars_have_neither_length_nor_entries() -> None:
     assert whole(info, x=x) == (
         "iter: a scalar has no entries\n"
         "  'x'  float32[]  placeholder at <x>\n"
-        "  iterate over range(n) instead\n"
+        "  to repeat something so many times, loop in the graph with sg.fori_loop\n"
         "  at <here>"
     )
 
