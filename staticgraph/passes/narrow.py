@@ -101,7 +101,10 @@ class _Narrowed:
         self._drop_captures()
         if not self.counts:
             return None
+        # What nothing needs may need what is no longer taken.
         draft.nodes = live_nodes(draft.nodes, draft.results())[0]
+        if draft.holds is not None:
+            draft.test_nodes = live_nodes(draft.test_nodes, [draft.holds])[0]
         made = tried(draft.made)
         if made is None:
             return None
@@ -282,8 +285,6 @@ def _narrowed_branches(
         counts[DEAD_RESULT] -= 1
     if len(kept) < len(used):
         draft.keep_results(kept)
-        for branch, results in enumerate(draft.results):
-            draft.nodes[branch] = live_nodes(draft.nodes[branch], results)[0]
     _share_captures(draft, counts)
     counts = {rule: times for rule, times in counts.items() if times}
     if not counts:
@@ -317,8 +318,9 @@ def _share_captures(draft: BranchDraft, counts: dict[str, int]) -> None:
         for branch, inputs in enumerate(draft.inputs):
             draft.replace(branch, {inputs[place]: inputs[known] for place, known in same})
     read: set[Value] = set()
-    for nodes, results in zip(draft.nodes, draft.results, strict=True):
-        read |= live_nodes(nodes, results)[1]
+    for branch, results in enumerate(draft.results):
+        draft.nodes[branch], needed_here = live_nodes(draft.nodes[branch], results)
+        read |= needed_here
     needed = [p for p in kept if any(inputs[p] in read for inputs in draft.inputs)]
     if len(needed) < len(kept):
         counts[DEAD_CAPTURE] = len(kept) - len(needed)

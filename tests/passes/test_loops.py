@@ -11,7 +11,8 @@ import staticgraph as sg
 from staticgraph.backends.reference import evaluate
 from staticgraph.core.function import Function
 from staticgraph.core.graph import Tensor
-from staticgraph.core.node import Node
+from staticgraph.core.node import Node, make_node
+from staticgraph.core.opdef import get
 from staticgraph.core.verify import verify
 from staticgraph.passes.common import Notes
 from staticgraph.passes.fold import fold_constants
@@ -617,3 +618,23 @@ def test_every_rule_is_reported_with_what_it_does() -> None:
     report = sg.optimize(sg.cond(sg.constant(True), lambda: sg.sin(x), lambda: x)).report
     assert report.exactness["known branch"] == "exact"
     assert "known branch" in str(report)
+
+
+def test_what_a_body_computes_in_vain_keeps_no_capture() -> None:
+    """A branch that was not pruned yet holds a node that nobody needs; its capture goes with it."""
+    x, w, p = scalar(), scalar("w"), sg.placeholder("bool", (), name="p")
+
+    def branch() -> Tensor:
+        sg.sin(w)
+        return sg.cos(x)
+
+    before = sg.extract(sg.cond(p, branch, lambda: x * w))
+    cond = nodes_of(before, "cond")[0]
+    idle, used = cond.attrs["branches"]
+    sine = make_node(get("sin"), (idle.inputs[1],), name="idle")
+    padded = Function(idle.inputs, [sine, *idle.nodes], idle.outputs, idle.output_names, "branch")
+    node = make_node(cond.op, cond.inputs, {"branches": (padded, padded)}, "cond")
+    given = Function(before.inputs, [node], node.outputs)
+    after = passed(given, narrow)
+    assert len(nodes_of(after, "cond")[0].inputs) == 2
+    assert used.count("multiply") == 1
