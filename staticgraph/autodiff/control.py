@@ -9,7 +9,8 @@ and its twins one (passes/loops.py), so that no run repeats it.
 
 What holds of the stacks: they hold only values that differ between iterations and that cannot be
 had by a cheap step from what is at hand (captures, the entries of a scan's own sequences, other
-stacks). Of a value that only gives its shape, the shape is stacked. A scan with `recompute` stacks
+stacks). Of a value that only gives its shape, the shape is stacked. A value whose size may differ
+between iterations is computed again from what it was computed from. A scan with `recompute` stacks
 nothing but carries; its backward scan computes the rest of the body again.
 
 What holds of the backward scan: it carries the adjoints of those carries alone that depend on what
@@ -147,10 +148,12 @@ class _LoopReverse:
         taken, measured = self._taken()
         varying = self._varying()
         own = set(self.inputs[self.loop.carries : self.loop.first_capture])
+        redone = self._redone(taken, varying)
         at_hand: set[Tensor] = set()
         needed: list[Tensor] = []
         for node in self.workshop.operations[: self.forward_size]:
-            cheap = _is_cheap(node) and all(tensor in at_hand for tensor in node.inputs)
+            light = node in redone or _is_cheap(node)
+            cheap = light and all(tensor in at_hand for tensor in node.inputs)
             for tensor in node.outputs:
                 if tensor in varying and tensor not in own and not cheap:
                     if tensor not in taken:
@@ -158,6 +161,20 @@ class _LoopReverse:
                     needed.append(tensor)
                 at_hand.add(tensor)
         return needed + [shape for shape in measured if shape.node.inputs[0] not in at_hand]
+
+    def _redone(self, taken: set[Tensor], varying: set[Tensor]) -> set[Operation]:
+        """The nodes whose results are taken and may have another size in each iteration.
+
+        Such results do not stack (those of a loop inside are one entry per iteration of it), so
+        the nodes run again. What they take is taken, then.
+        """
+        redone: set[Operation] = set()
+        for node in reversed(self.workshop.operations[: self.forward_size]):
+            if not node.inputs or not any(_is_ragged(t) for t in node.outputs if t in taken):
+                continue
+            redone.add(node)
+            taken.update(tensor for tensor in node.inputs if tensor in varying)
+        return redone
 
     def _taken(self, through: bool = False) -> tuple[set[Tensor], list[Tensor]]:
         """The forward values that the adjoint part takes, and its measures of such values.
@@ -249,6 +266,11 @@ class _LoopReverse:
     def _start(self, index: int) -> Tensor:
         adjoint = self.adjoints[index]
         return zeros_of(self.node.outputs[index]) if adjoint is None else adjoint
+
+
+def _is_ragged(tensor: Tensor) -> bool:
+    shape = tensor.type.shape
+    return shape is None or None in shape
 
 
 def _is_cheap(node: Operation) -> bool:
