@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from staticgraph.core.dtypes import FLOATING
-from staticgraph.core.function import attrs_key, functions_in, has_effect
+from staticgraph.core.function import Function, attr_key, attrs_key, functions_in, has_effect
 from staticgraph.core.graph import describe_mismatch, read_only
 from staticgraph.core.node import Node, Value, make_node
-from staticgraph.core.opdef import Mismatch
+from staticgraph.core.opdef import REGIONS, Attrs, Mismatch
 from staticgraph.core.types import Dim
 from staticgraph.ops.convert import CONSTANT
 from staticgraph.ops.elementwise import maximum, minimum
@@ -91,7 +91,32 @@ def node_key(node: Node, number: Mapping[Value, int]) -> tuple[Any, ...] | None:
         operands.sort()
     if not node.attrs:
         return (op, *operands)
-    return (op, *operands, attrs_key(node.attrs))
+    attrs = _attrs_by_work(node.attrs) if op.vjp is REGIONS else attrs_key(node.attrs)
+    return (op, *operands, attrs)
+
+
+def _attrs_by_work(attrs: Attrs) -> tuple[Any, ...]:
+    """A key of the attributes of a loop or a branch: what a body calls its inputs is no matter."""
+    return tuple([(name, _by_work(attrs[name])) for name in sorted(attrs)])
+
+
+def _by_work(value: Any) -> Any:
+    if type(value) is tuple:
+        return tuple([_by_work(item) for item in value])
+    if not isinstance(value, Function):
+        return attr_key(value)
+    number: dict[Value, int] = {}
+    for given in value.inputs:
+        number[given] = len(number)
+    rows: list[Any] = []
+    for node in value.nodes:
+        operands = tuple([number[operand] for operand in node.inputs])
+        # Recursion follows the nesting of bodies, never the depth of a graph.
+        rows.append((node.op, operands, _attrs_by_work(node.attrs)))
+        for result in node.outputs:
+            number[result] = len(number)
+    inputs = tuple([given.type for given in value.inputs])
+    return (inputs, tuple(rows), tuple([number[result] for result in value.outputs]))
 
 
 def _measured(node: Node) -> tuple[Dim, ...] | None:

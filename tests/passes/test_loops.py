@@ -15,6 +15,7 @@ from staticgraph.core.node import Node, make_node
 from staticgraph.core.opdef import get
 from staticgraph.core.verify import verify
 from staticgraph.passes.common import Notes
+from staticgraph.passes.cse import number_values
 from staticgraph.passes.fold import fold_constants
 from staticgraph.passes.hoist import hoist
 from staticgraph.passes.merge import merge_loops
@@ -638,3 +639,15 @@ def test_what_a_body_computes_in_vain_keeps_no_capture() -> None:
     after = passed(given, narrow)
     assert len(nodes_of(after, "cond")[0].inputs) == 2
     assert used.count("multiply") == 1
+
+
+def test_equal_bodies_are_shared_whatever_they_call_their_inputs() -> None:
+    x, p, w = scalar(), sg.placeholder("bool", (), name="p"), scalar("w")
+    one = sg.while_loop(lambda u: u > w, lambda u: sg.cond(p, lambda: u * 0.5, lambda: -u), x)
+    two = sg.while_loop(lambda v: v > w, lambda v: sg.cond(p, lambda: v * 0.5, lambda: -v), x)
+    before = sg.extract([one, two])
+    first, second = nodes_of(before, "while")
+    assert first.attrs["body"].inputs[0].name != second.attrs["body"].inputs[0].name
+    assert passed(before, number_values).count("while") == 1
+    turned = sg.while_loop(lambda v: v > w, lambda v: sg.cond(p, lambda: -v, lambda: v * 0.5), x)
+    assert passed(sg.extract([one, turned]), number_values).count("while") == 2
