@@ -20,7 +20,7 @@ from staticgraph.core import dtypes
 from staticgraph.core.body import tracing
 from staticgraph.core.extract import extract
 from staticgraph.core.function import Function
-from staticgraph.core.graph import Graph, Tensor, describe
+from staticgraph.core.graph import Graph, Operation, Tensor, describe
 from staticgraph.core.location import capture
 from staticgraph.core.opdef import Attrs, OpDef
 from staticgraph.core.types import Dim, TensorType
@@ -61,12 +61,12 @@ class _Plan:
 
 
 def segmented(
-    op: OpDef, graph: Graph, operands: Sequence[Tensor], attrs: Attrs, every: Any, name: str
-) -> list[Tensor]:
-    """What a scan with these operands and attributes returns, computed in segments.
+    every: Any, op: OpDef, graph: Graph, operands: Sequence[Tensor], attrs: Attrs, name: str
+) -> tuple[list[Operation], list[Tensor]]:
+    """The nodes of a scan in segments, and what the scan returns.
 
-    op      the record of the scan
     every   the number of steps of a segment, or "sqrt"
+    op      the record of the scan
     """
     carries, sequences = attrs["carries"], attrs["sequences"]
     whole = operands[carries : carries + sequences]
@@ -74,7 +74,8 @@ def segmented(
     length = _length(whole)
     plan = _plan(whole[0] if length is None else length, every)
     if plan is None:
-        return list(graph.add(op, tuple(operands), attrs, name).outputs)
+        node = graph.add(op, tuple(operands), attrs, name)
+        return [node], list(node.outputs)
     captures = operands[carries + sequences :]
     backwards: bool = attrs["reverse"]
     taken, left = zip(*[_divided(tensor, plan, backwards) for tensor in whole], strict=True)
@@ -82,15 +83,16 @@ def segmented(
     starts = operands[:carries]
     body = _segment(op, graph, (starts, chunks, captures), attrs)
     outer = {**attrs, "body": body, "recompute": True}
-    made = graph.add(op, (*starts, *chunks, *captures), outer, name).outputs
+    first = graph.add(op, (*starts, *chunks, *captures), outer, name)
+    made = first.outputs
     rows = [_unfolded(tensor, plan) for tensor in made[carries:]]
     if isinstance(plan.left, int) and plan.left == 0:
-        return [*made[:carries], *rows]
-    rest = graph.add(op, (*made[:carries], *left, *captures), attrs, f"{name}_rest").outputs
-    pairs = zip(rows, rest[carries:], strict=True)
+        return [first], [*made[:carries], *rows]
+    rest = graph.add(op, (*made[:carries], *left, *captures), attrs, f"{name}_rest")
+    pairs = zip(rows, rest.outputs[carries:], strict=True)
     dim = _length_dim(whole)
     joined = [_joined((b, a) if backwards else (a, b), dim) for a, b in pairs]
-    return [*rest[:carries], *joined]
+    return [first, rest], [*rest.outputs[:carries], *joined]
 
 
 def _check_ranks(sequences: Sequence[Tensor]) -> None:

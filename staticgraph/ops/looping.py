@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ from staticgraph.core.opdef import Attrs, Mismatch, OpDef
 from staticgraph.core.types import Shape
 from staticgraph.errors import DTypeError, GraphError, ShapeError
 from staticgraph.ops.carries import Carries, names_of, parameters_of
+from staticgraph.ops.checkpoint import check_every, segmented
 from staticgraph.ops.convert import as_tensor, is_tensor_like
 from staticgraph.ops.creation import arange
 from staticgraph.ops.elementwise import add
 from staticgraph.ops.loops import SCAN, WHILE, scan_length
-from staticgraph.ops.regions import Closed, Region, close, graph_of, place
+from staticgraph.ops.regions import Build, Closed, Region, close, graph_of, place, single
 from staticgraph.ops.structure import Structure, flatten
 
 # -- while_loop -------------------------------------------------------------------------------
@@ -177,6 +179,7 @@ def _placed(
     closed: Closed,
     carries: Carries,
     stacked: Structure | None = None,
+    build: Build = single,
 ) -> tuple[Any, Any]:
     """Adds the node of a loop: its last carries and its stacks, as the user gets them."""
     count = len(carries.inits)
@@ -185,7 +188,8 @@ def _placed(
     def own(results: Sequence[Tensor]) -> list[Tensor]:
         return [*results[:count], *results[rest:]]
 
-    placed = place(graph, op, operands, attrs, name, closed, rest - len(closed.state), own)
+    first = rest - len(closed.state)
+    placed = place(graph, op, operands, attrs, name, closed, first, own, build)
     carry = carries.structure.rebuild(placed.results[:count])
     if stacked is None:
         return carry, None
@@ -206,6 +210,7 @@ def scan(
     length: Any = None,
     reverse: bool = False,
     *,
+    checkpoint_every: int | str | None = None,
     name: str | None = None,
 ) -> tuple[Any, Any]:
     """Goes along sequences with a carry: the last carry, and the outputs of all steps stacked.
@@ -216,6 +221,9 @@ def scan(
     xs          tensors of equal leading size, in any nesting; or None, then `length` says how often
     length      an int or a scalar int tensor; may be left out where there are `xs`
     reverse     goes from the last entry to the first; outputs keep the place of their entries
+    checkpoint_every    for long scans: a derivative keeps the carry of every so many steps alone
+                and computes the steps between once more. Of n steps it keeps n / k + k carries
+                instead of n, with equal results; "sqrt" takes the k that keeps fewest
 
     `fn` may use any tensor and variable from outside, and may assign to variables. Derivatives of
     every order flow through. Where there is neither a carry nor an output, an Operation that runs
@@ -229,7 +237,9 @@ def scan(
     [np.float32(6.0), array([1., 3., 6.], dtype=float32)]
     """
     _check_callable("scan", "fn", fn)
-    return _scan("scan", fn, init, xs, length, reverse, name)
+    check_every(checkpoint_every)
+    build = single if checkpoint_every is None else partial(segmented, checkpoint_every)
+    return _scan("scan", fn, init, xs, length, reverse, name, build=build)
 
 
 def _scan(
@@ -241,6 +251,7 @@ def _scan(
     reverse: bool,
     name: str | None,
     called: Sequence[str] | None = None,
+    build: Build = single,
 ) -> tuple[Any, Any]:
     along = flatten(xs)
     _check_length(length)
@@ -283,7 +294,8 @@ def _scan(
         "recompute": False,
     }
     operands = (*inits, *closed.state, *sequences, *closed.captures)
-    return _placed(graph, SCAN, operands, attrs, name or what, closed, carries, stacks[-1])
+    named = name or what
+    return _placed(graph, SCAN, operands, attrs, named, closed, carries, stacks[-1], build)
 
 
 def _check_length(length: Any) -> None:

@@ -185,6 +185,19 @@ class Placed:
         return group(self.node, *self.assigns, name=f"{self.node.name.rpartition('/')[2]}_effect")
 
 
+Build = Callable[
+    [OpDef, Graph, tuple[Tensor, ...], Attrs, str], tuple[Sequence[Operation], Sequence[Tensor]]
+]
+
+
+def single(
+    op: OpDef, graph: Graph, operands: tuple[Tensor, ...], attrs: Attrs, name: str
+) -> tuple[Sequence[Operation], Sequence[Tensor]]:
+    """One node, and its results."""
+    node = graph.add(op, operands, attrs, name)
+    return (node,), node.outputs
+
+
 def place(
     graph: Graph,
     op: OpDef,
@@ -194,19 +207,22 @@ def place(
     closed: Closed,
     first: int,
     own: Callable[[Sequence[Tensor]], Sequence[Tensor]],
+    build: Build = single,
 ) -> Placed:
     """Adds the node of closed regions, and assigns the variables that they change.
 
     first   the number of the node's result that holds the first variable
     own     those of the node's results that are the user's
+    build   makes the nodes: one, as a rule
     """
     with graph.control_dependencies(closed.awaited):
-        node = graph.add(op, operands, attrs, name)
-        results = list(own(node.outputs))
+        nodes, made = build(op, graph, operands, attrs, name)
+        results = list(own(made))
+        node, before = nodes[-1], list(nodes[:-1])
         if not closed.updated:
-            return Placed(node, [], results)
-        assigns = [
-            graph.variables[variable].assign(node.outputs[first + k]).node
+            return Placed(node, before, results)
+        assigns = before + [
+            graph.variables[variable].assign(made[first + k]).node
             for k, variable in enumerate(closed.updated)
         ]
         # Whoever needs a result of the construct needs its state changes too.
