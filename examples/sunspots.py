@@ -98,7 +98,10 @@ def main(output: Path) -> dict[str, Any]:
             losses = [run_step(before[:, seen], following[seen])[0] for _ in range(STEPS)]
             said = session.run(predicted, {x: before}) * SCALE
         picture = output / "sunspots.svg"
-        panels = {"as written": sg.extract(predicted), "as it runs": sg.optimize(predicted)}
+        panels = {
+            "as written": sg.extract(predicted),
+            "as it runs, one product for all years": sg.optimize(predicted),
+        }
         sg.render(panels, picture, title="A recurrent network: the cell stands in the scan once")
 
     truth = following * SCALE

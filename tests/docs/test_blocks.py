@@ -26,10 +26,15 @@ def test_page(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     check_page(page, folder)
 
 
-def test_the_picture_is_the_one_that_the_readme_draws(folder: Path) -> None:
-    kept = ROOT / "docs" / "images" / "neuron.svg"
-    run_page(ROOT / "README.md", folder)
-    drawn = (folder / "neuron.svg").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("page", "picture"), [("README.md", "neuron.svg"), ("docs/control_flow.md", "while_loop.svg")]
+)
+def test_the_picture_is_the_one_that_the_page_draws(
+    folder: Path, page: str, picture: str
+) -> None:
+    kept = ROOT / "docs" / "images" / picture
+    run_page(ROOT / page, folder)
+    drawn = (folder / picture).read_text(encoding="utf-8")
     if os.environ.get("STATICGRAPH_BLESS"):
         kept.parent.mkdir(exist_ok=True)
         kept.write_text(drawn, encoding="utf-8")
