@@ -15,7 +15,7 @@ the same sequence.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from staticgraph.core.function import Function, attrs_key, has_effect
@@ -36,8 +36,14 @@ def merge_loops(function: Function, notes: Notes) -> Function:
     if all(len(group) == 1 for group in groups.values()):
         return function
     merger = _Merger(function)
+    prints = _Prints()
     for group in groups.values():
-        merger.join(group)
+        if len(group) > 1:
+            alike: dict[Any, list[int]] = {}
+            for place in group:
+                alike.setdefault(prints.of(function.nodes[place]), []).append(place)
+            for places in alike.values():
+                merger.join(places)
     return merger.result(notes)
 
 
@@ -47,6 +53,38 @@ def _kinship(node: Node) -> tuple[Any, ...]:
     if node.op is WHILE:
         return (node.op, attrs["maximum_iterations"], node.inputs[0])
     return (node.op, attrs["reverse"], node.inputs[attrs["carries"]])
+
+
+class _Prints:
+    """What a loop tests and what it first returns, as numbers: equal work has equal numbers.
+
+    Loops are compared one by one only where these agree, so that many loops along one sequence
+    stay cheap. All that differentiation appends returns what the loop itself does first.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[Any, int] = {}
+
+    def of(self, node: Node) -> tuple[int, ...]:
+        """The numbers of a loop."""
+        carries: int = node.attrs["carries"]
+        labels = [
+            self._number(("carry", place) if place < carries else operand)
+            for place, operand in enumerate(node.inputs)
+        ]
+        bodies = [node.attrs["body"], *([node.attrs["cond"]] if node.op is WHILE else ())]
+        return tuple([self._first_output(body, labels) for body in bodies if body.outputs])
+
+    def _first_output(self, body: Function, labels: Sequence[int]) -> int:
+        numbers = dict(zip(body.inputs, labels, strict=True))
+        for node in body.nodes:
+            key = _key(node, numbers)
+            for value in node.outputs:
+                numbers[value] = self._number((key, value.index))
+        return numbers[body.outputs[0]]
+
+    def _number(self, key: Any) -> int:
+        return self.known.setdefault(key, len(self.known))
 
 
 class _Union:
@@ -231,7 +269,7 @@ class _Numbers(dict[Value, int]):
         return number
 
 
-def _key(node: Node, numbers: _Numbers) -> Any:
+def _key(node: Node, numbers: Mapping[Value, int]) -> Any:
     key = node_key(node, numbers)
     if key is not None:
         return key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -651,3 +652,14 @@ def test_equal_bodies_are_shared_whatever_they_call_their_inputs() -> None:
     assert passed(before, number_values).count("while") == 1
     turned = sg.while_loop(lambda v: v > w, lambda v: sg.cond(p, lambda: -v, lambda: v * 0.5), x)
     assert passed(sg.extract([one, turned]), number_values).count("while") == 2
+
+
+def test_many_scans_along_one_sequence_stay_cheap() -> None:
+    rows = sg.placeholder("float32", (None,), name="rows")
+    mapped = [sg.map_fn(lambda row, n=n: sg.sin(row) * float(n), rows) for n in range(400)]
+    before = sg.extract(mapped)
+    kept = Notes(evaluate)
+    start = time.perf_counter()
+    after = passed(before, merge_loops, notes=kept)
+    assert time.perf_counter() - start < 2.0
+    assert after.count("scan") == 400
