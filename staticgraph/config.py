@@ -1,7 +1,7 @@
 """Switches read from the environment, and modules loaded only when something needs them.
 
 The environment is read at every question, never stored: a test or a notebook can flip a
-switch at any time. This module imports nothing of staticgraph.
+switch at any time. This module imports nothing of staticgraph but its errors.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from staticgraph.errors import StaticGraphError
 
 
 def check_enabled() -> bool:
@@ -36,7 +38,13 @@ def disabled_passes() -> frozenset[str]:
 
 def shuffle_seed() -> int:
     """Seed of the order in which checking shuffles nodes within topological freedom."""
-    return int(os.environ.get("STATICGRAPH_SEED", "0"))
+    given = os.environ.get("STATICGRAPH_SEED") or "0"
+    if not given.isdecimal():
+        raise StaticGraphError(
+            f"STATICGRAPH_SEED is {given!r}, which is no seed\n"
+            "  set it to an integer that is not negative, or not at all"
+        )
+    return int(given)
 
 
 @contextmanager
