@@ -217,7 +217,7 @@ def format_attr(value: Any) -> str:
     if isinstance(value, TensorType):
         return str(value)
     if isinstance(value, Function):
-        return f"{value.name}: {len(value)} nodes"
+        return f"{value.name}: {len(value)} {'node' if len(value) == 1 else 'nodes'}"
     if isinstance(value, tuple):
         inner = ", ".join(format_attr(item) for item in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"

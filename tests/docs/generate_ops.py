@@ -39,7 +39,7 @@ wherever it exists.
 FAMILIES = (
     ("Inputs, variables, effects", ("convert", "state")),
     ("Control", ("control",)),
-    ("Loops and branches", ("loops", "branches")),
+    ("Loops and branches", ("looping", "branches")),
     ("Elementwise", ("elementwise",)),
     ("Reductions and scans", ("reduction", "cumulative")),
     ("Products", ("linalg",)),
