@@ -276,8 +276,9 @@ def _is_ragged(tensor: Tensor) -> bool:
 def _is_cheap(node: Operation) -> bool:
     if node.op.name in _CHEAP:
         return True
-    light = node.op.linear or node.out.dtype == dtypes.bool_
-    return node.op.elementwise and light and bool(node.inputs)
+    if not node.op.elementwise:
+        return False
+    return bool(node.inputs) and (node.op.linear or node.out.dtype == dtypes.bool_)
 
 
 def _widened(function: Function, like: Function) -> Function:

@@ -196,9 +196,7 @@ def test_a_sequence_of_unknown_rank() -> None:
     with pytest.raises(ShapeError) as caught:
         sg.scan(lambda c, row: (c, row), 0.0, x, checkpoint_every=2)
     lines = caught.value.args[0].splitlines()
-    assert lines[0] == (
-        "scan: checkpoint_every divides the sequences, and one has an unknown rank"
-    )
+    assert lines[0] == "scan: checkpoint_every divides the sequences, and one has an unknown rank"
     assert lines[1].startswith("  'x'  float32[...]  placeholder at ")
     assert lines[2] == (
         "  give the placeholder a shape, with None for sizes that only the run knows"
