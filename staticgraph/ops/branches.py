@@ -16,7 +16,7 @@ from staticgraph.core.types import Shape, TensorType
 from staticgraph.errors import DTypeError, GraphError, RunError, ShapeError
 from staticgraph.ops.convert import as_tensor, scalar
 from staticgraph.ops.loops import check_operands, results_of
-from staticgraph.ops.regions import Region, close, graph_of, place
+from staticgraph.ops.regions import Region, check_function, close, graph_of, place
 from staticgraph.ops.structure import Structure, flatten, show
 
 _NUMBERS = (bool, int, float)
@@ -159,7 +159,12 @@ def switch_case(
             f"  {remedy}\n"
             f"  at {capture()}"
         )
-    functions = list(branch_fns)
+    functions = list(branch_fns) if isinstance(branch_fns, list | tuple) else None
+    if functions is None:
+        raise GraphError(
+            f"switch_case: the branches are a {type(branch_fns).__name__}\n"
+            f"  give a list of functions without arguments\n  at {capture()}"
+        )
     if not functions:
         raise GraphError(f"switch_case: there are no branches\n  give some\n  at {capture()}")
     names = tuple([f"branch {number}" for number in range(len(functions))])
@@ -175,11 +180,7 @@ def _branches(
     name: str | None,
 ) -> Any:
     for function, called in zip(functions, names, strict=True):
-        if not callable(function):
-            raise GraphError(
-                f"{what}: {called} is a {type(function).__name__}, not a function\n"
-                f"  give a function without arguments: lambda: x\n  at {capture()}"
-            )
+        check_function(what, called, function, 0, "nothing: lambda: x")
     graph = graph_of([chosen])
     bodies: list[BodyGraph] = []
     returned: list[Structure] = []

@@ -93,14 +93,12 @@ class Carries:
 
     def _shapes(self, invariants: Any) -> list[Any]:
         """One shape per loop variable: shapes are tuples of sizes, so they end the nesting."""
-        if len(self.inits) == 1 and _is_shape(invariants):
-            return [invariants]
         found: list[Any] = []
         self._collect(invariants, self.structure.shape, found)
         if len(found) != len(self.inits):
             raise GraphError(
-                f"{self.what}: there are {len(self.inits)} loop variables and {len(found)} shape "
-                "invariants\n"
+                f"{self.what}: the loop variables are {len(self.inits)}, the shape invariants "
+                f"{len(found)}\n"
                 "  give one shape per loop variable in the same nesting, or None to keep a shape\n"
                 f"  at {capture()}"
             )
@@ -240,12 +238,6 @@ def _leaves(shape: Any) -> int:
     if not isinstance(shape, tuple):
         return 1 if shape == "leaf" else 0
     return sum(_leaves(part) for part in shape[1])
-
-
-def _is_shape(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(
-        dim is None or isinstance(dim, int | str | np.integer) for dim in value
-    )
 
 
 def _loosened(want: Shape, have: Shape) -> Shape:

@@ -21,7 +21,16 @@ from staticgraph.ops.convert import as_tensor, is_tensor_like
 from staticgraph.ops.creation import arange
 from staticgraph.ops.elementwise import add
 from staticgraph.ops.loops import SCAN, WHILE, scan_length
-from staticgraph.ops.regions import Build, Closed, Region, close, graph_of, place, single
+from staticgraph.ops.regions import (
+    Build,
+    Closed,
+    Region,
+    check_function,
+    close,
+    graph_of,
+    place,
+    single,
+)
 from staticgraph.ops.structure import Structure, flatten
 
 # -- while_loop -------------------------------------------------------------------------------
@@ -60,8 +69,6 @@ def while_loop(
     [np.int64(5), np.int64(10)]
     """
     structure = flatten(loop_vars)
-    _check_callable("while_loop", "cond", cond)
-    _check_callable("while_loop", "body", body)
     limit = _limit(maximum_iterations)
     graph = graph_of(structure.leaves)
     called = parameters_of(body)
@@ -69,6 +76,9 @@ def while_loop(
     carries = Carries("while_loop", loop_vars, graph, shape_invariants, whole)
     if not structure.leaves:
         raise GraphError(f"while_loop: there are no loop variables\n  give some\n  at {capture()}")
+    arguments = _arguments(loop_vars, structure, structure.leaves)
+    check_function("while_loop", "cond", cond, len(arguments), "the loop variables")
+    check_function("while_loop", "body", body, len(arguments), "the loop variables")
 
     def trace() -> tuple[Region, ...]:
         with tracing(graph, "the cond of while_loop") as test:
@@ -97,14 +107,6 @@ def while_loop(
     }
     operands = (*inits, *closed.state, *closed.captures)
     return _placed(graph, WHILE, operands, attrs, name or "while_loop", closed, carries)[0]
-
-
-def _check_callable(what: str, which: str, function: Any) -> None:
-    if not callable(function):
-        raise GraphError(
-            f"{what}: {which} is a {type(function).__name__}, not a function\n"
-            f"  give a function of the loop variables\n  at {capture()}"
-        )
 
 
 def _arguments(value: Any, structure: Structure, leaves: Sequence[Any]) -> list[Any]:
@@ -140,6 +142,11 @@ def _limit(maximum: Any) -> int | None:
 
 
 def _predicate(value: Any) -> Tensor:
+    if value is None:
+        raise DTypeError(
+            "while_loop: cond returns None, not a scalar bool\n"
+            f"  compare something, and return it\n  at {capture()}"
+        )
     tensor = as_tensor(value)
     if tensor.dtype == dtypes.bool_ and tensor.type.shape in ((), None):
         return tensor
@@ -236,7 +243,7 @@ def scan(
     >>> sg.Session().run([total, sums])
     [np.float32(6.0), array([1., 3., 6.], dtype=float32)]
     """
-    _check_callable("scan", "fn", fn)
+    check_function("scan", "fn", fn, 2, "the carry and the entries at one step")
     check_every(checkpoint_every)
     build = single if checkpoint_every is None else partial(segmented, checkpoint_every)
     return _scan("scan", fn, init, xs, length, reverse, name, build=build)
@@ -374,7 +381,7 @@ def fori_loop(
     >>> sg.Session().run(sg.fori_loop(0, 5, lambda i, x: x * 2.0, 1.0))
     np.float32(32.0)
     """
-    _check_callable("fori_loop", "body", body)
+    check_function("fori_loop", "body", body, 2, "the index and the value")
     _check_bound("lower", lower)
     _check_bound("upper", upper)
     with graph_of([*flatten(init).leaves, lower, upper]).as_default():
@@ -418,7 +425,7 @@ def map_fn(fn: Callable[[Any], Any], xs: Any, *, name: str | None = None) -> Any
     >>> sg.Session().run(sg.map_fn(lambda row: sg.sum(row * row), rows))
     array([ 5., 25.], dtype=float32)
     """
-    _check_callable("map_fn", "fn", fn)
+    check_function("map_fn", "fn", fn, 1, "the entries at one step")
     if not flatten(xs).leaves:
         raise GraphError(f"map_fn: there are no xs\n  give tensors to go along\n  at {capture()}")
     called = ["carry", *parameters_of(fn)[:1]]

@@ -11,6 +11,7 @@ reads wait for its operands, and for what its bodies await.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,22 @@ class Closed:
     state: list[Tensor]
     captures: list[Tensor]
     awaited: list[Operation]
+
+
+def check_function(what: str, which: str, function: Any, count: int, takes: str) -> None:
+    """Refuses what cannot be called with `count` arguments."""
+    problem = f"is a {type(function).__name__}, not a function"
+    if callable(function):
+        try:
+            inspect.signature(function).bind(*[None] * count)
+        except TypeError:
+            arguments = f"{count} argument{'' if count == 1 else 's'}"
+            problem = f"cannot be called with {arguments}"
+        except ValueError:  # some callables written in C do not tell
+            return
+        else:
+            return
+    raise GraphError(f"{what}: {which} {problem}\n  give a function of {takes}\n  at {capture()}")
 
 
 def graph_of(leaves: Sequence[Any]) -> Graph:

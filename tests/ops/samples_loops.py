@@ -111,7 +111,6 @@ def _p(shape: Any, dtype: str = "float32") -> Any:
     return sg.placeholder(dtype, shape, name="p")
 
 
-
 REFUSALS = [
     Refusal(
         "while",

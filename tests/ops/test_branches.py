@@ -256,7 +256,21 @@ def test_a_branch_that_is_no_function() -> None:
         sg.cond(True, sg.constant(1.0), lambda: 2.0)
     assert message(caught) == (
         "cond: true_fn is a Tensor, not a function\n"
-        "  give a function without arguments: lambda: x\n"
+        "  give a function of nothing: lambda: x\n"
+        "  at {here}: {line}"
+    )
+    with pytest.raises(GraphError) as caught:
+        sg.cond(True, lambda: 1.0, lambda x: 2.0)
+    assert message(caught) == (
+        "cond: false_fn cannot be called with 0 arguments\n"
+        "  give a function of nothing: lambda: x\n"
+        "  at {here}: {line}"
+    )
+    with pytest.raises(GraphError) as caught:
+        sg.switch_case(1, {0: lambda: 1})
+    assert message(caught) == (
+        "switch_case: the branches are a dict\n"
+        "  give a list of functions without arguments\n"
         "  at {here}: {line}"
     )
 

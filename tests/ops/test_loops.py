@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import namedtuple
 from typing import Any
 
@@ -193,7 +196,7 @@ def test_too_few_invariants() -> None:
     with pytest.raises(GraphError) as caught:
         sg.while_loop(lambda a, b: a < 3, lambda a, b: (b, a), [1, 2], shape_invariants=[()])
     assert message(caught) == (
-        "while_loop: there are 2 loop variables and 1 shape invariants\n"
+        "while_loop: the loop variables are 2, the shape invariants 1\n"
         "  give one shape per loop variable in the same nesting, or None to keep a shape\n"
         "  at {here}: {line}"
     )
@@ -527,16 +530,67 @@ def test_a_condition_that_is_no_scalar_bool() -> None:
     )
 
 
-def test_what_is_no_function() -> None:
-    for call, line in (
-        (lambda: sg.while_loop(True, lambda i: i, 0), "while_loop: cond is a bool"),
-        (lambda: sg.while_loop(lambda i: True, 3, 0), "while_loop: body is a int"),
-        (lambda: sg.scan(None, 0, length=3), "scan: fn is a NoneType"),
-        (lambda: sg.fori_loop(0, 3, 1, 0), "fori_loop: body is a int"),
-        (lambda: sg.map_fn(1, sg.arange(3)), "map_fn: fn is a int"),
-    ):
+def test_what_is_no_function_of_the_loop_variables() -> None:
+    for call, words, takes in (
+        (lambda: sg.while_loop(True, lambda i: i, 0), "while_loop: cond is a bool, not a function",
+         "the loop variables"),
+        (lambda: sg.while_loop(lambda i: True, 3, 0), "while_loop: body is a int, not a function",
+         "the loop variables"),
+        (lambda: sg.while_loop(lambda i: True, lambda i: i, [0, 1]),
+         "while_loop: cond cannot be called with 2 arguments", "the loop variables"),
+        (lambda: sg.scan(None, 0, length=3), "scan: fn is a NoneType, not a function",
+         "the carry and the entries at one step"),
+        (lambda: sg.scan(lambda c: c, 0, length=3), "scan: fn cannot be called with 2 arguments",
+         "the carry and the entries at one step"),
+        (lambda: sg.fori_loop(0, 3, lambda i: i, 0),
+         "fori_loop: body cannot be called with 2 arguments", "the index and the value"),
+        (lambda: sg.map_fn(lambda: 1, sg.arange(3)),
+         "map_fn: fn cannot be called with 1 argument", "the entries at one step"),
+    ):  # fmt: skip
         with pytest.raises(GraphError) as caught:
             call()
         told = str(caught.value).split("\n")
-        assert told[0] == f"{line}, not a function"
-        assert told[1] == "  give a function of the loop variables"
+        assert told[:2] == [words, f"  give a function of {takes}"]
+        assert len(told) == 3
+        assert told[2].startswith("  at ")
+
+
+def test_a_condition_that_returns_nothing() -> None:
+    with pytest.raises(DTypeError) as caught:
+        sg.while_loop(lambda i: None, lambda i: i + 1, 0)
+    assert message(caught) == (
+        "while_loop: cond returns None, not a scalar bool\n"
+        "  compare something, and return it\n"
+        "  at {here}: {line}"
+    )
+
+
+# -- what loops bear --------------------------------------------------------------------------
+
+MILLION = """
+import resource, sys
+import numpy as np
+import staticgraph as sg
+
+n = sg.placeholder("int64", ())
+i, x = sg.while_loop(lambda i, x: i < n, lambda i, x: (i + 1, x * 0.5 + 1.0), [0, np.float64(8)])
+run = sg.Session().make_callable([i, x], [n])
+unit = 1024 if sys.platform == "darwin" else 1
+run(1000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+count, value = run(1_000_000)
+grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // unit
+print(count, value, grown)
+"""
+
+
+def test_a_million_iterations_take_constant_memory() -> None:
+    pytest.importorskip("resource")
+    environment = {**os.environ, "STATICGRAPH_CHECK": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", MILLION], capture_output=True, text=True, env=environment, check=True
+    )
+    count, value, kilobytes = done.stdout.split()
+    assert (int(count), float(value)) == (1_000_000, 2.0)
+    # One number per iteration would be 8,000.
+    assert int(kilobytes) < 1000
