@@ -99,7 +99,7 @@ class _Narrowed:
         self._drop_carries()
         self._drop_sequences()
         self._drop_captures()
-        if not self.counts:
+        if not any(self.counts.values()):
             return None
         # What nothing needs may need what is no longer taken.
         draft.nodes = live_nodes(draft.nodes, draft.results())[0]
@@ -169,10 +169,10 @@ class _Narrowed:
                 first[row.value] = row
                 kept.append(row)
         if not kept and not draft.carries and rows:
-            # A node has a result; this one acts, or it would not have been asked about.
+            # A node has a result, be it one that nobody reads.
             kept = [rows[0]]
-            self.counts.clear()
-            stands_for.clear()
+            if id(rows[0]) not in stands_for:
+                self.counts[DEAD_RESULT] -= 1
         draft.rows = kept
         return stands_for
 

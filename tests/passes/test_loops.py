@@ -663,3 +663,22 @@ def test_many_scans_along_one_sequence_stay_cheap() -> None:
     after = passed(before, merge_loops, notes=kept)
     assert time.perf_counter() - start < 2.0
     assert after.count("scan") == 400
+
+
+def test_a_scan_that_only_hands_on_its_entries_goes() -> None:
+    rows = sg.placeholder("float32", (3,), name="rows")
+    more = sg.placeholder("float32", (3,), name="more")
+    _, results = sg.scan(lambda carry, entries: (None, entries), None, (rows, more))
+    before = sg.extract([results[0], results[1]])
+    after = passed(before, narrow)
+    assert after.outputs == after.inputs
+    assert passed(after, narrow, prune).nodes == ()
+
+
+def test_narrowing_what_acts_settles() -> None:
+    shown = sg.map_fn(lambda row: sg.print(row, "row"), sg.constant([1.0, 2.0]))
+    before = sg.extract([shown, sg.constant(1.0)])
+    alone = Function(before.inputs, before.nodes, before.outputs[1:])
+    once = passed(alone, narrow)
+    assert passed(once, narrow) is once
+    assert once.count("print") == 1
