@@ -26,6 +26,8 @@ class BodyGraph(Graph):
     captures    per captured tensor of the graph directly around: the parameter that stands for it
     awaited     the operations of the graph directly around that the body as a whole waits for
     closed      whether it was traced to its end
+    weak        the parameters that stand for a Python number, with its type: a carry that starts
+                from one takes the dtype that the body gives it
     """
 
     def __init__(self, outer: Graph, what: str) -> None:
@@ -35,6 +37,7 @@ class BodyGraph(Graph):
         self.captures: dict[Tensor, Tensor] = {}
         self.awaited: dict[Operation, None] = {}
         self.closed = False
+        self.weak: dict[Tensor, type] = {}
         self.variables = outer.variables
         self.gradient_functions = outer.gradient_functions
         self.locations = outer.locations
@@ -97,6 +100,9 @@ class BodyGraph(Graph):
                 known = self.parameter(tensor.type, tensor.name.replace(":", "_"), "capture")
             self.inner = inner
             self.captures[tensor] = known
+            outer = tensor.node.graph
+            if isinstance(outer, BodyGraph) and tensor in outer.weak:
+                self.weak[known] = outer.weak[tensor]
         return known
 
     def _waitable(self, operations: Sequence[Operation]) -> list[Operation]:

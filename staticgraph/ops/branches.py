@@ -14,12 +14,20 @@ from staticgraph.core.location import capture
 from staticgraph.core.opdef import REGIONS, Attrs, Mismatch, OpDef, Types, register
 from staticgraph.core.types import Shape, TensorType
 from staticgraph.errors import DTypeError, GraphError, RunError, ShapeError
-from staticgraph.ops.convert import as_tensor, scalar
+from staticgraph.ops.convert import as_tensor
 from staticgraph.ops.loops import check_operands, results_of
-from staticgraph.ops.regions import Region, check_function, close, graph_of, place
+from staticgraph.ops.regions import (
+    NUMBERS,
+    Region,
+    check_function,
+    close,
+    graph_of,
+    place,
+    weak_as,
+    weak_kind,
+)
 from staticgraph.ops.structure import Structure, flatten, show
 
-_NUMBERS = (bool, int, float)
 _DEFAULTS = {bool: dtypes.bool_, int: dtypes.int64, float: dtypes.float32}
 
 
@@ -188,7 +196,7 @@ def _branches(
     for function, called in zip(functions, names, strict=True):
         with tracing(graph, f"the branch of {what}") as body:
             value = flatten(function(), returned[0].shape if returned else None)
-            leaves.append([x if type(x) in _NUMBERS else as_tensor(x) for x in value.leaves])
+            leaves.append([x if type(x) in NUMBERS else as_tensor(x) for x in value.leaves])
         bodies.append(body)
         returned.append(value)
         _check_structure(what, returned[0], value, (names[0], called))
@@ -230,22 +238,28 @@ def _number_leaves(
     """Makes tensors of the Python numbers among the results, in the dtype of the others."""
     for index, path in enumerate(paths):
         column = [row[index] for row in leaves]
-        strong = next((item.dtype for item in column if isinstance(item, Tensor)), None)
-        if strong is None:
-            strong = _DEFAULTS[max((type(item) for item in column), key=_NUMBERS.index)]
+        wanted = _wanted(column)
         made: list[Tensor] = []
         for body, row in zip(bodies, leaves, strict=True):
-            item = row[index]
-            if not isinstance(item, Tensor):
-                kind: Any = type(item)
-                fits = dtypes.promote_weak(strong, kind) == strong
+            item, kind = row[index], weak_kind(row[index])
+            if kind is not None:
                 with body.resumed():
-                    item = scalar(body, item, strong) if fits else as_tensor(item)
+                    fits = dtypes.promote_weak(wanted, kind) == wanted
+                    item = weak_as(item, wanted) if fits else as_tensor(item)
                 row[index] = item
             made.append(item)
         for number, tensor in enumerate(made):
             if tensor.dtype != made[0].dtype:
                 raise _different(what, path, (made[0], tensor), (names[0], names[number]))
+
+
+def _wanted(column: Sequence[Any]) -> DType:
+    """The dtype of one result: that of the first tensor, or of the widest number."""
+    for item in column:
+        if weak_kind(item) is None:
+            return item.dtype  # type: ignore[no-any-return]
+    widest = max(column, key=lambda item: NUMBERS.index(weak_kind(item)))
+    return widest.dtype if isinstance(widest, Tensor) else _DEFAULTS[type(widest)]
 
 
 def _different(

@@ -24,10 +24,10 @@ from staticgraph.core.types import Shape, TensorType, compatible, format_shape
 from staticgraph.errors import DTypeError, GraphError, ShapeError, StaticGraphError
 from staticgraph.ops.convert import as_tensor, is_tensor_like, promote
 from staticgraph.ops.loops import fits
+from staticgraph.ops.regions import weak_as, weak_kind
 from staticgraph.ops.state import check_shape
 from staticgraph.ops.structure import Structure, flatten, show
 
-_NUMBERS = (bool, int, float)
 _COUNTER = TensorType(dtypes.int64, ())
 
 
@@ -66,7 +66,8 @@ class Carries:
         self.counted = False
         self.loosened = False
         # A dtype settles after one change, or two where it follows another carry's.
-        self._changes = [2 if type(leaf) in _NUMBERS else 0 for leaf in self.structure.leaves]
+        self._kinds = [weak_kind(leaf) for leaf in self.structure.leaves]
+        self._changes = [0 if kind is None else 2 for kind in self._kinds]
         self._fixed = [False] * len(self.inits)
         if invariants is not None:
             self._apply(invariants)
@@ -127,11 +128,14 @@ class Carries:
         for index, (type, leaf) in enumerate(zip(self.types, self.structure.leaves, strict=True)):
             if self.inits[index].dtype != type.dtype:
                 with self.graph.as_default():
-                    self.inits[index] = promote((np.zeros((), type.dtype), leaf))[1]
+                    self.inits[index] = weak_as(leaf, type.dtype)
 
     def enter(self, body: BodyGraph) -> list[Tensor]:
         """The carries as parameters of a body; a counter follows them once it is asked for."""
         made = [body.parameter(t, name) for t, name in zip(self.types, self.names, strict=True)]
+        for parameter, init, kind in zip(made, self.inits, self._kinds, strict=True):
+            if kind is not None and dtypes.promote_weak(init.dtype, kind) == init.dtype:
+                body.weak[parameter] = kind
         counters: list[Tensor] = []
 
         def counter() -> Tensor:
@@ -177,11 +181,10 @@ class Carries:
         if not fits(have, have.with_shape(shape)):
             return False
         if have.dtype != want.dtype:
-            leaf = self.structure.leaves[index]
             if not self._changes[index]:
                 return False
             self._changes[index] -= 1
-            kind: Any = type(leaf)
+            kind = self._kinds[index]
             if dtypes.promote_weak(have.dtype, kind) != have.dtype:
                 return False
         self.types[index] = TensorType(have.dtype, shape)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from staticgraph.core.body import BodyGraph
+from staticgraph.core.dtypes import DType
 from staticgraph.core.extract import Extraction, extract
 from staticgraph.core.function import Function, has_effect, parameter
 from staticgraph.core.graph import Graph, Operation, Tensor, get_default_graph
@@ -26,7 +27,10 @@ from staticgraph.core.opdef import Attrs, OpDef
 from staticgraph.core.types import TensorType
 from staticgraph.errors import GraphError
 from staticgraph.ops.control import IDENTITY, group, identity
-from staticgraph.ops.convert import as_tensor, is_tensor_like
+from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, scalar
+
+NUMBERS = (bool, int, float)
+"""The types of Python's numbers, the wider the later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,22 @@ def check_function(what: str, which: str, function: Any, count: int, takes: str)
         else:
             return
     raise GraphError(f"{what}: {which} {problem}\n  give a function of {takes}\n  at {capture()}")
+
+
+def weak_kind(leaf: Any) -> Any:
+    """The type of a Python number, or of the one that a carry started from; None for the rest."""
+    if type(leaf) in NUMBERS:
+        return type(leaf)
+    if isinstance(leaf, Tensor) and isinstance(leaf.graph, BodyGraph):
+        return leaf.graph.weak.get(leaf)
+    return None
+
+
+def weak_as(leaf: Any, dtype: DType) -> Tensor:
+    """What `weak_kind` tells of, as a tensor of `dtype` in the default graph."""
+    if isinstance(leaf, Tensor):
+        return cast_to(leaf, dtype)
+    return scalar(get_default_graph(), leaf, dtype)
 
 
 def graph_of(leaves: Sequence[Any]) -> Graph:

@@ -529,3 +529,50 @@ def test_stop_gradient_and_custom_gradient_in_a_body() -> None:
     assert run(y) == 32.0
     (g,) = sg.gradients(y, x)
     assert run(g) == 3.0
+
+
+# -- Python numbers in nested constructs ------------------------------------------------------
+
+
+def test_a_number_takes_its_dtype_from_the_innermost_body() -> None:
+    x = sg.constant(np.float64(0.1))
+
+    def nested(depth: int, start: Any) -> Any:
+        if depth == 0:
+            return start + x
+        return sg.fori_loop(0, 2, lambda i, t: nested(depth - 1, t), start)
+
+    y = nested(5, 0)
+    assert y.dtype == np.float64
+    want = 0.0
+    for _ in range(32):
+        want += 0.1
+    assert run(y) == want
+
+
+def test_a_number_takes_its_dtype_through_branches() -> None:
+    xs = sg.constant(np.array([1.0, -2.0, 4.0]))
+    total, kept = sg.scan(
+        lambda c, x: (sg.cond(x > 0, lambda: c + x, lambda: c), c), 0.0, xs
+    )  # fmt: skip
+    assert (total.dtype, kept.dtype) == (np.float64, np.float64)
+    assert run(total) == 5
+    total, _ = sg.scan(
+        lambda c, x: (sg.switch_case(c % 2, [lambda: c, lambda: 1]) + 1, None), 0, xs
+    )
+    assert (total.dtype, run(total)) == (np.int64, 3)
+    total = sg.fori_loop(0, 3, lambda i, c: sg.cond(i > 0, lambda: 0.5, lambda: c), 0)
+    assert (total.dtype, run(total)) == (np.float32, 0.5)
+
+
+def test_a_tensor_keeps_its_dtype_in_nested_constructs() -> None:
+    x, start = sg.constant(np.float64(0.1)), sg.constant(np.float32(0.0))
+    with pytest.raises(sg.errors.DTypeError) as caught:
+        sg.fori_loop(0, 2, lambda i, t: sg.fori_loop(0, 2, lambda j, s: s + x, t), start)
+    assert message(caught) == (
+        "fori_loop: the loop variable changes its dtype in the body\n"
+        "  it starts as 't'  float32[]  carry at {here}\n"
+        "  the body returns 'add'  float64[]  add at {here}\n"
+        "  convert it in the body, sg.cast(x, 'float32'), or start from a value of float64\n"
+        "  at {here}: {line}"
+    )
