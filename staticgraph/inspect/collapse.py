@@ -140,7 +140,9 @@ def _group(marks: list[Mark], scene: Scene, folded: list[int]) -> list[Mark]:
         if group is None:
             box = scene.boxes[-target - 1]
             reason: Reason = "scope" if box.kind == "scope" else "body"
-            group = Mark([], box.parent, mark.kind, reason, box.path or box.label, mark.flow)
+            # A body has no name: what stands above it says which it is.
+            label = box.label if box.kind == "body" else box.path or box.label
+            group = Mark([], box.parent, mark.kind, reason, label, mark.flow)
             groups[target] = group
             kept.append(group)
         group.items += mark.items

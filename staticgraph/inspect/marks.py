@@ -15,7 +15,7 @@ from staticgraph.core.types import TensorType, format_shape
 from staticgraph.inspect import text
 from staticgraph.inspect.collapse import Drawing, Edge, Mark
 from staticgraph.inspect.regions import operand_word
-from staticgraph.inspect.scene import UPDATE, Item, Scene, labelled_functions
+from staticgraph.inspect.scene import UPDATE, Item, Scene, kind_of, labelled_functions
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,9 @@ def _node_lines(item: Item, node: Node, shown: str) -> list[Line]:
         lines.append(Line(text.shorten(attrs, _ATTRS_LIMIT), "detail"))
     whose = node.location.adjoint_of
     if whose is not None and kind in ("adjoint", "adjoint holder", "tangent", "holder"):
-        word = "for the adjoint" if kind == "holder" else kind.removesuffix(" holder")
+        word = kind.removesuffix(" holder")
+        if kind == "holder":
+            word = "for the tangent" if kind_of(node) == "tangent" else "for the adjoint"
         lines.append(Line(text.shorten(f"{word} of {text.one_line(whose)}", _ATTRS_LIMIT), "of"))
     return lines
 

@@ -156,3 +156,20 @@ def test_bodies_stand_below_their_operation() -> None:
         ]  # fmt: skip
         assert deeper
         assert all(holder.rectangle[3] < box[1] for box in deeper)
+
+
+def test_a_loop_of_tangents_says_whose() -> None:
+    x = sg.placeholder("float64", (), name="x")
+    root = sg.while_loop(lambda r: r * r > 2.0 * x, lambda r: 0.5 * (r + x / r), x, name="newton")
+    picture = read(render(sg.jvp([root], [x], [sg.constant(1.0, "float64")])))
+    (loop,) = [node for node in picture.nodes if node.op == "while"]
+    assert loop.words == ["while", "tangent", "for the tangent of newton"]
+
+
+def test_collapsed_bodies_say_which_they_are() -> None:
+    x = sg.placeholder("float64", (), name="x")
+    value = sg.cond(x > 0.0, lambda: sg.tanh(sg.sin(x)), lambda: sg.sin(sg.tanh(x)))
+    whole = len(read(render(value)).nodes)
+    picture = read(render(value, max_nodes=whole - 1))
+    (collapsed,) = picture.of_kind("collapsed")
+    assert collapsed.words[0] in ("if true", "if false")

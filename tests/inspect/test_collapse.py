@@ -105,7 +105,7 @@ def test_bodies_collapse_like_scopes() -> None:
     scene = scene_of_function(with_bodies())
     made = draw(scene, len(scene.items) - 1)
     assert [(mark.reason, mark.label) for mark in made.marks if mark.reason != "item"] == [
-        ("body", "bodies[1]")
+        ("body", "bodies[1]: body")
     ]
     whole = draw(scene, 6)
     assert ("body", "outer/loop") in [(mark.reason, mark.label) for mark in whole.marks]
