@@ -180,10 +180,9 @@ class _Narrowed:
         draft = self.draft
         used = {id(c) for c, u in zip(draft.carries, self.used, strict=False) if u}
         live = self._live_carries(used)
-        if len(live) == len(draft.carries):
-            return
-        if not live and not draft.rows:
-            live = {id(draft.carries[0])}
+        if not live and draft.carries and not draft.rows:
+            # A node has a result, be it one that nobody reads.
+            live = self._live_carries({id(draft.carries[0])})
         kept = [carry for carry in draft.carries if id(carry) in live]
         for _ in range(len(draft.carries) - len(kept)):
             self._count(DEAD_CARRY)

@@ -682,3 +682,13 @@ def test_narrowing_what_acts_settles() -> None:
     once = passed(alone, narrow)
     assert passed(once, narrow) is once
     assert once.count("print") == 1
+
+
+def test_a_loop_that_keeps_a_carry_for_its_own_sake_keeps_what_that_needs() -> None:
+    rows = sg.placeholder("float32", (3,), name="rows")
+    step = lambda c, row: ((c[0] * c[1], sg.sin(c[1])), sg.print(row, "row"))  # noqa: E731
+    before = sg.extract(sg.scan(step, (1.0, 2.0), rows)[1])
+    entries = sg.extract(sg.scan(lambda c, r: ((c[0] * c[1], c[1] + r), r), (1.0, 2.0), rows)[1])
+    for function in (before, entries):
+        after = passed(function, narrow)
+        same_values(function, after, np.float32([1, 2, 3]))
