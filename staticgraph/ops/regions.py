@@ -27,7 +27,14 @@ from staticgraph.core.opdef import Attrs, OpDef
 from staticgraph.core.types import TensorType
 from staticgraph.errors import GraphError
 from staticgraph.ops.control import IDENTITY, group, identity
-from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, scalar
+from staticgraph.ops.convert import (
+    CAST,
+    as_tensor,
+    cast_to,
+    is_tensor_like,
+    scalar,
+    scalar_value,
+)
 
 NUMBERS = (bool, int, float)
 """The types of Python's numbers, the wider the later."""
@@ -85,12 +92,35 @@ def check_function(what: str, which: str, function: Any, count: int, takes: str)
 
 
 def weak_kind(leaf: Any) -> Any:
-    """The type of a Python number, or of the one that a carry started from; None for the rest."""
+    """The type of a Python number, or of what was computed from nothing but such; else None.
+
+    A carry that started from a number counts as one, until a tensor gives it its dtype.
+    """
     if type(leaf) in NUMBERS:
         return type(leaf)
-    if isinstance(leaf, Tensor) and isinstance(leaf.graph, BodyGraph):
-        return leaf.graph.weak.get(leaf)
-    return None
+    if not isinstance(leaf, Tensor) or not isinstance(leaf.graph, BodyGraph):
+        return None
+    weak = leaf.graph.weak
+    if not weak or leaf in weak:
+        return weak.get(leaf)
+    seen: set[Tensor] = set()
+    stack = [leaf]
+    while stack:
+        tensor = stack.pop()
+        if tensor in weak or tensor in seen or _is_literal(tensor):
+            continue
+        node = tensor.node
+        if not node.inputs or not node.op.elementwise or node.op is CAST:
+            return None
+        seen.add(tensor)
+        stack.extend(node.inputs)
+    return {"i": int, "u": int, "f": float}.get(leaf.dtype.kind)
+
+
+def _is_literal(tensor: Tensor) -> bool:
+    """Whether the tensor is a number that was written beside a tensor."""
+    value = scalar_value(tensor)
+    return value is not None and tensor.graph.scalar_key(tensor.dtype, value) is tensor
 
 
 def weak_as(leaf: Any, dtype: DType) -> Tensor:

@@ -565,6 +565,27 @@ def test_a_number_takes_its_dtype_through_branches() -> None:
     assert (total.dtype, run(total)) == (np.float32, 0.5)
 
 
+def test_what_is_computed_from_numbers_alone_is_one() -> None:
+    xs = sg.constant(np.array([1.0, -2.0, 4.0]))
+    total, _ = sg.scan(
+        lambda c, x: (sg.cond(x > 0, lambda: c + x, lambda: 0.5 * c - 1), None), 0.0, xs
+    )
+    assert (total.dtype, run(total)) == (np.float64, 3.5)
+    total, _ = sg.scan(
+        lambda c, x: (sg.fori_loop(0, 2, lambda i, t: t + x, 2.0 * c), None), 0.0, xs
+    )
+    assert (total.dtype, run(total)) == (np.float64, 8.0)
+    with pytest.raises(sg.errors.DTypeError) as caught:
+        sg.scan(lambda c, x: (sg.cond(x > 0, lambda: c + x, lambda: c < 1), None), 0.0, xs)
+    assert message(caught) == (
+        "cond: true_fn and false_fn return different dtypes for the result\n"
+        "  true_fn: 'add'  float64[]  add at {here}\n"
+        "  false_fn: 'less'  bool[]  less at {here}\n"
+        "  convert one of them with sg.cast\n"
+        "  at {here}: {line}"
+    )
+
+
 def test_a_tensor_keeps_its_dtype_in_nested_constructs() -> None:
     x, start = sg.constant(np.float64(0.1)), sg.constant(np.float32(0.0))
     with pytest.raises(sg.errors.DTypeError) as caught:
