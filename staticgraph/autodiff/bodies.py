@@ -129,6 +129,20 @@ def closed(
     return Function(function.inputs, function.nodes, function.outputs, names, name)
 
 
+def spread(function: Function, like: Function, first: int, more: int) -> Function:
+    """The condition of a loop whose body `like` got `more` carries after the first ones, and
+    perhaps captures at the end."""
+    count = len(function.inputs) - first
+    captured = first + more
+    inputs = [
+        *function.inputs[:first],
+        *like.inputs[first:captured],
+        *function.inputs[first:],
+        *like.inputs[captured + count :],
+    ]
+    return Function(inputs, function.nodes, function.outputs, function.output_names, function.name)
+
+
 def branches(
     workshops: Sequence[tuple[BodyGraph, Sequence[Tensor], Sequence[Tensor]]],
 ) -> tuple[tuple[Function, ...], list[Tensor]]:

@@ -10,7 +10,8 @@ and its twins one (passes/loops.py), so that no run repeats it.
 What holds of the stacks: they hold only values that differ between iterations and that cannot be
 had by a cheap step from what is at hand (captures, the entries of a scan's own sequences, other
 stacks). Of a value that only gives its shape, the shape is stacked. A value whose size may differ
-between iterations is computed again from what it was computed from. A scan with `recompute` stacks
+between iterations is computed again from what it was computed from; a carry of changing size is on
+a tape (autodiff/tapes.py). A scan with `recompute` stacks
 nothing but carries; its backward scan computes the rest of the body again.
 
 What holds of the backward scan: it carries the adjoints of those carries alone that depend on what
@@ -39,12 +40,14 @@ from staticgraph.autodiff.bodies import (
     floating,
     like,
     rebuild,
+    spread,
 )
 from staticgraph.autodiff.common import Paths, zeros_of
 from staticgraph.autodiff.control_forward import push_branches, push_loop
+from staticgraph.autodiff.tapes import Tapes, is_changing, measured
 from staticgraph.core import dtypes
 from staticgraph.core.body import tracing
-from staticgraph.core.function import Function, has_effect
+from staticgraph.core.function import has_effect
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.ops.branches import COND, SWITCH_CASE
 from staticgraph.ops.convert import constant
@@ -82,6 +85,7 @@ class _LoopReverse:
         self.loop = loop = Loop(node)
         self.node, self.graph = node, node.graph
         self.adjoints, self.wanted = adjoints, wanted
+        self.tape_results: Sequence[Tensor] = ()
         given = [i for i, adjoint in enumerate(adjoints) if adjoint is not None]
         self.rows = [i for i in given if i >= loop.carries and floating(node.outputs[i])]
         depending = loop.depending(wanted)
@@ -169,8 +173,15 @@ class _LoopReverse:
         the nodes run again. What they take is taken, then.
         """
         redone: set[Operation] = set()
+        symbols = {dim for x in self.inputs for dim in x.type.shape or () if isinstance(dim, str)}
+
+        def is_ragged(tensor: Tensor) -> bool:
+            shape = tensor.type.shape
+            # A symbol that comes from inside may stand for another size in each iteration.
+            return shape is None or any(not isinstance(d, int) and d not in symbols for d in shape)
+
         for node in reversed(self.workshop.operations[: self.forward_size]):
-            if not node.inputs or not any(_is_ragged(t) for t in node.outputs if t in taken):
+            if not node.inputs or not any(is_ragged(t) for t in node.outputs if t in taken):
                 continue
             redone.add(node)
             taken.update(tensor for tensor in node.inputs if tensor in varying)
@@ -217,26 +228,40 @@ class _LoopReverse:
         return inside, outside
 
     def _twin(self) -> tuple[list[Tensor], list[Tensor]]:
-        """The loop once more, returning what is needed as stacks; the values and their stacks."""
-        needed = self._needed()
-        if not needed and not self.loop.sequences:
+        """The loop once more, returning what is needed: values to be fed backward, and the stacks
+        that stand for them. Values of changing size come first."""
+        first, node = self.loop.carries, self.node
+        tapeable = {t for i, t in enumerate(self.inputs[:first]) if is_changing(self.loop, i)}
+        taken = self._needed()
+        changing = [tensor for tensor in taken if tensor in tapeable]
+        needed = [tensor for tensor in taken if tensor not in tapeable]
+        if not needed and not changing and not self.loop.sequences:
             # Something has to say how many iterations there were.
             with self.workshop.resumed():
                 needed = [constant(True, name="step")]
-        if not needed:
+        if not needed and not changing:
             return [], []
+        self.tapes = tapes = Tapes(self.workshop, changing)
         inside, outside = self._captured()
-        first = self.loop.first_capture
-        feeds = [*self.inputs[:first], *inside]
-        names = [*self.loop.body.output_names, *[tensor.name for tensor in needed]]
+        last = self.loop.first_capture
+        feeds = [*self.inputs[:first], *tapes.before, *self.inputs[first:last], *inside]
+        fetches = [
+            *self.outputs[:first], *tapes.after, *self.outputs[first:], *tapes.rows, *needed
+        ]  # fmt: skip
         effects = [n for n in self.workshop.operations[: self.forward_size] if has_effect(n)]
-        body = closed(self.workshop, "body", [*self.outputs, *needed], feeds, names, effects)
-        attrs = {**self.node.attrs, "body": body}
-        if self.node.op is WHILE:
-            attrs["cond"] = _widened(attrs["cond"], body)
-        operands = (*self.node.inputs[:first], *outside)
-        twin = self.graph.add(self.node.op, operands, attrs, "twin")
-        return needed, list(twin.outputs[len(self.outputs) :])
+        own = self.loop.body.output_names
+        further = [tensor.name for tensor in (*tapes.rows, *needed)]
+        names = [*own[:first], *[tape.name for tape in tapes.after], *own[first:], *further]
+        body = closed(self.workshop, "body", fetches, feeds, names, effects)
+        count = len(changing)
+        attrs = {**node.attrs, "body": body, "carries": first + count}
+        if node.op is WHILE:
+            attrs["cond"] = spread(attrs["cond"], body, first, count)
+        starts = tapes.starts(self.graph)
+        operands = (*node.inputs[:first], *starts, *node.inputs[first:last], *outside)
+        results = self.graph.add(node.op, operands, attrs, "twin").outputs
+        self.tape_results = results[first : first + count]
+        return [*changing, *needed], list(results[len(self.outputs) + count :])
 
     def _backward(self, needed: list[Tensor], stacks: list[Tensor], take: Take) -> Sequence[Tensor]:
         """The scan over the stacks, in the opposite direction."""
@@ -245,9 +270,11 @@ class _LoopReverse:
         own = self.inputs[loop.carries : loop.first_capture]
         count = len(self.active)
         carried, rows = self.seeds[:count], self.seeds[count:]
-        feeds = [*carried, *self.sums.values(), *needed, *own, *rows, *inside]
+        before = [*carried, *self.sums.values()]
         fetches = [*self.new_adjoints, *self.accumulated, *self.entries.values()]
-        body = closed(self.workshop, "body", fetches, feeds)
+        body = closed(self.workshop, "body", fetches, [*before, *needed, *own, *rows, *inside])
+        if self.tape_results:
+            body = self.tapes.reading(self.graph, body, len(before))
         starts = [self._start(index) for index in self.active]
         for index in self.sums:
             known = take(index)
@@ -261,16 +288,13 @@ class _LoopReverse:
             "reverse": not node.attrs.get("reverse", False),
             "recompute": loop.recompute,
         }
-        return self.graph.add(SCAN, (*starts, *sequences, *outside), attrs, "backward").outputs
+        operands = (*starts, *sequences, *outside, *self.tape_results)
+        return self.graph.add(SCAN, operands, attrs, "backward").outputs
 
     def _start(self, index: int) -> Tensor:
         adjoint = self.adjoints[index]
-        return zeros_of(self.node.outputs[index]) if adjoint is None else adjoint
-
-
-def _is_ragged(tensor: Tensor) -> bool:
-    shape = tensor.type.shape
-    return shape is None or None in shape
+        start = zeros_of(self.node.outputs[index]) if adjoint is None else adjoint
+        return measured(start) if is_changing(self.loop, index) else start
 
 
 def _is_cheap(node: Operation) -> bool:
@@ -279,13 +303,6 @@ def _is_cheap(node: Operation) -> bool:
     if not node.op.elementwise:
         return False
     return bool(node.inputs) and (node.op.linear or node.out.dtype == dtypes.bool_)
-
-
-def _widened(function: Function, like: Function) -> Function:
-    """`function` with the further inputs that `like` has at its end."""
-    missing = like.inputs[len(function.inputs) :]
-    inputs = [*function.inputs, *missing]
-    return Function(inputs, function.nodes, function.outputs, function.output_names, function.name)
 
 
 def pull_branches(

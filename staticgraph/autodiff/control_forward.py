@@ -12,10 +12,10 @@ from staticgraph.autodiff.bodies import (
     floating,
     like,
     rebuild,
+    spread,
 )
 from staticgraph.autodiff.common import Paths, zeros_of
 from staticgraph.core.body import tracing
-from staticgraph.core.function import Function
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.ops.loops import SCAN
 
@@ -99,8 +99,8 @@ class _LoopForward:
         ]  # fmt: skip
         body = closed(self.workshop, "body", fetches, feeds)
         starts = {
-            i: zeros_of(node.inputs[i]) if (start := self.given[i]) is None else start
-            for i in self.moving
+            i: zeros_of(x) if (start := self.given[i]) is None else fitted(start, x)
+            for i, x in [(i, node.inputs[i]) for i in self.moving]
         }
         operands = (
             *node.inputs[:first], *[starts[i] for i in of("carry")],
@@ -112,21 +112,8 @@ class _LoopForward:
         if node.op is SCAN:
             attrs["sequences"] = loop.sequences + len(of("entry"))
         else:
-            attrs["cond"] = _spread(attrs["cond"], body, first, len(self.carried))
+            attrs["cond"] = spread(attrs["cond"], body, first, len(self.carried))
         return node.graph.add(node.op, operands, attrs, "tangent").outputs
-
-
-def _spread(function: Function, like: Function, first: int, more: int) -> Function:
-    """The condition of a loop whose body got `more` carries after the first ones."""
-    count = len(function.inputs) - first
-    captured = first + more
-    inputs = [
-        *function.inputs[:first],
-        *like.inputs[first:captured],
-        *function.inputs[first:],
-        *like.inputs[captured + count :],
-    ]
-    return Function(inputs, function.nodes, function.outputs, function.output_names, function.name)
 
 
 def push_branches(node: Operation, tangents: Adjoints, masked: bool) -> list[Tensor | None]:

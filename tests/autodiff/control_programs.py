@@ -25,6 +25,7 @@ class NumPy:
     """NumPy under staticgraph's names."""
 
     stack = staticmethod(lambda xs: np.stack(xs))
+    concat = staticmethod(lambda xs: np.concatenate(xs))
     cast = staticmethod(lambda x, dtype: np.asarray(x).astype(dtype))
 
     def __getattr__(self, name: str) -> Any:
@@ -37,9 +38,9 @@ class Plain:
     def __init__(self, library: Any, true: Callable[[Any], Any]) -> None:
         self.library, self.true = library, true
 
-    def while_loop(self, cond: Any, body: Any, init: Any, maximum_iterations: int = 10**9) -> Any:
+    def while_loop(self, cond: Any, body: Any, init: Any, **options: Any) -> Any:
         values = list(init)
-        count = 0
+        count, maximum_iterations = 0, options.get("maximum_iterations", 10**9)
         while count < maximum_iterations and self.true(cond(*values)):
             values = list(body(*values))
             count += 1

@@ -82,6 +82,28 @@ def a_carry_that_starts_to_move_late(m: Any, c: Any, x: Any, w: Any) -> Any:
     return c.while_loop(lambda i, a, b: i < 3, step, [0, x, 0.25 + 0.0 * x])[1]
 
 
+@program(0.6, ROW)
+def a_carry_that_grows(m: Any, c: Any, x: Any, w: Any) -> Any:
+    step = lambda i, v: (i + 1, m.concat([m.sin(v * x), w[:2] * m.sum(v)]))  # noqa: E731
+    _, v = c.while_loop(lambda i, v: i < 3, step, [0, w], shape_invariants=[None, (None,)])
+    return m.sum(v * v)
+
+
+@program(0.6, ROW)
+def a_carry_that_grows_in_a_loop_in_a_scan(m: Any, c: Any, x: Any, w: Any) -> Any:
+    def step(carry: Any, row: Any) -> Any:
+        grow = lambda v: [m.concat([m.sin(v * row), v * carry])]  # noqa: E731
+        start = m.stack([carry, row])
+        (v,) = c.while_loop(
+            lambda v: m.size(v) < 7,
+            grow, [start], shape_invariants=[(None,)], maximum_iterations=2,
+        )  # fmt: skip
+        return m.tanh(m.sum(v)), m.sum(v * v)
+
+    last, ys = c.scan(step, x, w)
+    return last + m.sum(ys)
+
+
 @program(0.6, 0.9)
 def integers_along_the_way(m: Any, c: Any, x: Any, w: Any) -> Any:
     def step(i: Any, k: Any, v: Any) -> Any:
