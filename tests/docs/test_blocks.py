@@ -29,9 +29,7 @@ def test_page(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("page", "picture"), [("README.md", "neuron.svg"), ("docs/control_flow.md", "while_loop.svg")]
 )
-def test_the_picture_is_the_one_that_the_page_draws(
-    folder: Path, page: str, picture: str
-) -> None:
+def test_the_picture_is_the_one_that_the_page_draws(folder: Path, page: str, picture: str) -> None:
     kept = ROOT / "docs" / "images" / picture
     run_page(ROOT / page, folder)
     drawn = (folder / picture).read_text(encoding="utf-8")
@@ -140,9 +138,7 @@ def test_errors_show_the_line_of_the_page(folder: Path) -> None:
         ("\n```python\n1\n", "page.md:2: a fence that is never closed"),
     ],
 )
-def test_pages_that_would_hide_something_are_refused(
-    folder: Path, text: str, message: str
-) -> None:
+def test_pages_that_would_hide_something_are_refused(folder: Path, text: str, message: str) -> None:
     with pytest.raises(PageError) as caught:
         check_page(_page(folder, text), folder)
     assert str(caught.value) == message
