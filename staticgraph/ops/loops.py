@@ -19,7 +19,7 @@ import numpy as np
 
 from staticgraph.core.function import Function
 from staticgraph.core.opdef import REGIONS, Attrs, Mismatch, OpDef, Types, register
-from staticgraph.core.types import Dim, TensorType, compatible
+from staticgraph.core.types import Dim, TensorType, compatible, format_shape
 
 
 def fits(given: TensorType, declared: TensorType) -> bool:
@@ -119,10 +119,22 @@ class _Stacks:
             rows.append(result)
 
     def arrays(self, backwards: bool = False) -> list[Any]:
-        return [
-            np.stack(rows[::-1] if backwards else rows) if rows else self._empty(type)
-            for rows, type in zip(self.rows, self.types, strict=True)
-        ]
+        stacks = []
+        for rows, type in zip(self.rows, self.types, strict=True):
+            shapes = dict.fromkeys(np.shape(row) for row in rows)
+            if len(shapes) > 1:
+                raise self._uneven(list(shapes))
+            ordered = rows[::-1] if backwards else rows
+            stacks.append(np.stack(ordered) if rows else self._empty(type))
+        return stacks
+
+    def _uneven(self, shapes: list[tuple[int, ...]]) -> Mismatch:
+        return Mismatch(
+            "a value that is stacked changes its shape between iterations",
+            f"it was {format_shape(shapes[0])} and is {format_shape(shapes[1])}",
+            "the outputs of a scan keep their shape; a loop variable that changes its size has a "
+            "derivative if its first shape is known when the graph is built",
+        )
 
     def _empty(self, type: TensorType) -> Any:
         """No iteration, so sizes that only an iteration would show count as 0."""

@@ -543,3 +543,28 @@ def test_derivatives_of_nested_constructs_grow_by_a_polynomial(construct: str) -
     for order in (0, 1):
         assert sizes[1][order] < 6 * sizes[0][order]
         assert sizes[2][order] < 6 * sizes[1][order]
+
+
+def test_a_carry_that_grows_from_a_size_that_is_not_known() -> None:
+    n = sg.placeholder("int64", (), name="n")
+    x = sg.placeholder("float64", (), name="x")
+    start = sg.broadcast_to(x, [n])
+    last = sg.while_loop(
+        lambda v: sg.size(v) < 5, lambda v: sg.concat([sg.sin(v), [1.0]]), start,
+        shape_invariants=(None,),
+    )  # fmt: skip
+    slope = sg.gradients(sg.sum(last), x)
+    with pytest.raises(sg.ShapeError) as caught:
+        sg.Session().run(slope, {n: 2, x: 0.5})
+    lines = caught.value.args[0].splitlines()
+    line = lines[-1]
+    assert lines == [
+        "while: a value that is stacked changes its shape between iterations",
+        f"  operands[0] 'broadcast_to'  float64[?]  broadcast_to at {start.node.location.short}",
+        "  it was [2] and is [3]",
+        "  the outputs of a scan keep their shape; a loop variable that changes its size has a "
+        "derivative if its first shape is known when the graph is built",
+        line,
+    ]
+    assert line.startswith("  created at ")
+    assert "last = sg.while_loop(" in line
