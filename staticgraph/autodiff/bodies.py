@@ -7,13 +7,14 @@ a workshop graph, differentiates there by the ordinary sweeps, and extracts new 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from staticgraph.core import dtypes
 from staticgraph.core.body import BodyGraph, inline
 from staticgraph.core.extract import extract
-from staticgraph.core.function import Function
+from staticgraph.core.function import Function, has_effect
 from staticgraph.core.graph import Operation, Tensor
-from staticgraph.core.node import Value
+from staticgraph.core.node import Node, Value, make_node
 from staticgraph.core.types import TensorType
 from staticgraph.ops.loops import fits
 from staticgraph.ops.shaping import broadcast_like
@@ -122,11 +123,43 @@ def closed(
     fetches: Sequence[Tensor],
     feeds: Sequence[Tensor],
     names: Sequence[str] | None = None,
-    effects: Sequence[Operation] = (),
+    effects: Sequence[Operation] | None = None,
 ) -> Function:
-    """The Function in a workshop from `feeds` to `fetches`, with nodes that run for effect."""
-    function = extract(workshop, [*fetches, *effects], feeds).function
-    return Function(function.inputs, function.nodes, function.outputs, names, name)
+    """The Function in a workshop from `feeds` to `fetches`.
+
+    It has the effects of the given nodes, or none where none are given: what it computes once more
+    prints and asserts nothing once more.
+    """
+    function = extract(workshop, [*fetches, *(effects or ())], feeds).function
+    made = Function(function.inputs, function.nodes, function.outputs, names, name)
+    return made if effects is not None else _quiet(made)
+
+
+def _quiet(function: Function) -> Function:
+    """The Function without effects, also of what is inside."""
+    if not any(has_effect(node) for node in function.nodes):
+        return function
+    values: dict[Value, Value] = {}
+    nodes: list[Node] = []
+    for node in function.nodes:
+        operands = tuple([values.get(value, value) for value in node.inputs])
+        if node.op.effect:
+            # What passes a value on (print) passes it on in silence.
+            values.update(zip(node.outputs, operands, strict=False))
+            continue
+        attrs = {key: _quiet_attribute(value) for key, value in node.attrs.items()}
+        made = make_node(node.op, operands, attrs, node.name, node.location)
+        values.update(zip(node.outputs, made.outputs, strict=True))
+        nodes.append(made)
+    return function.replace(nodes, [values.get(value, value) for value in function.outputs])
+
+
+def _quiet_attribute(value: Any) -> Any:
+    if isinstance(value, Function):
+        return _quiet(value)
+    if isinstance(value, tuple):
+        return tuple([_quiet_attribute(item) for item in value])
+    return value
 
 
 def spread(function: Function, like: Function, first: int, more: int) -> Function:

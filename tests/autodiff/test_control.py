@@ -366,6 +366,24 @@ def test_a_failing_assertion_in_a_loop_stops_its_derivative_too() -> None:
         sg.Session().run(slope, {x: 2.0})
 
 
+@pytest.mark.parametrize("nested", ["loop", "branch"])
+def test_what_a_body_prints_is_printed_once(nested: str, capsys: Any) -> None:
+    x = sg.placeholder("float64", (), name="x")
+
+    def inner(v: sg.Tensor) -> sg.Tensor:
+        if nested == "branch":
+            return sg.cond(v > 0.0, lambda: sg.sin(sg.print(v * x)), lambda: v)
+        return sg.fori_loop(0, 2, lambda i, u: sg.sin(sg.print(u * x)), v)
+
+    y = sg.fori_loop(0, 3, lambda i, v: inner(v), x)
+    slopes = slopes_of(y, x, 2)
+    sg.Session().run([y, *slopes], {x: 0.5})
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == (3 if nested == "branch" else 6)
+    sg.Session().run(sg.jvp(y, x, 1.0), {x: 0.5})
+    assert capsys.readouterr().out == ""
+
+
 def test_derivatives_inside_a_body_are_differentiated_again() -> None:
     """Gradient descent by a loop, differentiated by its rate and by where it starts."""
     rate = sg.placeholder("float64", (), name="rate")
