@@ -142,6 +142,17 @@ class BodyGraph(Graph):
 
 
 @contextmanager
+def suspended(graph: Graph) -> Iterator[Graph]:
+    """Within the ``with`` block nodes go to `graph` itself, also while a body in it is traced."""
+    inner, graph.inner = graph.inner, None
+    try:
+        with graph.as_default():
+            yield graph
+    finally:
+        graph.inner = inner
+
+
+@contextmanager
 def tracing(outer: Graph, what: str) -> Iterator[BodyGraph]:
     """Within the ``with`` block every node goes to a new body inside `outer`."""
     outer = outer.innermost

@@ -210,7 +210,10 @@ def checked_pairs(what: str, pairs: Sequence[Pair]) -> list[tuple[Tensor, Variab
 def _fitting(what: str, gradient: Any, variable: Variable) -> Tensor:
     tensor = as_tensor(gradient, variable.graph)
     error: type[StaticGraphError]
-    if tensor.graph is not variable.graph:
+    graph = tensor.graph
+    while graph.outer is not None:
+        graph = graph.outer
+    if graph is not variable.graph:
         problem, error = "belongs to another graph than its variable", GraphError
     elif tensor.dtype != variable.dtype:
         problem, error = "differs from its variable in dtype", DTypeError

@@ -13,6 +13,7 @@ from typing import Any
 
 from staticgraph.autodiff.common import Paths, zeros_of
 from staticgraph.autodiff.reverse import filled, pull, starts
+from staticgraph.core.body import suspended
 from staticgraph.core.dtypes import DType
 from staticgraph.core.graph import Graph, Operation, Tensor
 from staticgraph.ops.control import group
@@ -122,7 +123,8 @@ class Optimizer(ABC):
         if known is not None:
             return known
         graph = variable.graph
-        with graph.as_default(), graph.no_control_dependencies():
+        # Also where the step is built in the body of a loop: state is declared outside of it.
+        with suspended(graph), graph.no_control_dependencies():
             if initial is None:
                 initial = zeros_of(variable.initial_value)
             with graph.absolute_scope(f"{self._scope}/{variable.name}/"):
@@ -157,7 +159,7 @@ class Optimizer(ABC):
 
     def _apply(self, what: str, pairs: Sequence[Pair]) -> Operation:
         checked = checked_pairs(what, pairs)
-        graph = checked[0][1].graph
+        graph = checked[0][1].graph.innermost
         with graph.as_default(), graph.name_scope(self.name) as self._scope:
             self._kept = []
             assigns = []
