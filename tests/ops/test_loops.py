@@ -161,6 +161,12 @@ def test_shape_invariants_let_a_loop_variable_grow() -> None:
     assert run(rows, {x: values}).tolist() == np.vstack([values, *[values[:1] * 2] * 3]).tolist()
 
 
+def test_an_axis_of_unknown_size_may_grow() -> None:
+    x = sg.placeholder("float32", (None,))
+    _, y = sg.while_loop(lambda i, y: i < 2, lambda i, y: (i + 1, sg.concat([y, y])), [0, x])
+    assert run(y, {x: [1, 2]}).tolist() == [1, 2] * 4
+
+
 def test_invariants_in_the_structure_of_the_loop_variables() -> None:
     start = {"i": 0, "rows": sg.constant([1.0]), "k": (sg.constant([2.0]), 1)}
 
