@@ -146,9 +146,7 @@ def _size(look: Kind, lines: tuple[Line, ...]) -> tuple[float, float]:
 # -- DOT --------------------------------------------------------------------------------------
 
 
-def dot_source(
-    drawing: Drawing, sizes: list[tuple[float, float]], labels: list[str]
-) -> str:
+def dot_source(drawing: Drawing, sizes: list[tuple[float, float]], labels: list[str]) -> str:
     """The DOT source of a Drawing: sizes and structure, no words."""
     dot = graphviz.Digraph(
         graph_attr={

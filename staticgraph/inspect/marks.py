@@ -335,5 +335,3 @@ def present(drawings: Sequence[Drawing]) -> list[tuple[str, Kind]]:
     if any(mark.reason != "item" for drawing in drawings for mark in drawing.marks):
         rows.append(("collapsed", COLLAPSED))
     return rows
-
-

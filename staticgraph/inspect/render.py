@@ -108,9 +108,7 @@ def _panel(name: str, scene: Scene, max_nodes: int | None, edge_labels: bool | N
     return Panel(place(drawing, labelled), caption, tuple(note for note in notes if note))
 
 
-def _fit(
-    scene: Scene, max_nodes: int | None, edge_labels: bool | None
-) -> tuple[Drawing, bool]:
+def _fit(scene: Scene, max_nodes: int | None, edge_labels: bool | None) -> tuple[Drawing, bool]:
     """A Drawing that can be laid out in reasonable time, and whether its edges have labels."""
     limit = MAX_NODES if max_nodes is None else max_nodes
     drawing = draw(scene, limit)
@@ -185,9 +183,7 @@ def _scenes_of(what: Any, optimized: Optimized, name: str | None) -> list[tuple[
     if optimized is not True:
         caption = "optimized" if done else "as written"
         both = optimized == "both"
-        pairs.append(
-            (caption if name is None or both else name, _function_scene(written))
-        )
+        pairs.append((caption if name is None or both else name, _function_scene(written)))
     if optimized is not False:
         pairs.append(
             ("optimized" if name is None or optimized == "both" else name,

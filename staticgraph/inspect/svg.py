@@ -108,9 +108,7 @@ def _n(number: float) -> str:
     return f"{number:.1f}".removesuffix(".0")
 
 
-def _text(
-    x: float, y: float, words: str, size: float, weight: str, fill: str, kind: str
-) -> str:
+def _text(x: float, y: float, words: str, size: float, weight: str, fill: str, kind: str) -> str:
     return (
         f'<text class="{kind}" x="{_n(x)}" y="{_n(y)}" font-size="{_n(size)}" '
         f'font-weight="{weight}" fill="{fill}">{text.xml(words)}</text>'
@@ -204,9 +202,8 @@ def _frame_label(frame: Frame) -> str:
     """The name of a box, drawn after all lines that cross its border."""
     x, y = frame.left + 8, frame.top + 14
     room = text.width(frame.label, BOX_LABEL_SIZE, True)
-    return (
-        _rect(x - 2, y - 10, room + 4, 13, 3, _VEIL)
-        + _text(x, y, frame.label, BOX_LABEL_SIZE, "700", _SOFT, "box-label")
+    return _rect(x - 2, y - 10, room + 4, 13, 3, _VEIL) + _text(
+        x, y, frame.label, BOX_LABEL_SIZE, "700", _SOFT, "box-label"
     )
 
 
@@ -357,18 +354,15 @@ def _shape(
     points = " ".join(f"{_n(px)},{_n(py)}" for px, py in outlines[shape])
     return f'<polygon points="{points}" {style}/>{bars}'
 
-def _rect(
-    left: float, top: float, width: float, height: float, radius: float, style: str
-) -> str:
+
+def _rect(left: float, top: float, width: float, height: float, radius: float, style: str) -> str:
     return (
         f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(width)}" height="{_n(height)}" '
         f'rx="{_n(radius)}" {style}/>'
     )
 
 
-def _cylinder(
-    left: float, top: float, width: float, height: float, bend: float, style: str
-) -> str:
+def _cylinder(left: float, top: float, width: float, height: float, bend: float, style: str) -> str:
     right, bottom = left + width, top + height
     arc = f"{_n(width / 2)} {_n(bend)} 0 0"
     side = f"M{_n(left)} {_n(top + bend)}A{arc} 1 {_n(right)} {_n(top + bend)}V{_n(bottom - bend)}"

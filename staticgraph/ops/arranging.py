@@ -43,8 +43,7 @@ def _infer_pad(types: Types, attrs: Attrs) -> TensorType:
     if x.shape is None:
         return x
     dims = [
-        add_dims((before, dim, after))
-        for dim, (before, after) in zip(x.shape, width, strict=True)
+        add_dims((before, dim, after)) for dim, (before, after) in zip(x.shape, width, strict=True)
     ]
     return x.with_shape(tuple(dims))
 
@@ -242,9 +241,7 @@ def _check_counts(x: Tensor, counts: list[Any], given: Any) -> None:
         ))  # fmt: skip
 
 
-def _repeated(
-    x: Tensor, counts: list[tuple[int, int]], before: bool, name: str
-) -> Tensor:
+def _repeated(x: Tensor, counts: list[tuple[int, int]], before: bool, name: str) -> Tensor:
     """`x` with axes repeated: as wholes if the new axis stands `before` the old, else entrywise."""
     ndim = known_rank(BROADCAST_TO, x)
     times = dict(counts)

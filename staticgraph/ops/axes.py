@@ -43,9 +43,7 @@ def several_axes(op: OpDef, x: Tensor, axis: Any) -> tuple[int, ...] | None:
     return tuple(sorted(found))
 
 
-def one_axis(
-    op: OpDef, x: Tensor, axis: Any, operands: tuple[Tensor, ...] | None = None
-) -> int:
+def one_axis(op: OpDef, x: Tensor, axis: Any, operands: tuple[Tensor, ...] | None = None) -> int:
     """The axis of `x` that a user means by an int; raises ShapeError for one it does not have.
 
     `operands` are all operands of the op, where `x` is not the only one.
@@ -69,9 +67,7 @@ def known_rank(op: OpDef, x: Tensor, operands: tuple[Tensor, ...] | None = None)
     return ndim
 
 
-def _number(
-    op: OpDef, x: Tensor, axis: Any, choices: str, operands: tuple[Tensor, ...]
-) -> int:
+def _number(op: OpDef, x: Tensor, axis: Any, choices: str, operands: tuple[Tensor, ...]) -> int:
     if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
         refuse(op, operands, Mismatch(f"{axis!r} is no axis", f"axis may be {choices}"))
     ndim = known_rank(op, x, operands)

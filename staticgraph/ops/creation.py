@@ -124,9 +124,7 @@ def ones_like(x: Any, dtype: Any = None, *, name: str | None = None) -> Tensor:
     return full_like(x, 1, dtype, name=name or "ones_like")
 
 
-def full_like(
-    x: Any, fill_value: Any, dtype: Any = None, *, name: str | None = None
-) -> Tensor:
+def full_like(x: Any, fill_value: Any, dtype: Any = None, *, name: str | None = None) -> Tensor:
     """`fill_value` broadcast to the shape of `x`, in its dtype unless another is given.
 
     At run time `x` is needed only for its shape; derivatives flow to `fill_value` alone.

@@ -104,6 +104,5 @@ def _result(op: OpDef) -> str:
     if len(op.operands) == 1:
         return "The result has the shape of the operand."
     return (
-        "They promote to one dtype and broadcast to one shape; raises ShapeError where they "
-        "do not."
+        "They promote to one dtype and broadcast to one shape; raises ShapeError where they do not."
     )

@@ -275,9 +275,7 @@ def _infer_scatter_add(types: Types, attrs: Attrs) -> TensorType:
     return x
 
 
-def _reference_scatter_add(
-    x: Any, updates: Any, *indices: Any, axes: tuple[int, ...]
-) -> Any:
+def _reference_scatter_add(x: Any, updates: Any, *indices: Any, axes: tuple[int, ...]) -> Any:
     result = np.array(x)
     np.add.at(result, _gather_key(result.ndim, axes, indices), updates)
     return result
@@ -495,9 +493,7 @@ ARGSORT = register(
 )
 
 
-def argsort(
-    x: Any, axis: int = -1, descending: bool = False, *, name: str | None = None
-) -> Tensor:
+def argsort(x: Any, axis: int = -1, descending: bool = False, *, name: str | None = None) -> Tensor:
     """The int64 indices that sort `x` along `axis`; equal elements keep their order.
 
     NaN counts as larger than everything else. It has no derivative; `sort` has.

@@ -109,9 +109,7 @@ def stack(xs: Any, axis: int = 0, *, name: str | None = None) -> Tensor:
 def _operands(op: OpDef, xs: Any) -> list[Tensor]:
     """A sequence of tensors and values as tensors of one dtype."""
     if not isinstance(xs, list | tuple):
-        raise refusal(
-            op.name, f"{type(xs).__name__} is no list of tensors", "give a list: [a, b]"
-        )
+        raise refusal(op.name, f"{type(xs).__name__} is no list of tensors", "give a list: [a, b]")
     if not xs:
         raise refusal(op.name, "there is nothing to join", "give at least one tensor")
     return promote(xs)

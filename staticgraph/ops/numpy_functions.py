@@ -140,9 +140,7 @@ def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any
 
 
 def _are_bools(inputs: Sequence[Any]) -> bool:
-    return all(
-        x.dtype == np.bool_ if hasattr(x, "dtype") else isinstance(x, bool) for x in inputs
-    )
+    return all(x.dtype == np.bool_ if hasattr(x, "dtype") else isinstance(x, bool) for x in inputs)
 
 
 def _refused(what: str, problem: str, way_out: str) -> Exception:
@@ -254,10 +252,12 @@ _FUNCTIONS: dict[Any, _Row] = {
     np.all: _Row(reduction.all, "a>x axis out keepdims * where"),
     np.argmax: _Row(reduction.argmax, "a>x axis out * keepdims"),
     np.argmin: _Row(reduction.argmin, "a>x axis out * keepdims"),
-    np.std: _Row(reduction.std, "a>x axis dtype out ddof>correction keepdims * where mean "
-                 "correction"),
-    np.var: _Row(reduction.var, "a>x axis dtype out ddof>correction keepdims * where mean "
-                 "correction"),
+    np.std: _Row(
+        reduction.std, "a>x axis dtype out ddof>correction keepdims * where mean correction"
+    ),
+    np.var: _Row(
+        reduction.var, "a>x axis dtype out ddof>correction keepdims * where mean correction"
+    ),
     np.count_nonzero: _Row(reduction.count_nonzero, "a>x axis * keepdims"),
     np.cumsum: _Row(cumulative.cumsum, "a>x axis dtype out"),
     np.cumprod: _Row(cumulative.cumprod, "a>x axis dtype out"),

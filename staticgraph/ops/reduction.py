@@ -163,8 +163,10 @@ def element_count(x: Tensor, axis: tuple[int, ...] | None) -> int | Tensor:
     total: int | Tensor = math.prod([dim for dim in wanted if isinstance(dim, int)])
     for number, dim in zip(axis, wanted, strict=True):
         if not isinstance(dim, int):
-            total = size(x, number) if isinstance(total, int) and total == 1 else (
-                size(x, number) * total
+            total = (
+                size(x, number)
+                if isinstance(total, int) and total == 1
+                else (size(x, number) * total)
             )
     return total
 

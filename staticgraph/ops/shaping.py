@@ -125,11 +125,7 @@ def _reference_sum_to(x: Any, *sizes: Any, shape: Shape) -> Any:
     if np.shape(x) == wanted:
         return x
     lead = np.ndim(x) - len(wanted)
-    kept = [
-        lead + i
-        for i, size in enumerate(wanted)
-        if size == 1 and np.shape(x)[lead + i] != 1
-    ]
+    kept = [lead + i for i, size in enumerate(wanted) if size == 1 and np.shape(x)[lead + i] != 1]
     axes = (*range(lead), *kept)
     return np.sum(x, axis=axes, dtype=x.dtype, keepdims=True).reshape(wanted)
 
@@ -143,9 +139,9 @@ SUM_TO = register(
         attrs=("shape",),
         dtypes=(dtypes.NUMERIC, SIZES),
         vjp=Numbered(
-            lambda node, adjoint, index: broadcast_like(adjoint, node.inputs[0])
-            if index == 0
-            else None
+            lambda node, adjoint, index: (
+                broadcast_like(adjoint, node.inputs[0]) if index == 0 else None
+            )
         ),
         jvp=LINEAR,
         linear=True,

@@ -163,9 +163,7 @@ class _Subscript:
             return int(bound)
         tensor = as_tensor(bound) if is_tensor_like(bound) else None
         if tensor is None or tensor.dtype not in dtypes.INTEGER or tensor.type.ndim != 0:
-            self._refuse(
-                f"{bound!r} is no bound of a slice", "give an int or a scalar int tensor"
-            )
+            self._refuse(f"{bound!r} is no bound of a slice", "give an int or a scalar int tensor")
         bounds.append(cast_to(tensor, dtypes.int64))
         return BOUND
 

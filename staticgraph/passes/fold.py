@@ -86,8 +86,7 @@ def folded(node: Node, notes: Notes) -> list[Node] | None:
         notes.remark(LEFT_NOT_FINITE)
         return None
     return [
-        _constant(node, value, result)
-        for value, result in zip(node.outputs, results, strict=True)
+        _constant(node, value, result) for value, result in zip(node.outputs, results, strict=True)
     ]
 
 

@@ -168,9 +168,7 @@ class _Pairing:
                     yield one, given
 
     def _matched_bodies(self) -> tuple[dict[Value, Value], list[Node]]:
-        same = {
-            self.b.carries[place].inside: self.a.carries[place].inside for place in self.pairs
-        }
+        same = {self.b.carries[place].inside: self.a.carries[place].inside for place in self.pairs}
         for one, other in self._shared_givens():
             same[other.inside] = one.inside
         return _matched(self.a.nodes, self.b.nodes, same)
@@ -398,9 +396,7 @@ class _Merger:
         for each, operand in zip(given, operands, strict=True):
             each.operand = operand
         first = len(draft.carries)
-        for place, carried, stacked in zip(
-            union.places, union.carried, union.stacked, strict=True
-        ):
+        for place, carried, stacked in zip(union.places, union.carried, union.stacked, strict=True):
             numbers = [*carried, *[first + number for number in stacked]]
             results = [made.outputs[number] for number in numbers]
             now.update(zip(self.function.nodes[place].outputs, results, strict=True))

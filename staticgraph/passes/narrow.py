@@ -153,9 +153,7 @@ class _Narrowed:
         first: dict[Value, Row] = {}
         kept: list[Row] = []
         outputs = self.node.outputs[len(draft.carries) :]
-        for row, output, used in zip(
-            rows, outputs, self.used[len(draft.carries) :], strict=True
-        ):
+        for row, output, used in zip(rows, outputs, self.used[len(draft.carries) :], strict=True):
             whole = entries.get(row.value)
             if not used:
                 self._count(DEAD_RESULT)

@@ -101,9 +101,7 @@ def check_order(
         if missing:
             raise CompilerError(f"the order of passes speaks of '{missing[0]}', which is no pass")
         if places[first] > places[second]:
-            raise CompilerError(
-                f"pass '{first}' must stand before '{second}': {reason}"
-            )
+            raise CompilerError(f"pass '{first}' must stand before '{second}': {reason}")
 
 
 check_order()

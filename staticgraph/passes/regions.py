@@ -170,9 +170,7 @@ class BranchDraft:
     def made(self) -> Node:
         """The branches as a node again; raises Mismatch where types do not fit."""
         node = self.node
-        parts = zip(
-            self.functions, self.inputs, self.nodes, self.results, self.names, strict=True
-        )
+        parts = zip(self.functions, self.inputs, self.nodes, self.results, self.names, strict=True)
         branches = tuple(
             [
                 Function(inputs, nodes, results, names, function.name)

@@ -38,9 +38,7 @@ class PipelineReport:
     remarks     what was left undone that one may have expected, and how often
     """
 
-    def __init__(
-        self, passes: list[PassReport], notes: Notes, exactness: dict[str, str]
-    ) -> None:
+    def __init__(self, passes: list[PassReport], notes: Notes, exactness: dict[str, str]) -> None:
         self.passes = passes
         self.rules = dict(sorted(notes.rules.items(), key=lambda item: (-item[1], item[0])))
         self.exactness = {rule: exactness[rule] for rule in self.rules}

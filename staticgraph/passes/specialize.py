@@ -303,5 +303,3 @@ def _untouched(node: Node) -> list[Value] | None:
         empty = np.empty((0, *sizes), result.type.dtype)
         results.append(constant_node(empty, node, result.name).out)
     return results
-
-

@@ -76,7 +76,7 @@ def test_the_tooltip_of_an_adjoint_names_both_lines() -> None:
     y = sg.sin(x, name="wave")
     (slope,) = sg.gradients(y, x)
     (node,) = [n for n in read(render(slope)).of_kind("adjoint") if n.op == "cos"]
-    assert '(slope,) = sg.gradients(y, x) (adjoint of \'wave\' at ' in node.tooltip
+    assert "(slope,) = sg.gradients(y, x) (adjoint of 'wave' at " in node.tooltip
     assert 'y = sg.sin(x, name="wave"))' in node.tooltip
 
 
@@ -239,7 +239,7 @@ def test_any_name_can_be_drawn(graph: sg.Graph) -> None:
     svg = render(graph, title='<title> & "more"')
     picture = read(svg)
     assert len(picture.nodes) == 2 * len(WEIRD)
-    assert picture.nodes[0].name == 'we"ird<&>\'/we"ird<&>\''
+    assert picture.nodes[0].name == "we\"ird<&>'/we\"ird<&>'"
     assert texts(picture.root, "title")[0] == '<title> & "more"'
     svg.encode("utf-8")
 

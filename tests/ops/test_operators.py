@@ -255,9 +255,7 @@ GUARDS: list[tuple[Callable[[Any], Any], str]] = [
 
 
 @pytest.mark.parametrize(("ask", "message"), GUARDS)
-def test_what_asks_for_a_value_is_told_the_way_out(
-    ask: Callable[[Any], Any], message: str
-) -> None:
+def test_what_asks_for_a_value_is_told_the_way_out(ask: Callable[[Any], Any], message: str) -> None:
     x = sg.placeholder("float32", (None,), name="x")
     with pytest.raises(sg.GraphError) as info:
         ask(x)
@@ -496,8 +494,7 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     ),
     (
         lambda x: np.where(x > 0),
-        "numpy.where: missing a required argument: 'x'\n"
-        "  for tensors it takes condition, x, y\n",
+        "numpy.where: missing a required argument: 'x'\n  for tensors it takes condition, x, y\n",
     ),
     (
         lambda x: np.round(x, 2),

@@ -36,9 +36,7 @@ def test_words_are_those_of_the_documented_generator() -> None:
         values = session.run([first, second])
         for stream, value in enumerate(values):
             words = [
-                word
-                for block in range(1, 4)
-                for word in philox((1234, stream), (block, 0, run, 0))
+                word for block in range(1, 4) for word in philox((1234, stream), (block, 0, run, 0))
             ][: value.size]
             expected = [(word >> 11) / 2**53 for word in words]
             np.testing.assert_array_equal(value.ravel(), expected)

@@ -145,9 +145,7 @@ def test_split_undoes_concat(
     random = np.random.default_rng(0)
     arrays = [random.normal(size=each) for each in shapes]
     with sg.Graph().as_default():
-        xs = [
-            sg.placeholder("float64", each if known else (None,) * len(each)) for each in shapes
-        ]
+        xs = [sg.placeholder("float64", each if known else (None,) * len(each)) for each in shapes]
         whole_array = sg.concat(xs, axis)
         adjoints = sg.gradients(whole_array, xs, grad_ys=[sg.sin(whole_array)])
         parts = sg.split(whole_array, np.cumsum(lengths)[:-1], axis)
@@ -257,9 +255,7 @@ def test_sums_to_a_size_that_only_the_run_knows_to_be_one() -> None:
     (adjoint,) = sg.gradients(sg.sum(x * y), x)
     session = sg.Session()
     rows = np.arange(6.0).reshape(2, 3)
-    np.testing.assert_array_equal(
-        session.run(adjoint, {x: np.ones((1, 3)), y: rows}), [[3, 5, 7]]
-    )
+    np.testing.assert_array_equal(session.run(adjoint, {x: np.ones((1, 3)), y: rows}), [[3, 5, 7]])
     np.testing.assert_array_equal(session.run(adjoint, {x: rows, y: rows}), rows)
 
 

@@ -473,7 +473,6 @@ def test_facts_of_long_chains_need_no_recursion() -> None:
     assert (after.count("abs"), after.count("where")) == (0, 0)
 
 
-
 def test_facts_speak_of_registered_ops_only() -> None:
     known = {each.name for each in registered()}
     assert not set(SIGN_RULES) - known

@@ -370,9 +370,7 @@ def _nested() -> Function:
         "inner",
     )  # fmt: skip
     attrs = {"body": inner, "more": (1, (inner, "text"))}
-    middle = _body(
-        lambda item: [make_node(APPLY, (_node("identity", item),), attrs).out], "middle"
-    )
+    middle = _body(lambda item: [make_node(APPLY, (_node("identity", item),), attrs).out], "middle")
     x = parameter("x", SCALAR, "feed")
     once = make_node(APPLY, (x,), {"body": middle, "more": ()})
     twice = make_node(APPLY, (x,), {"body": middle, "more": ()})
