@@ -319,15 +319,18 @@ class Paths:
 
 def ancestors(graph: Graph, ys: Sequence[Tensor]) -> list[Operation]:
     """The nodes that `ys` are computed from, their own included, in id order."""
-    seen = bytearray(len(graph.operations))
-    stack = [tensor.node for tensor in ys]
-    while stack:
-        node = stack.pop()
-        if seen[node.id]:
-            continue
-        seen[node.id] = 1
-        for tensor in node.inputs:
-            if not seen[tensor.node.id]:
-                stack.append(tensor.node)
     operations = graph.operations
-    return [operations[index] for index, wanted in enumerate(seen) if wanted]
+    wanted = bytearray(len(operations))
+    for tensor in ys:
+        wanted[tensor.node.id] = 1
+    found: list[Operation] = []
+    # Operands have smaller ids: one sweep downwards, in the order in which memory was filled.
+    index = wanted.rfind(1)
+    while index >= 0:
+        node = operations[index]
+        found.append(node)
+        for tensor in node.inputs:
+            wanted[tensor.node.id] = 1
+        index = wanted.rfind(1, 0, index)
+    found.reverse()
+    return found

@@ -62,29 +62,27 @@ def _needed(
     graph: Graph, fetches: Sequence[Tensor | Operation], fed: dict[Tensor, None]
 ) -> list[Operation]:
     """The operations that the fetches need, in id order, which is topological."""
-    seen = bytearray(len(graph.operations))
-    stack: list[Operation] = []
+    operations = graph.operations
+    wanted = bytearray(len(operations))
     for fetch in fetches:
         if isinstance(fetch, Operation):
-            stack.append(fetch)
+            wanted[fetch.id] = 1
         elif fetch not in fed:
-            stack.append(fetch.node)
-    while stack:
-        node = stack.pop()
-        if seen[node.id]:
-            continue
-        seen[node.id] = 1
-        stack.extend(node.control_inputs)
-        if fed:
-            for tensor in node.inputs:
-                if tensor not in fed:
-                    stack.append(tensor.node)
-        else:
-            for tensor in node.inputs:
-                if not seen[tensor.node.id]:
-                    stack.append(tensor.node)
-    operations = graph.operations
-    return [operations[index] for index, wanted in enumerate(seen) if wanted]
+            wanted[fetch.node.id] = 1
+    found: list[Operation] = []
+    # Inputs have smaller ids: one sweep downwards, in the order in which memory was filled.
+    index = wanted.rfind(1)
+    while index >= 0:
+        node = operations[index]
+        found.append(node)
+        for control in node.control_inputs:
+            wanted[control.id] = 1
+        for tensor in node.inputs:
+            if tensor not in fed:
+                wanted[tensor.node.id] = 1
+        index = wanted.rfind(1, 0, index)
+    found.reverse()
+    return found
 
 
 def _ordered_variables(needed: list[Operation]) -> set[str]:
