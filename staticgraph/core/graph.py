@@ -180,6 +180,7 @@ class Graph:
         self.random_key: Tensor | None = None
         self.locations = LocationTable()
         self._by_name: dict[str, Operation] = {}
+        # The next number for names that were asked for more than once; names of scopes.
         self._name_counts: dict[str, int] = {}
         self._scope = ""
         self._control: tuple[Operation, ...] = ()
@@ -217,7 +218,10 @@ class Graph:
                 f"  at {self.locations.capture()}"
             )
         outer = self._scope
-        self._scope = self._unique(f"{outer}{name}") + "/"
+        scope = self._unique(f"{outer}{name}")
+        # A scope takes its name, as a node does.
+        self._name_counts.setdefault(scope, 1)
+        self._scope = scope + "/"
         try:
             yield self._scope[:-1]
         finally:
@@ -321,26 +325,26 @@ class Graph:
 
     def next_name(self, name: str) -> str:
         """The unique name that the next node called `name` will get."""
-        count = self._name_counts.get(name)
-        if count is None:
-            return name
-        while f"{name}_{count}" in self._name_counts:
-            count += 1
-        return f"{name}_{count}"
+        return self._free(name)[0]
 
     def _unique(self, name: str) -> str:
+        unique, count = self._free(name)
+        if count:
+            self._name_counts[name] = count
+        return unique
+
+    def _free(self, name: str) -> tuple[str, int]:
+        """`name`, or `name` with the first number that is free, and the number after it."""
         count = self._name_counts.get(name)
         if count is None:
-            self._name_counts[name] = 1
-            return name
+            if name not in self._by_name:
+                return name, 0
+            count = 1
         while True:
             candidate = f"{name}_{count}"
             count += 1
-            if candidate not in self._name_counts:
-                break
-        self._name_counts[name] = count
-        self._name_counts[candidate] = 1
-        return candidate
+            if candidate not in self._by_name and candidate not in self._name_counts:
+                return candidate, count
 
     def new_symbol(self) -> str:
         """A fresh anonymous symbol for a dim of unknown size."""
