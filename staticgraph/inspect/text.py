@@ -6,9 +6,9 @@ wide common sans-serif: with any narrower font there is room to spare.
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
-from xml.sax.saxutils import escape
 
 FONTS = "'Inter','Segoe UI','Helvetica Neue',Helvetica,Arial,'DejaVu Sans',sans-serif"
 
@@ -83,9 +83,9 @@ def wrap(text: str, size: float, limit: float) -> list[str]:
 
 def xml(text: str) -> str:
     """`text` as XML character data; what XML cannot carry becomes the replacement character."""
-    return escape(_NOT_XML.sub("\ufffd", text))
+    return html.escape(_NOT_XML.sub("\ufffd", text), quote=False)
 
 
 def attribute(text: str) -> str:
     """`text` as the content of an attribute in double quotes."""
-    return escape(_NOT_XML.sub("\ufffd", text), {'"': "&quot;", "\n": "&#10;"})
+    return xml(text).replace('"', "&quot;").replace("\n", "&#10;")
