@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from staticgraph.core.graph import Graph, Operation, Tensor
 from staticgraph.core.types import TensorType
 from staticgraph.core.verify import verify
 from staticgraph.errors import FeedError, GraphError
+from tests.growth import memory, work
 from tests.messages import whole
 
 
@@ -382,26 +382,15 @@ def test_an_assigned_value_says_more_than_the_variable() -> None:
 # -- size -------------------------------------------------------------------------------------
 
 
-def _seconds_for_variables(count: int) -> float:
+def _many_variables(count: int) -> Callable[[], Any]:
     graph = Graph()
     with graph.as_default():
         variables = [sg.Variable(1.0) for _ in range(count)]
         step = sg.group(*[variable.assign_add(1.0) for variable in variables])
-    start = time.process_time()
-    made = module.extract(graph, [step])
-    seconds = time.process_time() - start
-    assert len(made.updates) == count
-    return seconds
+    return lambda: module.extract(graph, [step])
 
 
-def test_ten_thousand_variables_take_linear_time() -> None:
-    small = min(_seconds_for_variables(1_000) for _ in range(3))
-    large = min(_seconds_for_variables(10_000) for _ in range(2))
-    # Quadratic time would be 100 times as long.
-    assert large < 40 * small
-
-
-def _seconds_for_chained_updates(count: int) -> float:
+def _chained_updates(count: int) -> Callable[[], Any]:
     """Every update waits for the one before it, as a chain of control edges."""
     graph = Graph()
     with graph.as_default():
@@ -410,17 +399,16 @@ def _seconds_for_chained_updates(count: int) -> float:
         for variable in variables[1:]:
             with sg.control_dependencies([last]):
                 last = variable.assign_add(1.0)
-    start = time.process_time()
-    made = module.extract(graph, [last])
-    seconds = time.process_time() - start
-    assert len(made.updates) == count
-    return seconds
+    return lambda: module.extract(graph, [last])
 
 
-def test_a_chain_of_updates_takes_linear_time() -> None:
-    small = min(_seconds_for_chained_updates(1_000) for _ in range(3))
-    large = min(_seconds_for_chained_updates(10_000) for _ in range(2))
-    assert large < 40 * small
+@pytest.mark.parametrize("build", [_many_variables, _chained_updates])
+def test_the_cost_of_variables_is_linear(build: Callable[[int], Callable[[], Any]]) -> None:
+    small, large = build(500), build(5_000)
+    assert len(large().updates) == 5_000
+    # Quadratic growth would be a hundred times as much.
+    assert work(large) < 12 * work(small)
+    assert memory(large) < 15 * memory(small)
 
 
 def test_a_long_chain_needs_no_call_stack() -> None:
