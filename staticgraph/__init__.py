@@ -51,7 +51,6 @@ from staticgraph.errors import (
     ShapeError,
     StaticGraphError,
 )
-from staticgraph.inspect import notebook
 from staticgraph.inspect.render import render
 from staticgraph.ops import linalg, nn, random
 from staticgraph.ops.arranging import (
@@ -200,8 +199,6 @@ from staticgraph.ops.state import (
 )
 from staticgraph.runtime.plan import extract, optimize
 from staticgraph.runtime.session import Session, global_variables_initializer
-
-notebook.install()
 
 __version__ = "0.1.0"
 
