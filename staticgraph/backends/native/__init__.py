@@ -1,0 +1,1 @@
+"""The native backend: a Function becomes one piece of machine code, made by LLVM."""
