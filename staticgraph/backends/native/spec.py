@@ -69,7 +69,7 @@ class Compiled:
     explain   ``explain(site, context, inputs)`` raises the error of a failed site (a number above
               0); the addresses are those that ``sg_main`` was given and are good during the call.
               Returning is a bug in the compiler and reported as one.
-    host      ``host(site, arguments)`` does what ``sg_host_call`` asks for, GIL held; what it raises
+    host      ``host(site, arguments)`` does what ``sg_host_call`` asks for, GIL held; an exception
               ends the run. None when the code calls no host.
     keep      what has to stay alive while the code can run: the library, the constants
     """
