@@ -106,6 +106,26 @@ class Code:
         self._lines.append(f"  {name} = {instruction}")
         return name
 
+    def reserve_entry(self) -> int:
+        """A line at the start of the function that `fill_entry` writes later."""
+        self._entry.append("")
+        return len(self._entry) - 1
+
+    def fill_entry(self, line: int, text: str) -> None:
+        """Writes the line that `reserve_entry` kept free."""
+        self._entry[line] = f"  {text}"
+
+    def entry(self, line: str) -> None:
+        """Writes an instruction at the start of the function, where it serves every block."""
+        self._entry.append(f"  {line}")
+
+    def entry_let(self, instruction: str) -> str:
+        """`let` at the start of the function."""
+        name = f"%v{self._count}"
+        self._count += 1
+        self._entry.append(f"  {name} = {instruction}")
+        return name
+
     def do(self, instruction: str) -> None:
         """Writes an instruction without a result."""
         self._lines.append(f"  {instruction}")

@@ -1,0 +1,463 @@
+"""Which nodes become one kernel.
+
+Nodes arrive in order and join an open group: a set of elementwise nodes and reductions over one
+domain that will be one nest. A group is written when something needs its results in memory, and
+then computes all that was put into it. Groups are numbered as they are opened, and a node only
+joins a group that is not older than any group it needs: so they can be written in order.
+
+A reduction over the last axes gives a value per row, and what uses it joins the same group: the row
+is walked again while it is in cache. Any other reduction ends its group. `STOPS` collects why a
+fusion stopped, for `Session.explain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from staticgraph.backends.native.kernels import KernelWriter
+from staticgraph.backends.native.nest import Access, Expression, Nest, collapse
+from staticgraph.backends.native.reduce import identity
+from staticgraph.backends.native.scalars import Register
+from staticgraph.backends.native.sizes import ONE, ZERO, Size, product, row_major
+from staticgraph.backends.native.values import Array, Held, Lazy, Scalar
+from staticgraph.core.dtypes import DType
+from staticgraph.core.node import Node, Value
+
+if TYPE_CHECKING:
+    from staticgraph.backends.native.program import Program
+
+# Elementwise ops that have no result for some integers.
+FAILING = frozenset(("pow", "label"))
+
+# More expressions than this in one kernel only spill registers.
+_EXPRESSIONS = 256
+
+
+class Group:
+    """Nodes that will be one kernel over `domain`; `outer` once a row reduction has split it."""
+
+    def __init__(self, index: int, domain: tuple[Size, ...], node: Node) -> None:
+        self.index = index
+        self.domain = domain
+        self.node = node
+        self.outer: int | None = None
+        self.expressions: list[Expression] = []
+        self.values: list[Value] = []
+        self.sources: dict[tuple[Value, bool, int], Expression] = {}
+        self.parameters: dict[str, Expression] = {}
+        self.awaited: dict[Value, int] = {}
+        self.needs: dict[Value, Group] = {}
+        self.arrays: dict[Value, Array] = {}
+        self.written = False
+        # Whether one of its nodes can fail in the run.
+        self.fails = False
+
+    @property
+    def full(self) -> bool:
+        """Whether it takes no more nodes."""
+        return self.written or len(self.expressions) >= _EXPRESSIONS
+
+
+class Fusion:
+    """The open groups of one scope."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.groups: list[Group] = []
+        self._latest: dict[tuple[Size, ...], Group] = {}
+
+    # -- joining ----------------------------------------------------------------------------
+
+    def map(self, node: Node, dims: tuple[Size, ...]) -> None:
+        """Adds an elementwise node whose result has these dims."""
+        held = [self.program.scope.held[value] for value in node.inputs]
+        group = self._group_of_rows(node, held, dims)
+        if group is not None:
+            axes = self._row_axes(group, held, dims)
+            assert axes is not None
+            self._add_map(group, node, dims, axes, row=True)
+            return
+        group = self._choose(held, dims, node)
+        self._add_map(group, node, dims, tuple(range(len(dims))), row=False)
+
+    def reduce(self, node: Node, combine: str, axes: tuple[int, ...], keepdims: bool) -> None:
+        """Adds a reduction of the node's operand along `axes`, which are sorted."""
+        program = self.program
+        value = node.inputs[0]
+        held = program.scope.held[value]
+        if isinstance(held, Lazy) and not self._covers(held):
+            held = program.array(value)
+        domain = program.dims(value)
+        group = self._choose([held], domain, node)
+        operand = self._operand(group, value, tuple(range(len(domain))), row=False)
+        if operand.row:
+            operand = self._add(group, Expression(
+                "spread", operand.dtype, (operand,), phase=operand.phase + 1
+            ))  # fmt: skip
+        outer = len(domain) - len(axes)
+        trailing = axes == tuple(range(outer, len(domain)))
+        per_row = trailing and outer > 0 and group.outer in (None, outer)
+        if per_row and any(e.kind == "reduce" and not e.row for e in group.expressions):
+            per_row = False
+        expression = Expression(
+            "reduce", node.out.type.dtype, (operand,), node, combine=combine,
+            row=per_row, phase=operand.phase,
+        )  # fmt: skip
+        if per_row:
+            group.outer = outer
+        else:
+            kept = [axis for axis in range(len(domain)) if axis not in axes]
+            strides = iter(row_major(tuple([domain[axis] for axis in kept])))
+            expression.target = Access(
+                "", operand.dtype,
+                tuple([next(strides) if axis in kept else ZERO for axis in range(len(domain))]),
+            )  # fmt: skip
+        self._add(group, expression)
+        dims: list[Size] = []
+        places: list[int | None] = []
+        for axis, dim in enumerate(domain):
+            if axis not in axes:
+                dims.append(dim)
+                places.append(axis)
+            elif keepdims:
+                dims.append(ONE)
+                places.append(None)
+        lazy = Lazy(
+            group, expression, expression.dtype, tuple(dims), tuple(places), terminal=not per_row
+        )
+        self._finish(group, node, lazy)
+
+    def index(self, node: Node, dim: Size) -> None:
+        """Adds a node whose element i is i."""
+        group = self._choose([], (dim,), node, fresh=True)
+        expression = self._add(group, Expression("index", node.out.type.dtype, axis=0))
+        self._finish(group, node, Lazy(group, expression, expression.dtype, (dim,), (0,)))
+
+    def _covers(self, held: Lazy) -> bool:
+        """Whether a lazy value runs along the whole domain of its group, axis by axis."""
+        return (
+            not held.terminal
+            and not held.group.full
+            and held.dims == held.group.domain
+            and held.axes == tuple(range(len(held.dims)))
+        )
+
+    def view(self, node: Node, axes: Sequence[int | None], dims: tuple[Size, ...]) -> bool:
+        """Makes a lazy value of a lazy one: dim i of it is dim ``axes[i]``, or a new one of size 1.
+
+        False where the operand is in memory or would have to be.
+        """
+        held = self.program.scope.held[node.inputs[0]]
+        if not isinstance(held, Lazy):
+            return False
+        places = tuple([None if axis is None else held.axes[axis] for axis in axes])
+        self.program.hold(
+            node.out,
+            Lazy(held.group, held.expression, held.dtype, dims, places, held.terminal),
+        )
+        held.group.values.append(node.out)
+        self.program.used(node.inputs[0])
+        return True
+
+    def _add(self, group: Group, expression: Expression) -> Expression:
+        group.expressions.append(expression)
+        return expression
+
+    def _finish(self, group: Group, node: Node, lazy: Lazy) -> None:
+        group.values.append(node.out)
+        self.program.hold(node.out, lazy)
+        for value in node.inputs:
+            self.program.used(value)
+
+    def _add_map(
+        self,
+        group: Group,
+        node: Node,
+        dims: tuple[Size, ...],
+        axes: tuple[int | None, ...],
+        row: bool,
+    ) -> None:
+        operands = [self._operand(group, value, axes, row) for value in node.inputs]
+        if row:
+            phase = max([operand.phase for operand in operands], default=-1)
+        else:
+            phases = [o.phase + 1 if o.row else o.phase for o in operands]
+            phase = max([0, *phases])
+        expression = Expression(
+            "map", node.out.type.dtype, tuple(operands), node, row=row, phase=phase
+        )
+        self._add(group, expression)
+        group.fails |= node.op.name in FAILING and node.out.type.dtype.kind != "f"
+        self._finish(group, node, Lazy(group, expression, expression.dtype, dims, axes))
+
+    # -- choosing a group ---------------------------------------------------------------------
+
+    def _choose(
+        self, held: Sequence[Held], dims: tuple[Size, ...], node: Node, fresh: bool = False
+    ) -> Group:
+        """The open group over `dims` that a node may join, or a new one."""
+        oldest = max([h.group.index for h in held if self._is_open(h)], default=-1)
+        group = self._latest.get(dims)
+        if not fresh and group is not None and not group.full and group.index >= oldest:
+            inside = [h for h in held if isinstance(h, Lazy) and h.group is group]
+            if all(self._fits(h, dims) for h in inside):
+                return group
+        group = Group(len(self.groups), dims, node)
+        self.groups.append(group)
+        self._latest[dims] = group
+        return group
+
+    @staticmethod
+    def _is_open(held: Held) -> bool:
+        return isinstance(held, Lazy) and not held.group.written
+
+    def _fits(self, held: Lazy, dims: tuple[Size, ...]) -> bool:
+        """Whether a lazy value is known where an element of its group's domain is computed."""
+        if held.terminal:
+            return False
+        group = held.group
+        lead = len(dims) - len(held.dims)
+        covered: set[int] = set()
+        for number, axis in enumerate(held.axes):
+            if axis is not None:
+                if axis != number + lead:
+                    return False
+                covered.add(axis)
+        inner = len(dims) if not held.expression.row else group.outer
+        return all(
+            axis in covered or dims[axis] == ONE for axis in range(len(dims)) if axis < inner
+        )
+
+    def _group_of_rows(
+        self, node: Node, held: Sequence[Held], dims: tuple[Size, ...]
+    ) -> Group | None:
+        """The group that a node of values per row belongs to."""
+        rows = [h for h in held if isinstance(h, Lazy) and h.expression.row and not h.terminal]
+        groups = {id(h.group): h.group for h in rows}
+        if len(groups) != 1:
+            return None
+        group: Group = rows[0].group
+        if group.full or group.outer is None:
+            return None
+        oldest = max([h.group.index for h in held if self._is_open(h)], default=-1)
+        if group.index < oldest or self._row_axes(group, held, dims) is None:
+            return None
+        return group
+
+    def _row_axes(
+        self, group: Group, held: Sequence[Held], dims: tuple[Size, ...]
+    ) -> tuple[int | None, ...] | None:
+        """The axes of the domain along which a value per row of these dims runs."""
+        axes: list[int | None] = [None] * len(dims)
+        for item in held:
+            if not isinstance(item, Lazy) or item.group is not group:
+                continue
+            if not item.expression.row or item.terminal:
+                return None
+            lead = len(dims) - len(item.dims)
+            for number, axis in enumerate(item.axes):
+                if axis is None:
+                    continue
+                if axes[number + lead] not in (None, axis):
+                    return None
+                axes[number + lead] = axis
+        named = [axis for axis in axes if axis is not None]
+        assert group.outer is not None
+        wanted = [axis for axis in range(group.outer) if group.domain[axis] != ONE]
+        if [axis for axis in named if group.domain[axis] != ONE] != wanted:
+            return None
+        if sorted(set(named)) != named:
+            return None
+        for axis, dim in zip(axes, dims, strict=True):
+            if dim != (ONE if axis is None else group.domain[axis]):
+                return None
+        return tuple(axes)
+
+    # -- operands -----------------------------------------------------------------------------
+
+    def _operand(
+        self, group: Group, value: Value, axes: tuple[int | None, ...], row: bool
+    ) -> Expression:
+        """The expression of an operand in `group`, for a result that runs along `axes`."""
+        held = self.program.scope.held[value]
+        if isinstance(held, Scalar):
+            return self._parameter(group, held.register)
+        if isinstance(held, Lazy) and held.group is group and not group.written:
+            return held.expression
+        key = (value, row, len(axes))
+        known = group.sources.get(key)
+        if known is not None:
+            return known
+        if isinstance(held, Lazy) and not held.group.written:
+            if value not in group.needs:
+                group.needs[value] = held.group
+                held.group.awaited[value] = held.group.awaited.get(value, 0) + 1
+        elif value not in group.arrays:
+            array = self.program.array(value)
+            self.program.retain(array)
+            group.arrays[value] = array
+        expression = Expression("load", value.type.dtype, row=row, phase=-1 if row else 0)
+        expression.access = Access("", value.type.dtype, ())
+        expression.source = value
+        expression.axes = axes
+        group.sources[key] = expression
+        return self._add(group, expression)
+
+    def _parameter(self, group: Group, register: Register) -> Expression:
+        known = group.parameters.get(register.text + register.dtype.str)
+        if known is None:
+            known = Expression(
+                "parameter", register.dtype, parameter=register, row=True, phase=-1
+            )
+            group.parameters[register.text + register.dtype.str] = known
+            group.expressions.insert(0, known)
+        return known
+
+    # -- writing ----------------------------------------------------------------------------------
+
+    def write(self, group: Group) -> None:
+        """Writes a group, after the groups that it needs."""
+        found: dict[int, Group] = {}
+        stack = [group]
+        while stack:
+            item = stack.pop()
+            if item.index in found or item.written:
+                continue
+            found[item.index] = item
+            stack.extend(item.needs.values())
+        for index in sorted(found):
+            self._write(found[index])
+
+    def write_all(self) -> None:
+        """Writes every open group."""
+        for group in self.groups:
+            if not group.written:
+                self._write(group)
+
+    def _write(self, group: Group) -> None:
+        program = self.program
+        for value in group.needs:
+            array = program.scope.held[value]
+            assert isinstance(array, Array)
+            group.arrays[value] = array
+        group.written = True
+        if self._latest.get(group.domain) is group:
+            del self._latest[group.domain]
+        wanted = self._wanted(group)
+        if wanted:
+            _Writing(program, group, wanted).write()
+        for array in group.arrays.values():
+            program.release(array)
+
+    def _wanted(self, group: Group) -> list[Value]:
+        """The values of a group that somebody needs in memory."""
+        scope = self.program.scope
+        return [
+            value
+            for value in group.values
+            if scope.uses.get(value) or group.awaited.get(value)
+        ]
+
+
+class _Writing:
+    """One group on its way to a kernel."""
+
+    def __init__(self, program: Program, group: Group, wanted: Sequence[Value]) -> None:
+        self.program = program
+        self.group = group
+        self.wanted = wanted
+        self.outer = group.outer or 0
+        self.nest = Nest(group.domain, self.outer)
+        # Per reduction that ends the group: the value, and where it is added up.
+        self.totals: list[tuple[Expression, tuple[Size, ...]]] = []
+
+    def write(self) -> None:
+        """Writes the kernel and its call, and puts arrays in place of the lazy values."""
+        program, nest, group = self.program, self.nest, self.group
+        lazies: dict[Value, Lazy] = {}
+        for value in self.wanted:
+            held = program.scope.held[value]
+            assert isinstance(held, Lazy)
+            lazies[value] = held
+        live = self._live([lazy.expression for lazy in lazies.values()])
+        nest.expressions = [e for e in group.expressions if e in live]
+        for expression in nest.expressions:
+            if expression.kind == "load":
+                self._resolve(expression)
+        arrays = self._place(lazies)
+        program.run(nest, group.node)
+        for value, lazy in lazies.items():
+            array = arrays[_key(lazy)]
+            view = _viewed(array, lazy)
+            for _ in range(group.awaited.get(value, 0)):
+                program.retain(view)
+            program.hold(value, view)
+
+    def _live(self, roots: Sequence[Expression]) -> set[Expression]:
+        live: set[Expression] = set()
+        stack = list(roots)
+        while stack:
+            expression = stack.pop()
+            if expression not in live:
+                live.add(expression)
+                stack.extend(expression.operands)
+        return live
+
+    def _resolve(self, expression: Expression) -> None:
+        """Finds the strides of a load, now that its array is there."""
+        source, axes = expression.source, expression.axes
+        assert source is not None
+        array = self.group.arrays[source]
+        strides = [ZERO] * len(self.group.domain)
+        lead = len(axes) - len(array.dims)
+        for number, axis in enumerate(axes):
+            if axis is None or number < lead:
+                continue
+            dim, stride = array.dims[number - lead], array.strides[number - lead]
+            strides[axis] = self.program.stride_along(dim, stride, self.group.domain[axis])
+        expression.access = Access(array.pointer, array.dtype, tuple(strides))
+
+    def _place(self, lazies: dict[Value, Lazy]) -> dict[object, Array]:
+        """An array per distinct value, with the store that fills it."""
+        arrays: dict[object, Array] = {}
+        for value, lazy in lazies.items():
+            key = _key(lazy)
+            if key in arrays:
+                continue
+            dims = tuple([d for d, a in zip(lazy.dims, lazy.axes, strict=True) if a is not None])
+            array = self.program.result(value, dims, lazy.dtype)
+            arrays[key] = array
+            if lazy.terminal:
+                assert lazy.expression.target is not None
+                lazy.expression.target.pointer = array.pointer
+                lazy.expression.array = array
+                continue
+            strides = [ZERO] * len(self.group.domain)
+            places = [axis for axis in lazy.axes if axis is not None]
+            for axis, stride in zip(places, row_major(dims), strict=True):
+                strides[axis] = stride
+            expression = lazy.expression
+            if expression.row and any(axis >= self.outer for axis in places):
+                expression = Expression(
+                    "spread", expression.dtype, (expression,), phase=expression.phase + 1
+                )
+                self.nest.expressions.append(expression)
+            self.nest.stores.append((expression, Access(array.pointer, lazy.dtype, tuple(strides))))
+        return arrays
+
+
+def _key(lazy: Lazy) -> object:
+    return (lazy.expression, tuple([axis for axis in lazy.axes if axis is not None]))
+
+
+def _viewed(array: Array, lazy: Lazy) -> Array:
+    """The array with the dims of size 1 that a lazy value has."""
+    strides = iter(array.strides)
+    return Array(
+        array.buffer,
+        array.pointer,
+        array.dtype,
+        lazy.dims,
+        tuple([ZERO if axis is None else next(strides) for axis in lazy.axes]),
+    )

@@ -1,0 +1,661 @@
+"""From a nest to a kernel: loops, vectors, accumulators.
+
+A kernel is ``void @kernel(ptr args, i64 lo, i64 hi)`` and covers [lo, hi) of the first loop. What it
+knows of the caller comes through `args`, 8 bytes a slot; the writer says which values of the caller
+belong there. Equal nests have equal text, so equal kernels are compiled once. Sums of floats add
+vector lanes by halves, in an order that depends on the sizes alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from staticgraph.backends.native.ir import Code, Module, element_type, memory_type, vector
+from staticgraph.backends.native.nest import Access, Expression, Nest
+from staticgraph.backends.native.reduce import Reducer
+from staticgraph.backends.native.scalars import Register, Scalars
+from staticgraph.backends.native.sizes import ONE, ZERO, Size
+from staticgraph.core import dtypes
+from staticgraph.core.dtypes import DType
+
+# The last axis is walked in so many bytes at a time, in vectors of the machine: enough for latency
+# to hide, few enough for the registers.
+_HEAVY_VECTORS = 2
+_LIGHT_VECTORS = 4
+_LIGHT_NODES = 12
+
+
+class KernelWriter:
+    """Writes one kernel; `name` and `arguments` are what a call of it needs."""
+
+    def __init__(
+        self,
+        module: Module,
+        nest: Nest,
+        vector_bytes: int,
+        options: ScalarOptions,
+        check_numerics: bool = False,
+    ) -> None:
+        self.module = module
+        self.nest = nest
+        self.options = options
+        self.check_numerics = check_numerics
+        self.arguments: list[tuple[str, str]] = []
+        self._slots: dict[tuple[str, str], int] = {}
+        self._local: dict[tuple[str, str], str] = {}
+        self._sizes: dict[Size, str] = {}
+        self.fails = False
+        self.vectorised = bool(nest.domain) and len(nest.domain) > nest.outer
+        self.lanes = _lanes(nest, vector_bytes) if self.vectorised else 1
+
+    def write(self) -> str:
+        """Adds the kernel to the module, once for equal text; its name."""
+        body = _Body(self, Code(self.module, "KERNEL", "void", _PARAMETERS))
+        body.write()
+        text = body.code.text()
+        digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        name = f"kernel_{digest}"
+        if not self.module.has_function(name):
+            self.module.add_function(name, text.replace("@KERNEL(", f"@{name}(", 1))
+        return name
+
+    def slot(self, value: str, type: str) -> int:
+        """The number of the argument slot that holds `value` of the caller."""
+        key = (value, type)
+        if key not in self._slots:
+            self._slots[key] = len(self.arguments)
+            self.arguments.append(key)
+        return self._slots[key]
+
+
+_PARAMETERS = ("ptr noalias readonly %args", "i64 %lo", "i64 %hi")
+
+
+class ScalarOptions:
+    """How the scalars of a module are written: for which machine, and how strictly."""
+
+    def __init__(self, contract: bool = False, fused: bool = True) -> None:
+        self.contract = contract
+        self.fused = fused
+
+    def builder(self, code: Code, lanes: int) -> Scalars:
+        """A builder for registers of `lanes` elements."""
+        return Scalars(code, lanes, contract=self.contract, fused=self.fused)
+
+
+def _lanes(nest: Nest, vector_bytes: int) -> int:
+    """How many elements of the last axis are computed at once."""
+    sizes = [_width(e.dtype) for e in nest.expressions if not e.row]
+    sizes += [_width(access.dtype) for _, access in nest.stores]
+    widest = max(sizes, default=4)
+    maps = [e for e in nest.expressions if e.kind == "map" and not e.row]
+    light = len(maps) <= _LIGHT_NODES and all(
+        e.node is not None and e.node.op.name in LIGHT for e in maps
+    )
+    lanes = vector_bytes // widest * (_LIGHT_VECTORS if light else _HEAVY_VECTORS)
+    extent = nest.domain[-1].known
+    if extent is not None:
+        while lanes // 2 >= max(extent, 1):
+            lanes //= 2
+    return max(lanes, 1)
+
+
+def _width(dtype: DType) -> int:
+    # Vectors of bytes as long as the machine's would make those of their operands too long.
+    return max(dtype.itemsize, 4)
+
+
+# Ops that are an instruction or two.
+LIGHT = frozenset(
+    "add subtract multiply negative square abs maximum minimum relu where equal not_equal less "
+    "less_equal greater greater_equal logical_and logical_or logical_xor logical_not bitwise_and "
+    "bitwise_or bitwise_xor bitwise_invert cast identity stop_gradient isnan guard clip divide "
+    "sqrt reciprocal floor ceil round trunc sign isfinite isinf".split()
+)
+
+
+class _Body:
+    """The code of one kernel while it is written."""
+
+    def __init__(self, writer: KernelWriter, code: Code) -> None:
+        self.writer = writer
+        self.nest = writer.nest
+        self.code = code
+        self.scalar = writer.options.builder(code, 1)
+        self.lanes = writer.lanes
+        self.vector = writer.options.builder(code, self.lanes)
+        # Registers of one value per row, made in code that comes before all that uses them.
+        self.rows: dict[Expression, Register] = {}
+        self.splats: dict[tuple[Expression, int], Register] = {}
+        self.pointers: dict[tuple[Access, int], str] = {}
+        self.indices: list[str] = []
+        self.mask: str | None = None
+        self.failure: str | None = None
+
+    # -- what the caller gives ------------------------------------------------------------
+
+    def argument(self, value: str, type: str) -> str:
+        """A value of the caller, loaded at entry."""
+        if not value.startswith("%"):
+            return value
+        known = self.writer._local.get((value, type))
+        if known is None:
+            number = self.writer.slot(value, type)
+            known = f"%a{number}"
+            self.code.entry(f"{known}p = getelementptr i64, ptr %args, i64 {number}")
+            self.code.entry(f"{known} = load {type}, ptr {known}p")
+            self.writer._local[value, type] = known
+        return known
+
+    def size(self, size: Size) -> str:
+        """The text of a size inside the kernel, multiplied at entry."""
+        if not size.names:
+            return str(size.factor)
+        known = self.writer._sizes.get(size)
+        if known is None:
+            known = self.argument(size.names[0], "i64")
+            for name in size.names[1:]:
+                known = self.code.entry_let(f"mul i64 {known}, {self.argument(name, 'i64')}")
+            if size.factor != 1:
+                known = self.code.entry_let(f"mul i64 {known}, {size.factor}")
+            self.writer._sizes[size] = known
+        return known
+
+    # -- loops ----------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """The whole kernel."""
+        nest = self.nest
+        for access in nest.accesses():
+            self.pointers[access, -1] = self._origin(access)
+        self._walk_outer(0)
+        self.code.do("ret void")
+
+    def _origin(self, access: Access) -> str:
+        pointer = self.argument(access.pointer, "ptr")
+        if access.chunk == ZERO:
+            return pointer
+        grain = self.argument("%grain", "i64")
+        chunk = self.code.let(f"sdiv i64 %lo, {grain}")
+        return self.offset(pointer, access.dtype, chunk, access.chunk)
+
+    def offset(self, pointer: str, dtype: DType, index: str, stride: Size) -> str:
+        """`pointer` moved by `index` steps of `stride` elements."""
+        if stride == ZERO or index == "0":
+            return pointer
+        if stride != ONE:
+            index = self.code.let(f"mul i64 {index}, {self.size(stride)}")
+        return self.code.let(f"getelementptr {memory_type(dtype)}, ptr {pointer}, i64 {index}")
+
+    def bounds(self, axis: int) -> tuple[str, str]:
+        """Where the loop over an axis begins and ends."""
+        if axis == 0:
+            return "%lo", "%hi"
+        return "0", self.size(self.nest.domain[axis])
+
+    def _walk_outer(self, axis: int) -> None:
+        if axis == self.nest.outer:
+            self._write_row()
+            return
+        begin, end = self.bounds(axis)
+        self.loop(begin, end, "1", lambda index: self._enter(axis, index, self._walk_outer))
+
+    def _enter(self, axis: int, index: str, then: Callable[[int], None]) -> None:
+        """Moves every pointer to `index` of an axis, for the code that `then` writes."""
+        self.indices.append(index)
+        for access in self.nest.accesses():
+            before = self.pointers[access, axis - 1]
+            self.pointers[access, axis] = self.offset(
+                before, access.dtype, index, access.strides[axis]
+            )
+        then(axis + 1)
+        self.indices.pop()
+
+    def loop(self, begin: str, end: str, step: str, body: Callable[[str], None]) -> None:
+        """A loop whose counter goes from `begin` by `step` while it is below `end`."""
+        code = self.code
+        before, head, inside, after = code.block, code.label(), code.label(), code.label()
+        code.jump(head)
+        code.begin(head)
+        counter = code.phi("i64")
+        counter.add(begin, before)
+        code.branch(code.let(f"icmp slt i64 {counter.name}, {end}"), inside, after)
+        code.begin(inside)
+        body(counter.name)
+        counter.add(code.let(f"add i64 {counter.name}, {step}"), code.block)
+        code.jump(head)
+        code.begin(after)
+
+    # -- rows -----------------------------------------------------------------------------
+
+    def _write_row(self) -> None:
+        self.rows.clear()
+        self.splats.clear()
+        nest = self.nest
+        self._row_values(-1)
+        for phase in range(nest.phases):
+            self._write_phase(phase)
+            self._row_values(phase)
+        for expression, access in nest.stores:
+            if expression.row:
+                self.store_scalar(expression, access)
+
+    def _row_values(self, phase: int) -> None:
+        """The values per row that are known after `phase`."""
+        for expression in self.nest.expressions:
+            if not expression.row or expression.phase != phase or expression in self.rows:
+                continue
+            if expression.kind == "load":
+                assert expression.access is not None
+                self.rows[expression] = self.load_scalar(expression.access)
+            elif expression.kind == "parameter":
+                register = expression.parameter
+                assert register is not None
+                text = register.text
+                if text.startswith("%"):
+                    text = self.argument(text, element_type(register.dtype))
+                self.rows[expression] = Register(text, register.dtype)
+            elif expression.kind == "map":
+                operands = [self.rows[operand] for operand in expression.operands]
+                self.rows[expression] = self.apply(self.scalar, expression, operands)
+
+    def load_scalar(self, access: Access) -> Register:
+        """The element that a row reads."""
+        pointer = self.pointers[access, self.nest.outer - 1]
+        return self._loaded(self.code.let(f"load {memory_type(access.dtype)}, ptr {pointer}"),
+                            access.dtype, 1)  # fmt: skip
+
+    def _loaded(self, text: str, dtype: DType, lanes: int) -> Register:
+        if dtype == dtypes.bool_:
+            zero = "0" if lanes == 1 else "zeroinitializer"
+            text = self.code.let(f"icmp ne {vector('i8', lanes)} {text}, {zero}")
+        return Register(text, dtype)
+
+    def store_scalar(self, expression: Expression, access: Access) -> None:
+        """Writes a value per row."""
+        register = self.rows[expression]
+        pointer = self.pointers[access, self.nest.outer - 1]
+        text = self.stored(register, 1)
+        self.code.do(f"store {memory_type(access.dtype)} {text}, ptr {pointer}")
+
+    def stored(self, register: Register, lanes: int) -> str:
+        """A register as it stands in memory."""
+        if register.dtype != dtypes.bool_:
+            return register.text
+        bits, byte = vector("i1", lanes), vector("i8", lanes)
+        return self.code.let(f"zext {bits} {register.text} to {byte}")
+
+    # -- one walk over the row --------------------------------------------------------------
+
+    def _write_phase(self, phase: int) -> None:
+        nest = self.nest
+        reduced = [
+            e for e in nest.expressions
+            if e.kind == "reduce" and e.operands[0].phase == phase and not e.operands[0].row
+        ]  # fmt: skip
+        reduced = [e for e in reduced if _walk_of(e) == phase]
+        stores = [(e, a) for e, a in nest.stores if not e.row and e.phase == phase]
+        if not reduced and not stores:
+            return
+        needed = _needed([e.operands[0] for e in reduced] + [e for e, _ in stores], nest)
+        if not self.writer.vectorised:
+            raise AssertionError("a nest without an inner axis has values per row only")
+        for expression in needed:
+            for operand in expression.operands:
+                if operand.row:
+                    self.splat(operand)
+            if expression.row:
+                self.splat(expression)
+        for expression in reduced:
+            if expression.operands[0].row:
+                self.splat(expression.operands[0])
+        reducers = [Reducer(self, expression) for expression in reduced]
+        for reducer in reducers:
+            reducer.begin_row()
+        self._walk_inner(nest.outer, _Walk(needed, stores, reducers))
+        for reducer in reducers:
+            reducer.end_row()
+
+    def _walk_inner(self, axis: int, walk: _Walk) -> None:
+        if axis == len(self.nest.domain) - 1:
+            self._walk_vectors(axis, walk)
+            return
+        begin, end = self.bounds(axis)
+        self.loop(
+            begin, end, "1",
+            lambda index: self._enter(axis, index, lambda next: self._walk_inner(next, walk)),
+        )  # fmt: skip
+
+    def _walk_vectors(self, axis: int, walk: _Walk) -> None:
+        """The innermost loop: whole vectors, then what is left under a mask."""
+        code, lanes = self.code, self.lanes
+        extent = self.nest.domain[axis].known if axis else None
+        begin, end = self.bounds(axis)
+        for reducer in walk.reducers:
+            reducer.begin_vectors()
+            reducer.load()
+        self._hoist(axis, walk)
+        if lanes == 1 or (extent is not None and extent % lanes == 0):
+            self._vector_loop(begin, end, str(lanes), walk, masked=False)
+        elif extent is not None and extent < lanes:
+            self._single(begin, end, walk)
+        elif self.nest.domain[axis].factor % lanes == 0 and self._aligned_chunks(axis):
+            self._vector_loop(begin, end, str(lanes), walk, masked=False)
+        else:
+            whole = code.let(f"sub i64 {end}, {begin}")
+            whole = code.let(f"and i64 {whole}, {-lanes}")
+            middle = code.let(f"add i64 {begin}, {whole}")
+            self._vector_loop(begin, middle, str(lanes), walk, masked=False)
+            tail, after = code.label(), code.label()
+            for reducer in walk.reducers:
+                reducer.save()
+            code.branch(code.let(f"icmp slt i64 {middle}, {end}"), tail, after)
+            code.begin(tail)
+            for reducer in walk.reducers:
+                reducer.load()
+            self._single(middle, end, walk)
+            for reducer in walk.reducers:
+                reducer.save()
+            code.jump(after)
+            code.begin(after)
+            for reducer in walk.reducers:
+                reducer.end_vectors()
+            return
+        for reducer in walk.reducers:
+            reducer.save()
+            reducer.end_vectors()
+
+    def _aligned_chunks(self, axis: int) -> bool:
+        # Chunks are multiples of the lanes, so only the end of the whole can be ragged.
+        return axis == 0
+
+    def _single(self, begin: str, end: str, walk: _Walk) -> None:
+        """One vector of which only the lanes before `end` count."""
+        code, lanes = self.code, self.lanes
+        left = code.let(f"sub i64 {end}, {begin}")
+        width = "i32" if lanes <= 16 else "i8"
+        left = code.let(f"trunc i64 {left} to {width}")
+        places = ", ".join(f"{width} {lane}" for lane in range(lanes))
+        if lanes == 1:
+            self._vector_loop(begin, end, "1", walk, masked=False)
+            return
+        type = f"<{lanes} x {width}>"
+        splat = self._splat_text(left, width)
+        self.mask = code.let(f"icmp ult {type} <{places}>, {splat}")
+        self._vector_body(begin, walk)
+        self.mask = None
+
+    def _vector_loop(self, begin: str, end: str, step: str, walk: _Walk, masked: bool) -> None:
+        code = self.code
+        before, head, inside, after = code.block, code.label(), code.label(), code.label()
+        code.jump(head)
+        code.begin(head)
+        counter = code.phi("i64")
+        counter.add(begin, before)
+        for reducer in walk.reducers:
+            reducer.enter(before)
+        code.branch(code.let(f"icmp slt i64 {counter.name}, {end}"), inside, after)
+        code.begin(inside)
+        self._vector_body(counter.name, walk)
+        counter.add(code.let(f"add i64 {counter.name}, {step}"), code.block)
+        for reducer in walk.reducers:
+            reducer.leave(code.block)
+        code.jump(head)
+        code.begin(after)
+
+    def _hoist(self, axis: int, walk: _Walk) -> None:
+        """Reads what does not change along the last axis once, before the loop."""
+        for expression in walk.needed:
+            access = expression.access
+            if expression.kind == "load" and access is not None and access.strides[axis] == ZERO:
+                pointer = self.pointers[access, axis - 1]
+                text = self.code.let(f"load {memory_type(access.dtype)}, ptr {pointer}")
+                register = self._loaded(text, access.dtype, 1)
+                walk.hoisted[expression] = self._splat(register)
+
+    def _vector_body(self, index: str, walk: _Walk) -> None:
+        values: dict[Expression, Register] = dict(walk.hoisted)
+        for expression in walk.needed:
+            if expression in values or expression.row:
+                continue
+            values[expression] = self._element(expression, index, values)
+        for expression, access in walk.stores:
+            self._store_vector(self._value(expression, values), access, index)
+        for reducer in walk.reducers:
+            reducer.add(self._value(reducer.expression.operands[0], values), index)
+
+    def _value(self, expression: Expression, values: dict[Expression, Register]) -> Register:
+        return self.splat(expression) if expression.row else values[expression]
+
+    def _element(
+        self, expression: Expression, index: str, values: dict[Expression, Register]
+    ) -> Register:
+        if expression.kind == "load":
+            assert expression.access is not None
+            pointer, many = self.addresses(expression.access, index)
+            return self.load_at(expression.access.dtype, pointer, many)
+        if expression.kind == "index":
+            return self._index(expression.axis, index)
+        if expression.kind == "spread":
+            return self.splat(expression.operands[0])
+        operands = [self._value(operand, values) for operand in expression.operands]
+        return self.apply(self.vector, expression, operands)
+
+    def apply(
+        self, builder: Scalars, expression: Expression, operands: Sequence[Register]
+    ) -> Register:
+        """What the op of an expression makes of its operands."""
+        node = expression.node
+        assert node is not None and node.op.emit is not None
+        builder.failed = None
+        result: Register = node.op.emit(builder, *operands, **node.attrs)
+        if builder.failed is not None:
+            self._fail(builder, builder.failed)
+        if self.writer.check_numerics and result.dtype in dtypes.FLOATING:
+            self._check_finite(builder, result, operands)
+        return result
+
+    def _check_finite(
+        self, builder: Scalars, result: Register, operands: Sequence[Register]
+    ) -> None:
+        bad = builder.logical_not(builder.isfinite(result))
+        for operand in operands:
+            if operand.dtype in dtypes.FLOATING:
+                bad = builder.logical_and(bad, builder.isfinite(operand))
+        self._fail(builder, bad)
+
+    def _fail(self, builder: Scalars, bad: Register) -> None:
+        """Notes that a lane which counts has failed."""
+        self.writer.fails = True
+        flag = self.argument("%failed", "ptr")
+        text = bad.text
+        if builder.lanes > 1:
+            if self.mask is not None:
+                text = self.code.let(f"and {builder.type(dtypes.bool_)} {text}, {self.mask}")
+            kind = f"v{builder.lanes}i1"
+            text = self.code.intrinsic(
+                f"vector.reduce.or.{kind}", "i1", [(builder.type(dtypes.bool_), text)]
+            )
+        noted, after = self.code.label(), self.code.label()
+        self.code.branch(text, noted, after)
+        self.code.begin(noted)
+        self.code.do(f"store i8 1, ptr {flag}")
+        self.code.jump(after)
+        self.code.begin(after)
+
+    # -- vectors --------------------------------------------------------------------------
+
+    def splat(self, expression: Expression) -> Register:
+        """A value per row in every lane; made where the row is entered."""
+        key = (expression, self.lanes)
+        if key not in self.splats:
+            self.splats[key] = self._splat(self.rows[expression])
+        return self.splats[key]
+
+    def _splat(self, register: Register) -> Register:
+        if self.lanes == 1:
+            return register
+        return Register(
+            self._splat_text(register.text, element_type(register.dtype)), register.dtype
+        )
+
+    def _splat_text(self, text: str, element: str) -> str:
+        lanes = self.lanes
+        if not text.startswith("%"):
+            return f"splat ({element} {text})"
+        type = f"<{lanes} x {element}>"
+        single = self.code.let(f"insertelement {type} poison, {element} {text}, i64 0")
+        return self.code.let(
+            f"shufflevector {type} {single}, {type} poison, <{lanes} x i32> zeroinitializer"
+        )
+
+    def halved(self, lanes: int) -> Scalars:
+        """A builder for fewer lanes."""
+        return self.writer.options.builder(self.code, lanes)
+
+    def flat_index(self, index: str) -> Register:
+        """The place within the row, counted over all of its axes, an int64."""
+        nest = self.nest
+        base = "0"
+        for axis in range(nest.outer, len(nest.domain) - 1):
+            scaled = self.code.let(
+                f"mul i64 {base}, {self.size(nest.domain[axis])}"
+            )
+            base = self.code.let(f"add i64 {scaled}, {self.indices[axis]}")
+        if base != "0":
+            base = self.code.let(f"mul i64 {base}, {self.size(nest.domain[-1])}")
+            index = self.code.let(f"add i64 {base}, {index}")
+        return self._index(len(nest.domain) - 1, index)
+
+    def _index(self, axis: int, index: str) -> Register:
+        """The place along `axis`, an int64."""
+        if axis < len(self.nest.domain) - 1:
+            return self._splat(Register(self.indices[axis], dtypes.int64))
+        if self.lanes == 1:
+            return Register(index, dtypes.int64)
+        places = ", ".join(f"i64 {lane}" for lane in range(self.lanes))
+        splat = self._splat_text(index, "i64")
+        type = f"<{self.lanes} x i64>"
+        return Register(self.code.let(f"add {type} {splat}, <{places}>"), dtypes.int64)
+
+    def addresses(self, access: Access, index: str) -> tuple[str, str | None]:
+        """Where a vector of elements stands: one address, or one per lane."""
+        axis = len(self.nest.domain) - 1
+        base = self.pointers[access, axis - 1]
+        stride = access.strides[axis]
+        element = memory_type(access.dtype)
+        if self.lanes == 1 or stride == ONE:
+            return self.offset(base, access.dtype, index, stride), None
+        places = self._index(axis, index).text
+        lanes = f"<{self.lanes} x i64>"
+        step = self._splat_text(self.size(stride), "i64")
+        places = self.code.let(f"mul {lanes} {places}, {step}")
+        return "", self.code.let(f"getelementptr {element}, ptr {base}, {lanes} {places}")
+
+    def load_at(
+        self, dtype: DType, pointer: str, many: str | None, lanes: int | None = None
+    ) -> Register:
+        """Reads a vector in order from `pointer`, or lane by lane from `many`."""
+        lanes = self.lanes if lanes is None else lanes
+        type = vector(memory_type(dtype), lanes)
+        if many is not None:
+            text = self._gather(dtype, many)
+        elif self.mask is None or lanes == 1:
+            text = self.code.let(f"load {type}, ptr {pointer}, align {dtype.itemsize}")
+        else:
+            text = self.masked(
+                f"masked.load.v{lanes}{_suffix(dtype)}.p0", type,
+                [("ptr", pointer)], dtype.itemsize, [(type, "zeroinitializer")],
+            )  # fmt: skip
+        return self._loaded(text, dtype, lanes)
+
+    def _gather(self, dtype: DType, pointers: str) -> str:
+        type = vector(memory_type(dtype), self.lanes)
+        name = f"masked.gather.v{self.lanes}{_suffix(dtype)}.v{self.lanes}p0"
+        return self.masked(
+            name, type, [(f"<{self.lanes} x ptr>", pointers)], dtype.itemsize,
+            [(type, "zeroinitializer")],
+        )  # fmt: skip
+
+    def masked(
+        self,
+        name: str,
+        result: str,
+        operands: Sequence[tuple[str, str]],
+        alignment: int,
+        rest: Sequence[tuple[str, str]] = (),
+    ) -> str:
+        """A masked load, store, gather or scatter, for the lanes that count."""
+        mask = self.mask or "splat (i1 true)"
+        given = [*operands, ("i32", str(alignment)), (f"<{self.lanes} x i1>", mask), *rest]
+        if result != "void":
+            return self.code.intrinsic(name, result, given)
+        types = ", ".join(type for type, _ in given)
+        self.code.module.declare(f"declare void @llvm.{name}({types})")
+        self.code.do(f"call void @llvm.{name}({', '.join(f'{t} {v}' for t, v in given)})")
+        return ""
+
+    def _store_vector(self, register: Register, access: Access, index: str) -> None:
+        pointer, many = self.addresses(access, index)
+        self.store_at(register, access.dtype, pointer, many)
+
+    def store_at(
+        self,
+        register: Register,
+        dtype: DType,
+        pointer: str,
+        many: str | None = None,
+        lanes: int | None = None,
+    ) -> None:
+        """Writes a vector in order at `pointer`, or lane by lane at `many`."""
+        element = memory_type(dtype)
+        lanes = self.lanes if lanes is None else lanes
+        type = vector(element, lanes)
+        text = self.stored(register, lanes)
+        size = dtype.itemsize
+        if many is not None:
+            name = f"masked.scatter.v{lanes}{_suffix(dtype)}.v{lanes}p0"
+            self.masked(name, "void", [(type, text), (f"<{lanes} x ptr>", many)], size)
+        elif self.mask is None or lanes == 1:
+            self.code.do(f"store {type} {text}, ptr {pointer}, align {size}")
+        else:
+            name = f"masked.store.v{lanes}{_suffix(dtype)}.p0"
+            self.masked(name, "void", [(type, text), ("ptr", pointer)], size)
+
+
+class _Walk:
+    """What one walk over a row computes, writes and combines."""
+
+    def __init__(
+        self,
+        needed: Sequence[Expression],
+        stores: Sequence[tuple[Expression, Access]],
+        reducers: Sequence[Reducer],
+    ) -> None:
+        self.needed, self.stores, self.reducers = needed, stores, reducers
+        self.hoisted: dict[Expression, Register] = {}
+
+
+def _suffix(dtype: DType) -> str:
+    element = memory_type(dtype)
+    return {"float": "f32", "double": "f64"}.get(element, element)
+
+
+def _walk_of(expression: Expression) -> int:
+    """The walk in which a reduction is made: that in which its operand is known."""
+    operand = expression.operands[0]
+    return operand.phase if not operand.row else expression.phase
+
+
+def _needed(roots: Sequence[Expression], nest: Nest) -> list[Expression]:
+    """What a walk computes for its roots, operands first."""
+    wanted: set[Expression] = set()
+    stack = list(roots)
+    while stack:
+        expression = stack.pop()
+        if expression in wanted or expression.row:
+            continue
+        wanted.add(expression)
+        stack.extend(expression.operands)
+    return [e for e in nest.expressions if e in wanted]
