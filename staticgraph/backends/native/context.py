@@ -12,7 +12,7 @@ from __future__ import annotations
 # -- the call --------------------------------------------------------------------------------------
 # The PyThreadState that sg_release_gil saved; null while the GIL is held.
 THREAD_STATE = 0
-# Nonzero while a call uses the context; whoever starts a call sets and clears it under the GIL.
+# Nonzero while a call uses the context: from sg_enter to sg_leave.
 IN_USE = 8
 # A table of pointers, one per result of the Function, and the description of inputs and results;
 # both belong to the trampoline.
@@ -29,32 +29,37 @@ FAILURE = 64
 FAILURE_SLOTS = 8
 
 # -- memory ----------------------------------------------------------------------------------------
-# Bytes that sg_alloc may have given out at one time; 2**63 - 1 when there is no limit.
+# Bytes that sg_alloc may have given out at one time; NO_LIMIT when there is no limit.
 MEMORY_LIMIT = 128
 # Bytes given out now, and the most in this call; rounding and headers count.
 MEMORY_NOW = 136
 MEMORY_PEAK = 144
 # How many bytes were asked for when sg_alloc gave null; 0 when it never did in this call.
 MEMORY_REFUSED = 152
-# Nonzero: every block has guard bytes around it, which sg_free and sg_end look at.
+# Nonzero: every block has guard bytes around it, which sg_free and sg_leave look at.
 CHECKED = 160
-# What a look at the guard bytes found first: what kind of damage (0: none), at which block, and
-# how many bytes had been asked for.
+# What a look at the guard bytes found first: what kind of damage (see memory.DAMAGES; 0: none), at
+# which block, and how many bytes had been asked for.
 DAMAGE = 168
 DAMAGE_BLOCK = 176
 DAMAGE_BYTES = 184
-# Bytes that the context has from the system.
+# Bytes of address space that the context has from the system; pages never written cost nothing.
 MEMORY_HELD = 192
+NO_LIMIT = (1 << 63) - 1
 
 # -- polling and threads ---------------------------------------------------------------------------
+# How many calls of sg_poll until the next look at the clock, and the time of the next look for
+# signals, in nanoseconds; 0 before the first.
 POLL_COUNT = 200
 POLL_TIME = 208
 # Nonzero when the call runs on Python's main thread, the only one that sees signals.
 ON_MAIN_THREAD = 216
 # How many threads sg_parallel_for may use, this one included.
 THREADS = 224
-# The pool of the process.
-POOL = 232
+# Nonzero once sg_commit was called: from then on a signal stops nothing.
+COMMITTED = 240
+# The next context that nobody uses, while this one is not used.
+NEXT_IDLE = 232
 
 # -- room for the trampoline -----------------------------------------------------------------------
 TRAMPOLINE = 256

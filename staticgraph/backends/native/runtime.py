@@ -1,0 +1,206 @@
+"""The runtime of machine code: memory, threads and signals, compiled once in a process.
+
+It is an LLVM module of its own, written in memory.py, threads.py and calls.py, that every other
+module calls by name. What Python does here is to load it, to tell it what it cannot find out itself
+(cores, the main thread), to make it whole again in the child of a fork, and to end its threads
+before the interpreter goes.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import threading
+import time
+from functools import cache
+from types import TracebackType
+
+import llvmlite.binding as llvm
+
+from staticgraph import config
+from staticgraph.backends.native import assembly, calls, context, machine, memory, threads
+from staticgraph.errors import CompilerError
+
+# What a module that is compiled later may call.
+EXPORTS = (
+    "sg_alloc", "sg_free", "sg_parallel_for", "sg_poll", "sg_poll_clock",
+    "sg_enter", "sg_leave", "sg_discard", "sg_release_gil", "sg_acquire_gil",
+)  # fmt: skip
+# How long the interpreter's end waits for a thread that is in the middle of a chunk.
+_CLOSING_SECONDS = 1.0
+
+
+def runtime_text(triple: str) -> str:
+    """The LLVM IR of the runtime for a target.
+
+    >>> "define ptr @sg_alloc(ptr %ctx, i64 %bytes)" in runtime_text("x86_64-unknown-linux-gnu")
+    True
+    """
+    declaration, instruction = machine.pause(triple)
+    constants: dict[str, object] = {"PAUSE_DECLARATION": declaration, "PAUSE": instruction}
+    constants |= {name: value for name, value in vars(context).items() if name.isupper()}
+    constants |= memory.LAYOUT | calls.LAYOUT | threads.LAYOUT
+    return assembly.assemble(memory.TEXT + calls.TEXT + threads.TEXT, constants)
+
+
+class _Library:  # until jit.py
+    SYMBOLS = ("malloc", "free", "calloc", "clock_gettime", "memset")
+
+    def __init__(self, text: str) -> None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        process = ctypes.CDLL(None)
+        for name in self.SYMBOLS:
+            llvm.add_symbol(name, ctypes.cast(getattr(process, name), ctypes.c_void_p).value)
+        for line in text.splitlines():
+            if line.startswith("declare") and "@Py" in line:
+                name = line.partition("@")[2].partition("(")[0]
+                function = getattr(ctypes.pythonapi, name)
+                llvm.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
+        target = llvm.Target.from_default_triple()
+
+        def make() -> llvm.TargetMachine:
+            return target.create_target_machine(
+                cpu=machine.cpu(), opt=0, codemodel="small", jit=True, reloc="pic"
+            )
+
+        module = llvm.parse_assembly(text)
+        module.verify()
+        image = make().emit_object(module)
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), make())
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(image))
+        self._engine.finalize_object()
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
+
+    def address(self, name: str) -> int:
+        found = int(self._engine.get_function_address(name))
+        assert found, name
+        return found
+
+
+class Runtime:
+    """The loaded runtime: `address` of every function that others call, and Python's way in."""
+
+    def __init__(self) -> None:
+        self._library = _Library(runtime_text(llvm.get_default_triple()))
+        self.enter = self._function("sg_enter", ctypes.c_void_p, *[ctypes.c_int64] * 3)
+        self.leave = self._function("sg_leave", ctypes.c_int32, ctypes.c_void_p)
+        self.discard = self._function("sg_discard", None, ctypes.c_void_p)
+        self.trim = self._function("sg_trim", None)
+        self.idle_bytes = self._function("sg_idle_bytes", ctypes.c_int64)
+        self.set_idle_limit = self._function("sg_set_idle_limit", None, ctypes.c_int64)
+        self.workers = self._function("sg_pool_workers", ctypes.c_int64)
+        self._reset_pool = self._function("sg_pool_reset", None, ctypes.c_int64)
+        self._close_pool = self._function("sg_pool_close", ctypes.c_int64)
+        self._set_main_thread = self._function("sg_set_main_thread", None, ctypes.c_uint64)
+        for name in EXPORTS:
+            llvm.add_symbol(name, self.address(name))
+        self.set_idle_limit(calls.IDLE_BYTES_LIMIT)
+        self.begin()
+
+    def address(self, name: str) -> int:
+        """Where the function `name` of EXPORTS is."""
+        return self._library.address(name)
+
+    def _function(self, name: str, result: type | None, *types: type) -> ctypes._FuncPointer:
+        # PYFUNCTYPE keeps the GIL, which guards the list of contexts.
+        return ctypes.PYFUNCTYPE(result, *types)(self._library.address(name))
+
+    def begin(self) -> None:
+        """Starts with no workers, in a new process or in the child of a fork."""
+        self._set_main_thread(threading.main_thread().ident or 0)
+        self._reset_pool(machine.cores())
+
+    def close(self) -> None:
+        """Ends the workers, waiting a moment for those that are in the middle of a chunk.
+
+        The code is never unloaded, so one that takes longer goes on until the process ends.
+        """
+        last = time.monotonic() + _CLOSING_SECONDS
+        while self._close_pool() and time.monotonic() < last:
+            time.sleep(0.001)
+
+
+@cache
+def load() -> Runtime:
+    """The runtime of this process."""
+    runtime = Runtime()
+    atexit.register(runtime.close)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=runtime.begin)
+    return runtime
+
+
+class Context:
+    """A context that Python entered; give it back with `release`, or use a ``with`` block."""
+
+    def __init__(self, threads: int | None = None, memory_limit: int | None = None) -> None:
+        self._runtime = load()
+        limit = context.NO_LIMIT if memory_limit is None else memory_limit
+        wanted = machine.cores() if threads is None else threads
+        entered = self._runtime.enter(wanted, limit, config.check_enabled())
+        if not entered:
+            raise MemoryError("there is no memory for a call")
+        self.pointer: int = entered
+
+    def _field(self, offset: int) -> ctypes.c_int64:
+        return ctypes.c_int64.from_address(self.pointer + offset)
+
+    @property
+    def bytes_now(self) -> int:
+        """Bytes given out now, headers and rounding included."""
+        return self._field(context.MEMORY_NOW).value
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most bytes given out at one time in this call."""
+        return self._field(context.MEMORY_PEAK).value
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of address space that the context has from the system."""
+        return self._field(context.MEMORY_HELD).value
+
+    @property
+    def refused_bytes(self) -> int:
+        """What was asked for when there was no memory, or more than the limit; 0 when never."""
+        return self._field(context.MEMORY_REFUSED).value
+
+    @property
+    def failure(self) -> tuple[int, ...]:
+        """The numbers that a failing site left."""
+        slots = ctypes.c_int64 * context.FAILURE_SLOTS
+        return tuple(slots.from_address(self.pointer + context.FAILURE))
+
+    def release(self) -> None:
+        """Gives the context back, with all memory that the call still has.
+
+        Raises CompilerError when the run wrote outside of a block (looked for when STATICGRAPH_CHECK
+        is set).
+        """
+        if self._runtime.leave(self.pointer):
+            message = damage(self.pointer)
+            self._runtime.discard(self.pointer)
+            raise CompilerError(message)
+
+    def __enter__(self) -> Context:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def damage(pointer: int) -> str:
+    """What sg_leave found in the context at `pointer`, in words."""
+    kind = ctypes.c_int64.from_address(pointer + context.DAMAGE).value
+    asked = ctypes.c_int64.from_address(pointer + context.DAMAGE_BYTES).value
+    return (
+        f"machine code: a block of {asked} bytes {memory.DAMAGES[kind]}\n"
+        "  this is a bug in staticgraph; report it with the program that shows it"
+    )
