@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
+from staticgraph.core.elements import Emit
 from staticgraph.core.types import TensorType
 from staticgraph.errors import CompilerError, DTypeError, ShapeError, StaticGraphError
 
@@ -101,7 +102,10 @@ class OpDef:
     vjp         one rule per operand (None: that operand has no derivative), or Joint, Numbered
     jvp         LINEAR, DIAGONAL, TRANSPOSED or a rule from tangents to the result's tangent
     attrs       names of the attributes, in the order in which they are printed
+    optional    those of them that a node may lack
     elementwise every result element depends on one (broadcast) element of each operand
+    emit        machine code of an elementwise op: called with a builder, an element per operand,
+                and the attributes by keyword, it gives the element of the result
     commutative the two operands may change places
     linear      no vjp of it multiplies the adjoint with a value of the run, so none can turn a
                 zero adjoint into NaN
@@ -124,7 +128,9 @@ class OpDef:
     jvp: Marker | JvpRule
     dtypes: frozenset[DType] | tuple[frozenset[DType], ...] = dtypes.ANY
     attrs: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     elementwise: bool = False
+    emit: Emit | None = None
     commutative: bool = False
     linear: bool = False
     selects: bool = False
@@ -175,6 +181,8 @@ def register(op: OpDef) -> OpDef:
         raise CompilerError(f"op '{op.name}' has no docstring")
     if op.role == "compute" and op.reference is None:
         raise CompilerError(f"op '{op.name}' has no reference meaning")
+    if op.elementwise and op.emit is None:
+        raise CompilerError(f"op '{op.name}' is elementwise and has no emit rule")
     if isinstance(op.vjp, tuple) and len(op.vjp) != len(op.operands):
         raise CompilerError(f"op '{op.name}' has {len(op.vjp)} vjp rules for {op.operands}")
     if isinstance(op.vjp, tuple) and op.variadic:

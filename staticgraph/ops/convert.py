@@ -286,6 +286,7 @@ CAST = register(
         reference=_reference_cast,
         attrs=("dtype",),
         elementwise=True,
+        emit=lambda s, x, *, dtype: s.cast(x, dtype),
         linear=True,
         vjp=(_vjp_cast,),
         jvp=lambda node, tangents: cast_to(cast(Tensor, tangents[0]), node.out.dtype),

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from staticgraph.config import LazyModule
-from staticgraph.core.dtypes import ANY, BOOL, FLOATING, INTEGER, NUMERIC, DType, bool_
+from staticgraph.core.dtypes import ANY, BOOL, FLOATING, INTEGER, NUMERIC, SIGNED, DType, bool_
+from staticgraph.core.elements import ElementBuilder, Emit
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.opdef import (
     DIAGONAL,
@@ -90,6 +91,7 @@ def elementwise(
     name: str,
     reference: Callable[..., Any],
     *,
+    emit: Emit,
     doc: str,
     vjp: OperandVjp | tuple[OperandVjp | None, ...] | Marker,
     operands: tuple[str, ...] = ("x",),
@@ -119,6 +121,7 @@ def elementwise(
             jvp=jvp,
             dtypes=dtypes,
             elementwise=True,
+            emit=emit,
             commutative=commutative,
             linear=linear,
             selects=selects,
@@ -183,16 +186,19 @@ _TWO = ("lhs", "rhs")
 
 add = elementwise(
     "add", np.add, operands=_TWO, dtypes=NUMERIC, linear=True, commutative=True,
+    emit=lambda s, lhs, rhs: s.add(lhs, rhs),
     vjp=(lambda node, adjoint: adjoint, lambda node, adjoint: adjoint),
     doc="Sum of two arrays, elementwise: ``lhs + rhs``.",
 )  # fmt: skip
 subtract = elementwise(
     "subtract", np.subtract, operands=_TWO, dtypes=NUMERIC, linear=True,
+    emit=lambda s, lhs, rhs: s.subtract(lhs, rhs),
     vjp=(lambda node, adjoint: adjoint, lambda node, adjoint: negative(adjoint)),
     doc="Difference of two arrays, elementwise: ``lhs - rhs``.",
 )  # fmt: skip
 multiply = elementwise(
     "multiply", np.multiply, operands=_TWO, dtypes=NUMERIC, commutative=True,
+    emit=lambda s, lhs, rhs: s.multiply(lhs, rhs),
     vjp=(
         lambda node, adjoint: adjoint * node.inputs[1],
         lambda node, adjoint: adjoint * node.inputs[0],
@@ -201,6 +207,7 @@ multiply = elementwise(
 )  # fmt: skip
 divide = elementwise(
     "divide", np.divide, operands=_TWO,
+    emit=lambda s, lhs, rhs: s.divide(lhs, rhs),
     vjp=(
         lambda node, adjoint: adjoint / node.inputs[1],
         lambda node, adjoint: negative(adjoint * node.out / node.inputs[1]),
@@ -209,11 +216,13 @@ divide = elementwise(
 )  # fmt: skip
 floor_divide = elementwise(
     "floor_divide", np.floor_divide, operands=_TWO, dtypes=NUMERIC, vjp=ZERO_DERIVATIVE,
+    emit=lambda s, lhs, rhs: s.floor_divide(lhs, rhs),
     doc="Quotient rounded toward minus infinity, elementwise: ``lhs // rhs``. Its derivative is "
         "zero wherever it exists.",
 )  # fmt: skip
 remainder = elementwise(
     "remainder", np.remainder, operands=_TWO, dtypes=NUMERIC,
+    emit=lambda s, lhs, rhs: s.remainder(lhs, rhs),
     vjp=(
         lambda node, adjoint: adjoint,
         lambda node, adjoint: negative(adjoint * floor_divide(node.inputs[0], node.inputs[1])),
@@ -222,6 +231,7 @@ remainder = elementwise(
 )  # fmt: skip
 negative: ElementwiseFunction = elementwise(
     "negative", np.negative, dtypes=NUMERIC, linear=True,
+    emit=lambda s, x: s.negative(x),
     vjp=lambda node, adjoint: negative(adjoint),
     doc="Negation, elementwise: ``-x``.",
 )  # fmt: skip
@@ -261,29 +271,40 @@ def _reference_pow(base: Any, exponent: Any) -> Any:
     return np.power(base, exponent)
 
 
+def _emit_pow(s: ElementBuilder[Any], base: Any, exponent: Any) -> Any:
+    if exponent.dtype in SIGNED:
+        s.fail_if(s.less(exponent, s.constant(0, exponent.dtype)))
+    return s.pow(base, exponent)
+
+
 pow = elementwise(
     "pow", _reference_pow, operands=("base", "exponent"), dtypes=NUMERIC,
+    emit=_emit_pow,
     vjp=(_vjp_pow_base, _vjp_pow_exponent),
     doc="Power, elementwise: ``base ** exponent``. Its derivatives are finite where base is 0 and "
         "exponent is 0 or above 1.",
 )  # fmt: skip
 square = elementwise(
     "square", np.square, dtypes=NUMERIC,
+    emit=lambda s, x: s.multiply(x, x),
     vjp=lambda node, adjoint: adjoint * (2.0 * node.inputs[0]),
     doc="Square, elementwise: ``x * x``.",
 )  # fmt: skip
 reciprocal = elementwise(
     "reciprocal", np.reciprocal,
+    emit=lambda s, x: s.divide(s.constant(1, x.dtype), x),
     vjp=lambda node, adjoint: negative(adjoint * (node.out * node.out)),
     doc="Reciprocal, elementwise: ``1 / x``.",
 )  # fmt: skip
 abs = elementwise(
     "abs", np.absolute, dtypes=NUMERIC,
+    emit=lambda s, x: s.abs(x),
     vjp=lambda node, adjoint: adjoint * sign(node.inputs[0]),
     doc="Absolute value, elementwise; its derivative at 0 is 0.",
 )  # fmt: skip
 sign: ElementwiseFunction = elementwise(
     "sign", np.sign, dtypes=NUMERIC, vjp=ZERO_DERIVATIVE,
+    emit=lambda s, x: s.sign(x),
     doc="-1, 0 or 1 by the sign of x, elementwise; NaN stays NaN.",
 )  # fmt: skip
 
@@ -297,6 +318,7 @@ def _share(node: Operation, adjoint: Tensor, wins: Tensor) -> Tensor:
 
 maximum = elementwise(
     "maximum", np.maximum, operands=_TWO, dtypes=NUMERIC, commutative=True, linear=True,
+    emit=lambda s, lhs, rhs: s.maximum(lhs, rhs),
     selects=True, by_value=True,
     vjp=(
         lambda node, adjoint: _share(node, adjoint, node.inputs[0] > node.inputs[1]),
@@ -307,6 +329,7 @@ maximum = elementwise(
 )  # fmt: skip
 minimum = elementwise(
     "minimum", np.minimum, operands=_TWO, dtypes=NUMERIC, commutative=True, linear=True,
+    emit=lambda s, lhs, rhs: s.minimum(lhs, rhs),
     selects=True, by_value=True,
     vjp=(
         lambda node, adjoint: _share(node, adjoint, node.inputs[0] < node.inputs[1]),
@@ -320,42 +343,52 @@ minimum = elementwise(
 
 floor = elementwise(
     "floor", np.floor, vjp=ZERO_DERIVATIVE, doc="The largest integer not above x, elementwise.",
+    emit=lambda s, x: s.floor(x),
 )  # fmt: skip
 ceil = elementwise(
     "ceil", np.ceil, vjp=ZERO_DERIVATIVE, doc="The smallest integer not below x, elementwise.",
+    emit=lambda s, x: s.ceil(x),
 )  # fmt: skip
 round = elementwise(
     "round", np.rint, vjp=ZERO_DERIVATIVE,
+    emit=lambda s, x: s.rint(x),
     doc="The nearest integer, elementwise; halves go to the even one.",
 )  # fmt: skip
 trunc = elementwise(
     "trunc", np.trunc, vjp=ZERO_DERIVATIVE, doc="x rounded toward zero, elementwise.",
+    emit=lambda s, x: s.trunc(x),
 )  # fmt: skip
 
 # -- exponentials and powers ------------------------------------------------------------------
 
 exp = elementwise(
     "exp", np.exp, vjp=lambda node, adjoint: adjoint * node.out, doc="e to the x, elementwise.",
+    emit=lambda s, x: s.exp(x),
 )  # fmt: skip
 expm1 = elementwise(
     "expm1", np.expm1, vjp=lambda node, adjoint: adjoint * (node.out + 1.0),
+    emit=lambda s, x: s.expm1(x),
     doc="``exp(x) - 1``, accurate for small x, elementwise.",
 )  # fmt: skip
 log = elementwise(
     "log", np.log, vjp=lambda node, adjoint: adjoint / node.inputs[0],
+    emit=lambda s, x: s.log(x),
     doc="Natural logarithm, elementwise; -inf at 0, NaN below.",
 )  # fmt: skip
 log1p = elementwise(
     "log1p", np.log1p, vjp=lambda node, adjoint: adjoint / (node.inputs[0] + 1.0),
+    emit=lambda s, x: s.log1p(x),
     doc="``log(1 + x)``, accurate for small x, elementwise.",
 )  # fmt: skip
 sqrt = elementwise(
     "sqrt", np.sqrt, vjp=lambda node, adjoint: adjoint / (2.0 * node.out),
+    emit=lambda s, x: s.sqrt(x),
     doc="Square root, elementwise; NaN below 0. Its derivative at 0 is infinite; sg.linalg.norm "
         "has one that is finite there.",
 )  # fmt: skip
 rsqrt = elementwise(
     "rsqrt", lambda x: x.dtype.type(1) / np.sqrt(x),
+    emit=lambda s, x: s.divide(s.constant(1, x.dtype), s.sqrt(x)),
     vjp=lambda node, adjoint: adjoint * (-0.5 * node.out / node.inputs[0]),
     doc="``1 / sqrt(x)``, elementwise.",
 )  # fmt: skip
@@ -364,18 +397,22 @@ rsqrt = elementwise(
 
 sin = elementwise(
     "sin", np.sin, vjp=lambda node, adjoint: adjoint * cos(node.inputs[0]),
+    emit=lambda s, x: s.sin(x),
     doc="Sine of x in radians, elementwise.",
 )  # fmt: skip
 cos: ElementwiseFunction = elementwise(
     "cos", np.cos, vjp=lambda node, adjoint: negative(adjoint * sin(node.inputs[0])),
+    emit=lambda s, x: s.cos(x),
     doc="Cosine of x in radians, elementwise.",
 )  # fmt: skip
 tan = elementwise(
     "tan", np.tan, vjp=lambda node, adjoint: adjoint * (1.0 + node.out * node.out),
+    emit=lambda s, x: s.tan(x),
     doc="Tangent of x in radians, elementwise.",
 )  # fmt: skip
 tanh = elementwise(
     "tanh", np.tanh, vjp=lambda node, adjoint: adjoint * (1.0 - node.out * node.out),
+    emit=lambda s, x: s.tanh(x),
     doc="Hyperbolic tangent, elementwise.",
 )  # fmt: skip
 
@@ -388,22 +425,26 @@ def _reference_sigmoid(x: Any) -> Any:
 
 sigmoid = elementwise(
     "sigmoid", _reference_sigmoid,
+    emit=lambda s, x: s.sigmoid(x),
     vjp=lambda node, adjoint: adjoint * (node.out * (1.0 - node.out)),
     doc="Logistic function ``1 / (1 + exp(-x))``, elementwise; it does not overflow.",
 )  # fmt: skip
 softplus = elementwise(
     "softplus", lambda x: np.logaddexp(x, x.dtype.type(0)),
+    emit=lambda s, x: s.softplus(x),
     vjp=lambda node, adjoint: adjoint * sigmoid(node.inputs[0]),
     doc="``log(1 + exp(x))``, elementwise; it does not overflow.",
 )  # fmt: skip
 relu = elementwise(
     "relu", lambda x: np.maximum(x, x.dtype.type(0)), dtypes=NUMERIC, linear=True,
+    emit=lambda s, x: s.maximum(x, s.constant(0, x.dtype)),
     selects=True, by_value=True,
     vjp=lambda node, adjoint: where(node.inputs[0] > 0, adjoint, zero_of(adjoint)),
     doc="``max(x, 0)``, elementwise; its derivative at 0 is 0.",
 )  # fmt: skip
 erf = elementwise(
     "erf", lambda x: special.erf(x),
+    emit=lambda s, x: s.erf(x),
     vjp=lambda node, adjoint: adjoint
     * (2.0 / math.sqrt(math.pi) * exp(negative(square(node.inputs[0])))),
     doc="Error function, elementwise.",
@@ -417,6 +458,7 @@ def _comparison(
 ) -> ElementwiseFunction:
     return elementwise(
         name, reference, operands=_TWO, dtypes=ANY, infer=_infer_bool, commutative=commutative,
+        emit=lambda s, lhs, rhs: getattr(s, name)(lhs, rhs),
         vjp=NOT_DIFFERENTIABLE, doc=f"Whether ``lhs {symbol} rhs``, elementwise; a bool array.",
     )  # fmt: skip
 
@@ -432,6 +474,7 @@ greater_equal = _comparison("greater_equal", np.greater_equal, ">=")
 def _logical(name: str, reference: Callable[..., Any], doc: str) -> ElementwiseFunction:
     return elementwise(
         name, reference, operands=_TWO, dtypes=BOOL, infer=_infer_bool, commutative=True,
+        emit=lambda s, lhs, rhs: getattr(s, name)(lhs, rhs),
         vjp=NOT_DIFFERENTIABLE, doc=doc,
     )  # fmt: skip
 
@@ -441,6 +484,7 @@ logical_or = _logical("logical_or", np.logical_or, "``lhs | rhs`` of bools, elem
 logical_xor = _logical("logical_xor", np.logical_xor, "``lhs ^ rhs`` of bools, elementwise.")
 logical_not = elementwise(
     "logical_not", np.logical_not, dtypes=BOOL, infer=_infer_bool, vjp=NOT_DIFFERENTIABLE,
+    emit=lambda s, x: s.logical_not(x),
     doc="``~x`` of bools, elementwise.",
 )  # fmt: skip
 
@@ -448,6 +492,7 @@ logical_not = elementwise(
 def _bitwise(name: str, reference: Callable[..., Any], symbol: str) -> ElementwiseFunction:
     return elementwise(
         name, reference, operands=_TWO, dtypes=INTEGER, commutative=True, vjp=NOT_DIFFERENTIABLE,
+        emit=lambda s, lhs, rhs: getattr(s, name)(lhs, rhs),
         doc=f"``lhs {symbol} rhs`` of integers, bit by bit, elementwise.",
     )  # fmt: skip
 
@@ -457,19 +502,23 @@ bitwise_or = _bitwise("bitwise_or", np.bitwise_or, "|")
 bitwise_xor = _bitwise("bitwise_xor", np.bitwise_xor, "^")
 bitwise_invert = elementwise(
     "bitwise_invert", np.invert, dtypes=INTEGER, vjp=NOT_DIFFERENTIABLE,
+    emit=lambda s, x: s.bitwise_invert(x),
     doc="``~x`` of integers, bit by bit, elementwise.",
 )  # fmt: skip
 
 isnan = elementwise(
     "isnan", np.isnan, infer=_infer_bool, vjp=NOT_DIFFERENTIABLE,
+    emit=lambda s, x: s.isnan(x),
     doc="Whether x is NaN, elementwise; a bool array.",
 )  # fmt: skip
 isinf = elementwise(
     "isinf", np.isinf, infer=_infer_bool, vjp=NOT_DIFFERENTIABLE,
+    emit=lambda s, x: s.isinf(x),
     doc="Whether x is infinite, elementwise; a bool array.",
 )  # fmt: skip
 isfinite = elementwise(
     "isfinite", np.isfinite, infer=_infer_bool, vjp=NOT_DIFFERENTIABLE,
+    emit=lambda s, x: s.isfinite(x),
     doc="Whether x is neither NaN nor infinite, elementwise; a bool array.",
 )  # fmt: skip
 
@@ -490,9 +539,14 @@ def _jvp_guard(node: Operation, tangents: Sequence[Tensor | None]) -> Sequence[T
     return [where(logical_and(still, isnan(tangent)), zero_of(tangent), tangent)]
 
 
+def _emit_guard(s: ElementBuilder[Any], x: Any, adjoint: Any) -> Any:
+    zero = s.constant(0, x.dtype)
+    return s.where(s.logical_and(s.equal(adjoint, zero), s.isnan(x)), zero, x)
+
+
 guard: ElementwiseFunction = elementwise(
     "guard", lambda x, adjoint: np.where((adjoint == 0) & np.isnan(x), x.dtype.type(0), x),
-    operands=("x", "adjoint"), linear=True, selects=True,
+    operands=("x", "adjoint"), linear=True, selects=True, emit=_emit_guard,
     # No adjoint passes to the second operand, yet its tangent says where something is masked.
     vjp=(_vjp_guard, lambda node, adjoint: None), jvp=_jvp_guard,
     doc="x with 0 for the NaN that a zero adjoint makes of an infinite derivative, elementwise. "
@@ -526,6 +580,7 @@ WHERE = register(
         reference=np.where,
         dtypes=(BOOL, ANY, ANY),
         elementwise=True,
+        emit=lambda s, condition, x, y: s.where(condition, x, y),
         linear=True,
         selects=True,
         vjp=(None, _vjp_where_true, _vjp_where_false),
@@ -587,6 +642,7 @@ CLIP = register(
         reference=lambda x, low, high: np.minimum(np.maximum(x, low), high),
         dtypes=NUMERIC,
         elementwise=True,
+        emit=lambda s, x, low, high: s.minimum(s.maximum(x, low), high),
         linear=True,
         selects=True,
         by_value=True,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from staticgraph.core import dtypes
+from staticgraph.core.elements import ElementBuilder
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.opdef import (
     Attrs,
@@ -404,9 +405,14 @@ def _reference_sigmoid_cross_entropy(labels: Any, logits: Any) -> Any:
     return np.maximum(logits, zero) - logits * labels + np.log1p(np.exp(-np.abs(logits)))
 
 
+def _emit_sigmoid_cross_entropy(s: ElementBuilder[Any], labels: Any, logits: Any) -> Any:
+    linear = s.subtract(s.maximum(logits, s.constant(0, logits.dtype)), s.multiply(logits, labels))
+    return s.add(linear, s.log1p(s.exp(s.negative(s.abs(logits)))))
+
+
 SIGMOID_CROSS_ENTROPY = ew.elementwise(
     "sigmoid_cross_entropy_with_logits", _reference_sigmoid_cross_entropy,
-    operands=("labels", "logits"),
+    operands=("labels", "logits"), emit=_emit_sigmoid_cross_entropy,
     vjp=(
         lambda node, adjoint: ew.negative(adjoint * node.inputs[1]),
         lambda node, adjoint: adjoint * (sigmoid(node.inputs[1]) - node.inputs[0]),

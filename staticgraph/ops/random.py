@@ -22,6 +22,7 @@ import numpy as np
 from staticgraph.core import dtypes
 from staticgraph.core.body import BodyGraph
 from staticgraph.core.dtypes import DType
+from staticgraph.core.elements import ElementBuilder
 from staticgraph.core.graph import Graph, Tensor, get_default_graph
 from staticgraph.core.opdef import (
     NOT_DIFFERENTIABLE,
@@ -154,6 +155,14 @@ def _reference_unit(bits: Any, *, dtype: DType) -> Any:
     return leading.astype(dtype) * dtype.type(2.0**-count)
 
 
+def _emit_unit(s: ElementBuilder[Any], bits: Any, *, dtype: DType) -> Any:
+    count = _SIGNIFICANT[dtype]
+    # A signed integer of the same size holds the leading bits and is converted in one step.
+    whole = dtypes.int32 if dtype == dtypes.float32 else dtypes.int64
+    leading = s.cast(s.cast(s.shift_right(bits, 64 - count), whole), dtype)
+    return s.multiply(leading, s.constant(2.0**-count, dtype))
+
+
 UNIT = register(
     OpDef(
         "bits_to_unit",
@@ -163,6 +172,7 @@ UNIT = register(
         attrs=("dtype",),
         dtypes=frozenset({dtypes.uint64}),
         elementwise=True,
+        emit=_emit_unit,
         vjp=NOT_DIFFERENTIABLE,
         jvp=NOT_DIFFERENTIABLE,
         doc="The leading 24 (float32) or 53 (float64) bits of a word as a fraction in [0, 1).",

@@ -58,6 +58,7 @@ def test_a_record_is_found_by_name() -> None:
     [
         ({"name": "exp"}, "op 'exp' is registered twice"),
         ({"doc": "  "}, "op 'sample' has no docstring"),
+        ({"elementwise": True}, "op 'sample' is elementwise and has no emit rule"),
         ({"reference": None}, "op 'sample' has no reference meaning"),
         ({"vjp": (None,)}, "op 'sample' has 1 vjp rules for ('x', 'y')"),
         (

@@ -1,17 +1,23 @@
 """Registers, and the builder that elementwise ops are written with.
 
 A `Register` is one element, or as many as the builder has lanes; the same emit rule makes scalar
-code and vector code. Rounding is the op's own: nothing is contracted unless the session asks for
-it.
+code and vector code. What always holds: no instruction written here can give poison or trap,
+whatever the values; and rounding is the op's own, nothing is contracted unless the session asks
+for it. `Scalars` is the `ElementBuilder` of core/elements.py, where the methods' meaning stands.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
+from staticgraph.backends.native import conversion, integers
 from staticgraph.backends.native.ir import Code, element_type, literal, vector
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
+
+_BITS = {dtypes.float32: dtypes.int32, dtypes.float64: dtypes.int64}
 
 
 class Register(NamedTuple):
@@ -22,13 +28,24 @@ class Register(NamedTuple):
 
 
 class Scalars:
-    """Writes arithmetic on registers of `lanes` elements into `code`."""
+    """Writes arithmetic on registers of `lanes` elements into `code`.
 
-    def __init__(self, code: Code, lanes: int = 1, contract: bool = False) -> None:
+    fused     the target has fused multiply-add instructions
+    failed    a bool that holds where a rule's `fail_if` found the operands wrong, None if no rule
+              asked. Whoever calls emit rules sets it to None before, and reads it after.
+    """
+
+    def __init__(
+        self, code: Code, lanes: int = 1, contract: bool = False, fused: bool = True
+    ) -> None:
         self.code = code
         self.lanes = lanes
+        self.fused = fused
+        self.failed: Register | None = None
         # The flag of every instruction that may be contracted: a multiply and an add round once.
         self.flags = "contract " if contract else ""
+
+    # -- what instructions are made of ------------------------------------------------------
 
     def type(self, dtype: DType) -> str:
         """The LLVM type of a register of `dtype`."""
@@ -40,6 +57,47 @@ class Scalars:
         if self.lanes > 1:
             text = f"splat ({element_type(dtype)} {text})"
         return Register(text, dtype)
+
+    def known(self, x: Register) -> int | None:
+        """The number that an integer register holds in every lane, where the text tells."""
+        text = x.text.removeprefix(f"splat ({element_type(x.dtype)} ").removesuffix(")")
+        return int(text) if text.removeprefix("-").isdigit() else None
+
+    def instruction(self, name: str, lhs: Register, rhs: Register) -> Register:
+        """An instruction of two registers of one dtype, which is the result's."""
+        text = self.code.let(f"{name} {self.type(lhs.dtype)} {lhs.text}, {rhs.text}")
+        return Register(text, lhs.dtype)
+
+    def intrinsic(self, name: str, *operands: Register, last: str = "") -> Register:
+        """A call of ``llvm.name`` for the type of the operands; `last` is an i1 after them."""
+        dtype = operands[0].dtype
+        type = self.type(dtype)
+        kind = f"{'f' if dtype in dtypes.FLOATING else 'i'}{8 * dtype.itemsize}"
+        if self.lanes > 1:
+            kind = f"v{self.lanes}{kind}"
+        given = [(type, operand.text) for operand in operands]
+        if last:
+            given.append(("i1", last))
+        return Register(self.code.intrinsic(f"{name}.{kind}", type, given), dtype)
+
+    def converted(self, name: str, x: Register, dtype: DType) -> Register:
+        """A conversion instruction: trunc, zext, sext, fptosi, sitofp, bitcast and so on."""
+        text = self.code.let(f"{name} {self.type(x.dtype)} {x.text} to {self.type(dtype)}")
+        return Register(text, dtype)
+
+    def compare(self, predicate: str, lhs: Register, rhs: Register) -> Register:
+        """A comparison by LLVM's name of it, a bool."""
+        name = "fcmp" if lhs.dtype in dtypes.FLOATING else "icmp"
+        text = self.code.let(f"{name} {predicate} {self.type(lhs.dtype)} {lhs.text}, {rhs.text}")
+        return Register(text, dtypes.bool_)
+
+    def fail_if(self, condition: Register) -> None:
+        """Adds to `failed`."""
+        if self.failed is not None:
+            condition = self.logical_or(self.failed, condition)
+        self.failed = condition
+
+    # -- arithmetic -----------------------------------------------------------------------
 
     def add(self, lhs: Register, rhs: Register) -> Register:
         """``lhs + rhs``; integers wrap around."""
@@ -53,8 +111,291 @@ class Scalars:
         """``lhs * rhs``; integers wrap around."""
         return self._arithmetic("mul", lhs, rhs)
 
+    def divide(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs / rhs`` of floats."""
+        return self.instruction("fdiv", lhs, rhs)
+
     def _arithmetic(self, name: str, lhs: Register, rhs: Register) -> Register:
         floating = lhs.dtype in dtypes.FLOATING
-        instruction = f"f{name} {self.flags}" if floating else f"{name} "
-        text = self.code.let(f"{instruction}{self.type(lhs.dtype)} {lhs.text}, {rhs.text}")
-        return Register(text, lhs.dtype)
+        return self.instruction(f"f{name} {self.flags}".rstrip() if floating else name, lhs, rhs)
+
+    def floor_divide(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs // rhs``; an integer divided by 0 is 0."""
+        if lhs.dtype in dtypes.INTEGER:
+            return integers.floor_divide(self, lhs, rhs)
+        zero, one = self.constant(0, lhs.dtype), self.constant(1, lhs.dtype)
+        rest = self.instruction("frem", lhs, rhs)
+        quotient = self.instruction("fdiv", self.instruction("fsub", lhs, rest), rhs)
+        below = self.instruction("fsub", quotient, one)
+        quotient = self.where(self._wrong_side(rest, rhs), below, quotient)
+        # The quotient is an integer but for rounding: the nearest one is meant.
+        whole = self.floor(quotient)
+        missing = self.instruction("fsub", quotient, whole)
+        up = self.greater(missing, self.constant(0.5, lhs.dtype))
+        whole = self.where(up, self.instruction("fadd", whole, one), whole)
+        plain = self.divide(lhs, rhs)
+        whole = self.where(self.equal(quotient, zero), self.copysign(zero, plain), whole)
+        return self.where(self.equal(rhs, zero), plain, whole)
+
+    def remainder(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs % rhs``, with the sign of `rhs`; 0 for an integer divided by 0."""
+        if lhs.dtype in dtypes.INTEGER:
+            return integers.remainder(self, lhs, rhs)
+        zero = self.constant(0, lhs.dtype)
+        rest = self.instruction("frem", lhs, rhs)
+        moved = self.instruction("fadd", rest, rhs)
+        result = self.where(self._wrong_side(rest, rhs), moved, rest)
+        return self.where(self.equal(rest, zero), self.copysign(zero, rhs), result)
+
+    def _wrong_side(self, rest: Register, divisor: Register) -> Register:
+        """Whether the remainder of a division toward zero has not the sign of the divisor."""
+        zero = self.constant(0, rest.dtype)
+        differ = self.logical_xor(self.less(rest, zero), self.less(divisor, zero))
+        return self.logical_and(self.not_equal(rest, zero), differ)
+
+    def fused_multiply_add(self, lhs: Register, rhs: Register, addend: Register) -> Register:
+        """``lhs * rhs + addend``, rounded once where the target can."""
+        if self.fused:
+            return self.intrinsic("fma", lhs, rhs, addend)
+        return self.instruction("fadd", self.instruction("fmul", lhs, rhs), addend)
+
+    def negative(self, x: Register) -> Register:
+        """``-x``; integers wrap around."""
+        if x.dtype in dtypes.FLOATING:
+            return Register(self.code.let(f"fneg {self.type(x.dtype)} {x.text}"), x.dtype)
+        return self.instruction("sub", self.constant(0, x.dtype), x)
+
+    def abs(self, x: Register) -> Register:
+        """The absolute value; that of the least integer is itself."""
+        if x.dtype in dtypes.UNSIGNED:
+            return x
+        if x.dtype in dtypes.FLOATING:
+            return self.intrinsic("fabs", x)
+        return self.intrinsic("abs", x, last="false")
+
+    def sign(self, x: Register) -> Register:
+        """-1, 0 or 1; NaN stays NaN."""
+        zero, one = self.constant(0, x.dtype), self.constant(1, x.dtype)
+        result = self.where(self.greater(x, zero), one, zero)
+        if x.dtype in dtypes.UNSIGNED:
+            return result
+        result = self.where(self.less(x, zero), self.constant(-1, x.dtype), result)
+        return self.where(self.isnan(x), x, result) if x.dtype in dtypes.FLOATING else result
+
+    def copysign(self, x: Register, sign: Register) -> Register:
+        """x with the sign bit of `sign`."""
+        return self.intrinsic("copysign", x, sign)
+
+    def maximum(self, lhs: Register, rhs: Register) -> Register:
+        """The larger one; NaN where one is NaN, `rhs` of two zeros."""
+        return self._extreme(self.greater(lhs, rhs), lhs, rhs)
+
+    def minimum(self, lhs: Register, rhs: Register) -> Register:
+        """The smaller one; NaN where one is NaN, `rhs` of two zeros."""
+        return self._extreme(self.less(lhs, rhs), lhs, rhs)
+
+    def _extreme(self, wins: Register, lhs: Register, rhs: Register) -> Register:
+        # Of a comparison with NaN rhs comes out, so only a NaN in lhs is left to be seen to.
+        result = self.where(wins, lhs, rhs)
+        return self.where(self.isnan(lhs), lhs, result) if lhs.dtype in dtypes.FLOATING else result
+
+    # -- functions of floats ----------------------------------------------------------------
+
+    def floor(self, x: Register) -> Register:
+        """The largest integer not above x."""
+        return self.intrinsic("floor", x)
+
+    def ceil(self, x: Register) -> Register:
+        """The smallest integer not below x."""
+        return self.intrinsic("ceil", x)
+
+    def rint(self, x: Register) -> Register:
+        """The nearest integer; halves go to the even one."""
+        return self.intrinsic("rint", x)
+
+    def trunc(self, x: Register) -> Register:
+        """x without its fraction."""
+        return self.intrinsic("trunc", x)
+
+    def sqrt(self, x: Register) -> Register:
+        """The square root, rounded correctly."""
+        return self.intrinsic("sqrt", x)
+
+    def exp(self, x: Register) -> Register:
+        """e to the x."""
+        return self._library("exp", x)
+
+    def expm1(self, x: Register) -> Register:
+        """``exp(x) - 1``."""
+        return self._library("expm1", x)
+
+    def log(self, x: Register) -> Register:
+        """The natural logarithm."""
+        return self._library("log", x)
+
+    def log1p(self, x: Register) -> Register:
+        """``log(1 + x)``."""
+        return self._library("log1p", x)
+
+    def pow(self, base: Register, exponent: Register) -> Register:
+        """``base ** exponent``."""
+        if base.dtype in dtypes.INTEGER:
+            return integers.power(self, base, exponent)
+        return self._library("pow", base, exponent)
+
+    def sin(self, x: Register) -> Register:
+        """The sine."""
+        return self._library("sin", x)
+
+    def cos(self, x: Register) -> Register:
+        """The cosine."""
+        return self._library("cos", x)
+
+    def tan(self, x: Register) -> Register:
+        """The tangent."""
+        return self._library("tan", x)
+
+    def tanh(self, x: Register) -> Register:
+        """The hyperbolic tangent."""
+        return self._library("tanh", x)
+
+    def sigmoid(self, x: Register) -> Register:
+        """``1 / (1 + exp(-x))``."""
+        one = self.constant(1, x.dtype)
+        small = self.exp(self.negative(self.abs(x)))
+        above = self.where(self.less(x, self.constant(0, x.dtype)), small, one)
+        return self.divide(above, self.instruction("fadd", one, small))
+
+    def softplus(self, x: Register) -> Register:
+        """``log(1 + exp(x))``."""
+        small = self.log1p(self.exp(self.negative(self.abs(x))))
+        return self.instruction("fadd", self.maximum(x, self.constant(0, x.dtype)), small)
+
+    def erf(self, x: Register) -> Register:
+        """The error function."""
+        return self._library("erf", x)
+
+    def _library(self, name: str, *operands: Register) -> Register:
+        """A function of the C library, lane by lane."""
+        dtype = operands[0].dtype
+        element = element_type(dtype)
+        called = f"@{name}{'f' if dtype == dtypes.float32 else ''}"
+        self.code.module.declare(
+            f"declare {element} {called}({', '.join([element] * len(operands))})"
+        )
+        if self.lanes == 1:
+            given = ", ".join(f"{element} {operand.text}" for operand in operands)
+            return Register(self.code.let(f"call {element} {called}({given})"), dtype)
+        type = self.type(dtype)
+        result = "poison"
+        for lane in range(self.lanes):
+            parts = [self.code.let(f"extractelement {type} {o.text}, i64 {lane}") for o in operands]
+            given = ", ".join(f"{element} {part}" for part in parts)
+            value = self.code.let(f"call {element} {called}({given})")
+            result = self.code.let(f"insertelement {type} {result}, {element} {value}, i64 {lane}")
+        return Register(result, dtype)
+
+    # -- comparison, logic and choice -------------------------------------------------------
+
+    def equal(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs == rhs``, a bool."""
+        return self.compare("oeq" if lhs.dtype in dtypes.FLOATING else "eq", lhs, rhs)
+
+    def not_equal(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs != rhs``, a bool; NaN differs from everything."""
+        return self.compare("une" if lhs.dtype in dtypes.FLOATING else "ne", lhs, rhs)
+
+    def less(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs < rhs``, a bool."""
+        return self._ordered("lt", lhs, rhs)
+
+    def less_equal(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs <= rhs``, a bool."""
+        return self._ordered("le", lhs, rhs)
+
+    def greater(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs > rhs``, a bool."""
+        return self._ordered("gt", lhs, rhs)
+
+    def greater_equal(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs >= rhs``, a bool."""
+        return self._ordered("ge", lhs, rhs)
+
+    def _ordered(self, order: str, lhs: Register, rhs: Register) -> Register:
+        if lhs.dtype in dtypes.FLOATING:
+            return self.compare(f"o{order}", lhs, rhs)
+        # A bool is one bit, which is 1 or, if it had a sign, -1.
+        return self.compare(f"{'s' if lhs.dtype in dtypes.SIGNED else 'u'}{order}", lhs, rhs)
+
+    def isnan(self, x: Register) -> Register:
+        """Whether x is NaN."""
+        return self.compare("uno", x, x)
+
+    def isinf(self, x: Register) -> Register:
+        """Whether x is infinite."""
+        return self.compare("oeq", self.abs(x), self.constant(np.inf, x.dtype))
+
+    def isfinite(self, x: Register) -> Register:
+        """Whether x is neither NaN nor infinite."""
+        return self.compare("olt", self.abs(x), self.constant(np.inf, x.dtype))
+
+    def logical_and(self, lhs: Register, rhs: Register) -> Register:
+        """Whether both bools hold."""
+        return self.instruction("and", lhs, rhs)
+
+    def logical_or(self, lhs: Register, rhs: Register) -> Register:
+        """Whether one of two bools holds."""
+        return self.instruction("or", lhs, rhs)
+
+    def logical_xor(self, lhs: Register, rhs: Register) -> Register:
+        """Whether exactly one of two bools holds."""
+        return self.instruction("xor", lhs, rhs)
+
+    def logical_not(self, x: Register) -> Register:
+        """Whether the bool does not hold."""
+        return self.instruction("xor", x, self.constant(True, x.dtype))
+
+    def where(self, condition: Register, x: Register, y: Register) -> Register:
+        """`x` where `condition` holds, else `y`."""
+        kind, type = self.type(dtypes.bool_), self.type(x.dtype)
+        text = self.code.let(f"select {kind} {condition.text}, {type} {x.text}, {type} {y.text}")
+        return Register(text, x.dtype)
+
+    # -- bits and conversion ----------------------------------------------------------------
+
+    def bitwise_and(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs & rhs``."""
+        return self.instruction("and", lhs, rhs)
+
+    def bitwise_or(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs | rhs``."""
+        return self.instruction("or", lhs, rhs)
+
+    def bitwise_xor(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs ^ rhs``."""
+        return self.instruction("xor", lhs, rhs)
+
+    def bitwise_invert(self, x: Register) -> Register:
+        """``~x``."""
+        return self.instruction("xor", x, self.constant(integers.all_ones(x.dtype), x.dtype))
+
+    def shift_left(self, x: Register, count: int) -> Register:
+        """x moved left by `count` bits."""
+        return self.instruction("shl", x, self.constant(count, x.dtype))
+
+    def shift_right(self, x: Register, count: int) -> Register:
+        """x moved right by `count` bits; a signed number keeps its sign."""
+        name = "ashr" if x.dtype in dtypes.SIGNED else "lshr"
+        return self.instruction(name, x, self.constant(count, x.dtype))
+
+    def cast(self, x: Register, dtype: DType) -> Register:
+        """x converted as `numpy.ndarray.astype` does."""
+        return conversion.cast(self, x, dtype)
+
+    def bits(self, x: Register) -> Register:
+        """The bits of a float as a signed integer."""
+        return self.converted("bitcast", x, _BITS[x.dtype])
+
+    def from_bits(self, x: Register, dtype: DType) -> Register:
+        """The float of `dtype` with the bits of x."""
+        return self.converted("bitcast", x, dtype)

@@ -1,0 +1,281 @@
+"""What an emit rule is written with: elements, and the builder that combines them.
+
+An elementwise op says in its record how one element of its result comes from one element of each
+operand. The rule is written against the protocol below, so that the vocabulary knows no backend.
+A backend's builder may stand for one element or for a whole vector of them: a rule never sees the
+difference, and must not branch on values.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+from staticgraph.core.dtypes import DType
+
+
+class Element(Protocol):
+    """An element that code computes; rules may ask for its dtype."""
+
+    @property
+    def dtype(self) -> DType:
+        """The element's dtype."""
+        ...
+
+
+E = TypeVar("E", bound=Element)
+
+
+class ElementBuilder(Protocol[E]):
+    """Writes code that computes elements.
+
+    Unless a method says otherwise its operands have one dtype, which is also the result's. The
+    meaning is NumPy's: integers wrap around, floats are IEEE 754, an integer division by zero
+    gives 0. Nothing has undefined behaviour.
+    """
+
+    def constant(self, value: object, dtype: DType) -> E:
+        """`value` as an element of `dtype`."""
+        ...
+
+    def fail_if(self, condition: E) -> None:
+        """Makes the run fail where the bool `condition` holds.
+
+        The error is the one that the op's reference raises for the same operands, so the reference
+        must refuse exactly what the rule refuses. The rule goes on to compute some result.
+        """
+        ...
+
+    # -- arithmetic -----------------------------------------------------------------------
+
+    def add(self, lhs: E, rhs: E) -> E:
+        """``lhs + rhs``."""
+        ...
+
+    def subtract(self, lhs: E, rhs: E) -> E:
+        """``lhs - rhs``."""
+        ...
+
+    def multiply(self, lhs: E, rhs: E) -> E:
+        """``lhs * rhs``."""
+        ...
+
+    def divide(self, lhs: E, rhs: E) -> E:
+        """``lhs / rhs`` of floats."""
+        ...
+
+    def floor_divide(self, lhs: E, rhs: E) -> E:
+        """``lhs // rhs``."""
+        ...
+
+    def remainder(self, lhs: E, rhs: E) -> E:
+        """``lhs % rhs``, with the sign of `rhs`."""
+        ...
+
+    def fused_multiply_add(self, lhs: E, rhs: E, addend: E) -> E:
+        """``lhs * rhs + addend`` of floats, rounded once where the machine can do so quickly."""
+        ...
+
+    def negative(self, x: E) -> E:
+        """``-x``."""
+        ...
+
+    def abs(self, x: E) -> E:
+        """The absolute value."""
+        ...
+
+    def sign(self, x: E) -> E:
+        """-1, 0 or 1; NaN stays NaN."""
+        ...
+
+    def copysign(self, x: E, sign: E) -> E:
+        """The float `x` with the sign bit of `sign`."""
+        ...
+
+    def maximum(self, lhs: E, rhs: E) -> E:
+        """The larger one; NaN where one is NaN."""
+        ...
+
+    def minimum(self, lhs: E, rhs: E) -> E:
+        """The smaller one; NaN where one is NaN."""
+        ...
+
+    # -- functions of floats ----------------------------------------------------------------
+
+    def floor(self, x: E) -> E:
+        """The largest integer not above x."""
+        ...
+
+    def ceil(self, x: E) -> E:
+        """The smallest integer not below x."""
+        ...
+
+    def rint(self, x: E) -> E:
+        """The nearest integer; halves go to the even one."""
+        ...
+
+    def trunc(self, x: E) -> E:
+        """x without its fraction."""
+        ...
+
+    def sqrt(self, x: E) -> E:
+        """The square root, rounded correctly."""
+        ...
+
+    def exp(self, x: E) -> E:
+        """e to the x."""
+        ...
+
+    def expm1(self, x: E) -> E:
+        """``exp(x) - 1``, accurate for small x."""
+        ...
+
+    def log(self, x: E) -> E:
+        """The natural logarithm."""
+        ...
+
+    def log1p(self, x: E) -> E:
+        """``log(1 + x)``, accurate for small x."""
+        ...
+
+    def pow(self, base: E, exponent: E) -> E:
+        """``base ** exponent``; integer exponents must not be negative."""
+        ...
+
+    def sin(self, x: E) -> E:
+        """The sine."""
+        ...
+
+    def cos(self, x: E) -> E:
+        """The cosine."""
+        ...
+
+    def tan(self, x: E) -> E:
+        """The tangent."""
+        ...
+
+    def tanh(self, x: E) -> E:
+        """The hyperbolic tangent."""
+        ...
+
+    def sigmoid(self, x: E) -> E:
+        """``1 / (1 + exp(-x))``."""
+        ...
+
+    def softplus(self, x: E) -> E:
+        """``log(1 + exp(x))``."""
+        ...
+
+    def erf(self, x: E) -> E:
+        """The error function."""
+        ...
+
+    # -- comparison, logic and choice -------------------------------------------------------
+
+    def equal(self, lhs: E, rhs: E) -> E:
+        """``lhs == rhs``, a bool."""
+        ...
+
+    def not_equal(self, lhs: E, rhs: E) -> E:
+        """``lhs != rhs``, a bool."""
+        ...
+
+    def less(self, lhs: E, rhs: E) -> E:
+        """``lhs < rhs``, a bool."""
+        ...
+
+    def less_equal(self, lhs: E, rhs: E) -> E:
+        """``lhs <= rhs``, a bool."""
+        ...
+
+    def greater(self, lhs: E, rhs: E) -> E:
+        """``lhs > rhs``, a bool."""
+        ...
+
+    def greater_equal(self, lhs: E, rhs: E) -> E:
+        """``lhs >= rhs``, a bool."""
+        ...
+
+    def isnan(self, x: E) -> E:
+        """Whether the float x is NaN."""
+        ...
+
+    def isinf(self, x: E) -> E:
+        """Whether the float x is infinite."""
+        ...
+
+    def isfinite(self, x: E) -> E:
+        """Whether the float x is neither NaN nor infinite."""
+        ...
+
+    def logical_and(self, lhs: E, rhs: E) -> E:
+        """Whether both bools hold."""
+        ...
+
+    def logical_or(self, lhs: E, rhs: E) -> E:
+        """Whether one of two bools holds."""
+        ...
+
+    def logical_xor(self, lhs: E, rhs: E) -> E:
+        """Whether exactly one of two bools holds."""
+        ...
+
+    def logical_not(self, x: E) -> E:
+        """Whether the bool does not hold."""
+        ...
+
+    def where(self, condition: E, x: E, y: E) -> E:
+        """`x` where the bool `condition` holds, else `y`; both are computed."""
+        ...
+
+    # -- bits and conversion ----------------------------------------------------------------
+
+    def bitwise_and(self, lhs: E, rhs: E) -> E:
+        """``lhs & rhs`` of integers."""
+        ...
+
+    def bitwise_or(self, lhs: E, rhs: E) -> E:
+        """``lhs | rhs`` of integers."""
+        ...
+
+    def bitwise_xor(self, lhs: E, rhs: E) -> E:
+        """``lhs ^ rhs`` of integers."""
+        ...
+
+    def bitwise_invert(self, x: E) -> E:
+        """``~x`` of an integer."""
+        ...
+
+    def shift_left(self, x: E, count: int) -> E:
+        """The integer x moved left by a known number of bits, less than it has."""
+        ...
+
+    def shift_right(self, x: E, count: int) -> E:
+        """The integer x moved right by a known number of bits; a signed one keeps its sign."""
+        ...
+
+    def cast(self, x: E, dtype: DType) -> E:
+        """x converted to `dtype`, as `numpy.ndarray.astype` does.
+
+        A float that an integer dtype does not hold becomes what it does in NumPy on x86-64: the
+        least number of 32 or 64 bits, cut to the dtype.
+        """
+        ...
+
+    def bits(self, x: E) -> E:
+        """The bits of a float as a signed integer of its size."""
+        ...
+
+    def from_bits(self, x: E, dtype: DType) -> E:
+        """The float of `dtype` with the bits of the integer x."""
+        ...
+
+
+class Emit(Protocol):
+    """How an op makes an element of its result.
+
+    Called with the builder, an element per operand, and the attributes by keyword.
+    """
+
+    def __call__(self, s: ElementBuilder[Any], /, *operands: Any, **attrs: Any) -> Any:
+        """The element of the result."""
+        ...
