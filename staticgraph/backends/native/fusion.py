@@ -425,8 +425,9 @@ class _Writing:
             key = _key(lazy)
             if key in arrays:
                 continue
+            whole = self.program.result(value, lazy.dims, lazy.dtype)
             dims = tuple([d for d, a in zip(lazy.dims, lazy.axes, strict=True) if a is not None])
-            array = self.program.result(value, dims, lazy.dtype)
+            array = Array(whole.buffer, whole.pointer, lazy.dtype, dims, row_major(dims))
             arrays[key] = array
             if lazy.terminal:
                 assert lazy.expression.target is not None

@@ -65,14 +65,15 @@ def lower_make_shape(program: Program, node: Node) -> None:
     _done(program, node)
 
 
-def sizes_in(program: Program, vector: Value) -> list[Size]:
-    """The sizes that an int64 vector gives."""
+def sizes_in(program: Program, vector: Value, node: Node) -> list[Size]:
+    """The sizes that an int64 vector gives for the result of `node`."""
     known = program.scope.vectors.get(vector)
     if known is not None:
-        return known
+        return list(known)
     array = program.array(vector)
-    count = array.dims[0].known
-    assert count is not None
+    assert node.out.type.shape is not None
+    count = len(node.out.type.shape)
+    program.require_equal(array.dims[0], Size(count), node)
     return [
         program.size(program.load(array.dtype, program.place(array, [str(number)])).text)
         for number in range(count)
@@ -167,7 +168,7 @@ def target_dims(program: Program, node: Node) -> list[Size]:
     """The shape that a node is told to make: by its last operand, or by its attribute."""
     declared = node.attrs["shape"]
     if len(node.inputs) > 1:
-        found = sizes_in(program, node.inputs[-1])
+        found = sizes_in(program, node.inputs[-1], node)
         for number, dim in enumerate(declared or ()):
             if isinstance(dim, int):
                 program.require_equal(found[number], Size(dim), node)
@@ -207,7 +208,7 @@ def contiguous(program: Program, array: Array, node: Node) -> Array:
 def _reshaped(program: Program, node: Node, have: tuple[Size, ...]) -> list[Size]:
     total = product(have)
     if len(node.inputs) > 1:
-        wanted = sizes_in(program, node.inputs[1])
+        wanted = sizes_in(program, node.inputs[1], node)
         for number, size in enumerate(wanted):
             if size.known == -1 or size.names:
                 wanted[number] = _left_over(program, wanted, number, total)
@@ -257,9 +258,8 @@ def lower_reduction(program: Program, node: Node) -> None:
         axes = tuple(range(len(dims)))
     if node.op.name in ("max", "min") and "empty" not in node.attrs:
         require_elements(program, node, [dims[axis] for axis in axes])
-    if not dims:
-        program.hold(node.out, Scalar(program.scalar(node.inputs[0])))
-        _done(program, node)
+    if not axes:
+        _with_axes(program, node, list(range(len(dims))))
         return
     program.scope.fusion.reduce(node, node.op.name, axes, node.attrs["keepdims"])
 
@@ -287,3 +287,12 @@ def lower_same_shape(program: Program, node: Node) -> None:
     array = program.array(x)
     hold_view(program, node, array, list(dims), list(array.strides))
     _done(program, node)
+
+
+@lowering("arange")
+def lower_arange(program: Program, node: Node) -> None:
+    """The numbers from 0 on, computed where they are used."""
+    count = program.scalar(node.inputs[0]).text
+    none = program.code.intrinsic("smax.i64", "i64", [("i64", count), ("i64", "0")])
+    size = program.size(none) if count.startswith("%") else Size(max(int(count), 0))
+    program.scope.fusion.index(node, size)

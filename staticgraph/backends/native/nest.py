@@ -100,6 +100,10 @@ def collapse(nest: Nest) -> None:
 
 def _drop_ones(nest: Nest, accesses: Sequence[Access]) -> None:
     kept = [axis for axis, dim in enumerate(nest.domain) if dim.known != 1]
+    last = len(nest.domain) - 1
+    if nest.outer <= last and (not kept or kept[-1] < nest.outer):
+        # A row keeps an axis, even one of a single element.
+        kept.append(last)
     if len(kept) == len(nest.domain):
         return
     nest.outer = sum(1 for axis in kept if axis < nest.outer)

@@ -427,7 +427,8 @@ class Program:
         if not nest.domain:
             _add_axis(nest)
         totals = [e for e in nest.expressions if e.kind == "reduce" and e.target is not None]
-        if not totals and any(dim == ZERO for dim in nest.domain):
+        reduces = any(e.kind == "reduce" for e in nest.expressions)
+        if not reduces and any(dim == ZERO for dim in nest.domain):
             return
         writer = KernelWriter(
             self.module, nest, self.options.vector_bytes, self.scalars, self.options.check_numerics

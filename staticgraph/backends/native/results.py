@@ -94,8 +94,7 @@ def _give(program: Program, index: int, value: Value, last: Sequence[Group]) -> 
         return
     held = program.scope.held[value]
     if isinstance(held, Lazy) and held.group in last and index in wanted:
-        dims = tuple([d for d, a in zip(held.dims, held.axes, strict=True) if a is not None])
-        program.scope.reserved[value] = program.output(index, dims, held.dtype)
+        program.scope.reserved[value] = program.output(index, held.dims, held.dtype)
         wanted.remove(index)
         return
     if index in wanted:
