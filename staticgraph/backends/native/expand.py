@@ -180,6 +180,25 @@ def _sparse(e: Expander) -> list[Value]:
     return [e.reduce("sum", picked, (last,), keepdims=False)]
 
 
+def _sum_to(e: Expander) -> list[Value] | None:
+    """A sum over the axes along which something was repeated, where it is known which they are."""
+    x, wanted = e.node.inputs[0], e.node.attrs["shape"]
+    have = x.type.shape
+    if have is None or wanted is None:
+        return None
+    lead = len(have) - len(wanted)
+    axes = list(range(lead))
+    for number, dim in enumerate(wanted):
+        if dim == 1 and have[lead + number] != 1:
+            axes.append(lead + number)
+        elif dim is None or dim != have[lead + number]:
+            return None
+    if not axes:
+        return [x]
+    result = e.reduce("sum", x, tuple(axes))
+    return [e.squeeze(result, tuple(range(lead))) if lead else result]
+
+
 def _label(s: object, label: object, classes: object) -> object:
     zero = s.constant(0, dtypes.int64)  # type: ignore[attr-defined]
     wrong = s.logical_or(s.less(label, zero), s.greater_equal(label, classes))  # type: ignore[attr-defined]
@@ -209,7 +228,9 @@ SAME_SHAPE = OpDef(
     jvp=NOT_DIFFERENTIABLE,
 )
 
-EXPANSIONS: dict[str, Callable[[Expander], list[Value]]] = {
+# A rule gives None for a node that it leaves as it is.
+EXPANSIONS: dict[str, Callable[[Expander], list[Value] | None]] = {
+    "sum_to": _sum_to,
     "mean": _mean,
     "logsumexp": _logsumexp,
     "norm": _norm,
@@ -234,11 +255,11 @@ def expanded(function: Function) -> Function:
             replaced.update(zip(node.outputs, changed.outputs, strict=True))
             node = changed
         rule = EXPANSIONS.get(node.op.name)
-        if rule is None:
+        expander = Expander(node)
+        results = rule(expander) if rule is not None else None
+        if results is None:
             nodes.append(node)
             continue
-        expander = Expander(node)
-        results = rule(expander)
         nodes.extend(expander.nodes)
         for before, after in zip(node.outputs, results, strict=True):
             replaced[before] = after

@@ -90,6 +90,8 @@ class Program:
         self.hosts: list[Any] = []
         # After the commit nothing may fail, so nothing is polled.
         self.committed = False
+        # Whether there are loops, and loops that are worth several threads.
+        self.loops = self.parallel = False
         self.kernels: list[str] = []
         self.scopes: list[Scope] = []
         self.enter()
@@ -545,6 +547,7 @@ class Program:
         if small:
             self.code.do(f"call void @{name}(ptr %arguments, i64 0, i64 {count})")
             return
+        self.parallel = True
         self.module.declare("declare i32 @sg_parallel_for(ptr, ptr, ptr, i64, i64)")
         self.check_call(
             self.code.let(
@@ -561,6 +564,11 @@ class Program:
         return self.size(self.code.let(f"sdiv i64 {above}, {grain}"))
 
     # -- the end ------------------------------------------------------------------------------------
+
+    @property
+    def long(self) -> bool:
+        """Whether a run may take more than some 10 microseconds, as far as can be told now."""
+        return self.loops or self.parallel
 
     def finish(self) -> None:
         """Ends the main function and adds it to the module."""

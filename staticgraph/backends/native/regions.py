@@ -462,6 +462,7 @@ class _Loop:
     def write(self) -> None:
         """The blocks of the loop, and its results."""
         program, code = self.program, self.program.code
+        program.loops = True
         for carry in self.carries:
             carry.prepare()
         length = None if self.length is None else program.text(self.length)
