@@ -40,7 +40,7 @@ declare ptr @calloc(i64, i64)
 declare i64 @PyThread_get_thread_ident()
 
 ; A context for a call with so many threads and bytes; null when there is no memory for it.
-define ptr @sg_enter(i64 %threads, i64 %limit, i64 %checked) nounwind {
+define ptr @sg_enter(i64 %threads, i64 %limit, i64 %checked) {
 entry:
   %waiting = load ptr, ptr @sg_idle[IDLE_FIRST]
   %none = icmp eq ptr %waiting, null
@@ -98,7 +98,7 @@ failed:
 
 ; Takes a context back, and with it all memory that the call still had. Nonzero when guard bytes
 ; were damaged: then the context is still the caller's, who reads DAMAGE and calls sg_discard.
-define i32 @sg_leave(ptr %ctx) nounwind {
+define i32 @sg_leave(ptr %ctx) {
 entry:
   %peak = load i64, ptr %ctx[MEMORY_PEAK]
   %most = load i64, ptr %ctx[MEMORY_MOST]
@@ -153,7 +153,7 @@ push:
 }
 
 ; Gives a context and its memory back to the system instead.
-define void @sg_discard(ptr %ctx) nounwind {
+define void @sg_discard(ptr %ctx) {
   call void @give_all_back(ptr %ctx)
   %address = load ptr, ptr %ctx[CONTEXT_ADDRESS]
   call void @free(ptr %address)
@@ -161,7 +161,7 @@ define void @sg_discard(ptr %ctx) nounwind {
 }
 
 ; Gives the memory of all contexts that are not in use back to the system.
-define void @sg_trim() nounwind {
+define void @sg_trim() {
 entry:
   %first = load ptr, ptr @sg_idle[IDLE_FIRST]
   store ptr null, ptr @sg_idle[IDLE_FIRST]
@@ -179,17 +179,17 @@ done:
   ret void
 }
 
-define i64 @sg_idle_bytes() nounwind {
+define i64 @sg_idle_bytes() {
   %bytes = load i64, ptr @sg_idle[IDLE_BYTES]
   ret i64 %bytes
 }
 
-define void @sg_set_idle_limit(i64 %bytes) nounwind {
+define void @sg_set_idle_limit(i64 %bytes) {
   store i64 %bytes, ptr @sg_idle[IDLE_LIMIT]
   ret void
 }
 
-define void @sg_set_main_thread(i64 %ident) nounwind {
+define void @sg_set_main_thread(i64 %ident) {
   store i64 %ident, ptr @sg_idle[MAIN_THREAD]
   ret void
 }
@@ -200,7 +200,7 @@ declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
 declare i32 @PyErr_CheckSignals()
 
-define void @sg_release_gil(ptr %ctx) nounwind {
+define void @sg_release_gil(ptr %ctx) {
 entry:
   %state = load ptr, ptr %ctx[THREAD_STATE]
   %held = icmp eq ptr %state, null
@@ -213,7 +213,7 @@ done:
   ret void
 }
 
-define void @sg_acquire_gil(ptr %ctx) nounwind {
+define void @sg_acquire_gil(ptr %ctx) {
 entry:
   %state = load ptr, ptr %ctx[THREAD_STATE]
   %held = icmp eq ptr %state, null
@@ -227,7 +227,7 @@ done:
 }
 
 ; Nonzero: stop, a Python exception is pending.
-define i32 @sg_poll(ptr %ctx) nounwind {
+define i32 @sg_poll(ptr %ctx) {
 entry:
   %count = load i64, ptr %ctx[POLL_COUNT]
   %fewer = sub i64 %count, 1
@@ -243,7 +243,7 @@ look:
 }
 
 ; The same without counting, for after work that took more than some microseconds.
-define i32 @sg_poll_clock(ptr %ctx) nounwind {
+define i32 @sg_poll_clock(ptr %ctx) {
 entry:
   %committed = load i64, ptr %ctx[COMMITTED]
   %free = icmp eq i64 %committed, 0
@@ -282,7 +282,7 @@ stop:
 _POSIX_CLOCK = """
 declare i32 @clock_gettime(i32, ptr)
 
-define internal i64 @nanoseconds() nounwind {
+define internal i64 @nanoseconds() {
   %time = alloca [2 x i64], align 16
   %answer = call i32 @clock_gettime(i32 $CLOCK, ptr %time)
   %seconds = load i64, ptr %time
@@ -296,7 +296,7 @@ define internal i64 @nanoseconds() nounwind {
 _WINDOWS_CLOCK = """
 declare i64 @GetTickCount64()
 
-define internal i64 @nanoseconds() nounwind {
+define internal i64 @nanoseconds() {
   %ticks = call i64 @GetTickCount64()
   %sum = mul i64 %ticks, 1000000
   ret i64 %sum

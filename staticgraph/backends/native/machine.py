@@ -12,8 +12,8 @@ import llvmlite.binding as llvm
 
 # The bytes of a vector register, by the first of these features that the processor has.
 _VECTORS = (("avx512f", 64), ("avx2", 32), ("avx", 32), ("sve", 16), ("neon", 16), ("sse2", 16))
-# What a thread that waits in a loop tells the processor (an intrinsic, the types it takes and what it
-# is given), by the first part of the target triple.
+# What a thread that waits in a loop tells the processor (an intrinsic, the types it takes and what
+# it is given), by the first part of the target triple.
 _PAUSES = {
     "x86_64": ("@llvm.x86.sse2.pause", "", ""),
     "aarch64": ("@llvm.aarch64.hint", "i32", "i32 1"),

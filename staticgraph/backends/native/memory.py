@@ -101,7 +101,7 @@ declare i64 @llvm.ctlz.i64(i64, i1)
 declare i64 @llvm.cttz.i64(i64, i1)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 
-define internal i64 @bin_of(i64 %bytes) nounwind {
+define internal i64 @bin_of(i64 %bytes) {
   %zeros = call i64 @llvm.ctlz.i64(i64 %bytes, i1 true)
   %exponent = sub i64 63, %zeros
   %shift = sub i64 %exponent, 3
@@ -115,7 +115,7 @@ define internal i64 @bin_of(i64 %bytes) nounwind {
   ret i64 %most
 }
 
-define internal void @insert(ptr %ctx, ptr %block) nounwind {
+define internal void @insert(ptr %ctx, ptr %block) {
 entry:
   %bytes = load i64, ptr %block[BLOCK_BYTES]
   %bin = call i64 @bin_of(i64 %bytes)
@@ -143,7 +143,7 @@ link:
   ret void
 }
 
-define internal void @remove(ptr %ctx, ptr %block) nounwind {
+define internal void @remove(ptr %ctx, ptr %block) {
 entry:
   %next = load ptr, ptr %block[BLOCK_NEXT]
   %previous = load ptr, ptr %block[BLOCK_PREVIOUS]
@@ -183,7 +183,7 @@ done:
 
 ; A free block of at least `bytes`, still in its bin, or null. The bin that `bytes` belongs to may
 ; hold blocks that are too small, so a few of it are looked at: what a call frees it asks for again.
-define internal ptr @find(ptr %ctx, i64 %bytes) nounwind {
+define internal ptr @find(ptr %ctx, i64 %bytes) {
 entry:
   %bin = call i64 @bin_of(i64 %bytes)
   %bins = getelementptr i8, ptr %ctx, i64 $BINS
@@ -240,7 +240,7 @@ none:
 }
 
 ; Makes the whole of a region one free block.
-define internal void @format(ptr %ctx, ptr %region) nounwind {
+define internal void @format(ptr %ctx, ptr %region) {
   %bytes = load i64, ptr %region[REGION_BYTES]
   %block = getelementptr i8, ptr %region, i64 $REGION_FIRST
   store i64 %bytes, ptr %block[BLOCK_BYTES]
@@ -252,7 +252,7 @@ define internal void @format(ptr %ctx, ptr %region) nounwind {
   ret void
 }
 
-define internal void @clear_lists(ptr %ctx) nounwind {
+define internal void @clear_lists(ptr %ctx) {
   %lists = getelementptr i8, ptr %ctx, i64 $SMALL_LISTS
   call void @llvm.memset.p0.i64(ptr %lists, i8 0, i64 $LISTS_BYTES, i1 false)
   store ptr null, ptr %ctx[LIVE]
@@ -260,7 +260,7 @@ define internal void @clear_lists(ptr %ctx) nounwind {
 }
 
 ; Takes back whatever was given out.
-define internal void @reclaim(ptr %ctx) nounwind {
+define internal void @reclaim(ptr %ctx) {
 entry:
   call void @clear_lists(ptr %ctx)
   store i64 0, ptr %ctx[MEMORY_NOW]
@@ -279,7 +279,7 @@ done:
 }
 
 ; Gives the regions of which no byte is used back to the system.
-define internal void @give_free_regions_back(ptr %ctx) nounwind {
+define internal void @give_free_regions_back(ptr %ctx) {
 entry:
   %list = getelementptr i8, ptr %ctx, i64 $REGIONS
   br label %next
@@ -315,7 +315,7 @@ done:
 }
 
 ; Gives everything back to the system; nothing may be in use.
-define internal void @give_all_back(ptr %ctx) nounwind {
+define internal void @give_all_back(ptr %ctx) {
   call void @reclaim(ptr %ctx)
   call void @give_free_regions_back(ptr %ctx)
   store i64 0, ptr %ctx[MEMORY_MOST]
@@ -324,7 +324,7 @@ define internal void @give_all_back(ptr %ctx) nounwind {
 
 ; Adds a region in which a block of `bytes` is free; whether there was memory for it. A region is as
 ; large as all before it, so there are few, and less large when the system does not give so much.
-define internal i1 @add_region(ptr %ctx, i64 %bytes) nounwind {
+define internal i1 @add_region(ptr %ctx, i64 %bytes) {
 entry:
   call void @give_free_regions_back(ptr %ctx)
   %held = load i64, ptr %ctx[MEMORY_HELD]
@@ -368,7 +368,7 @@ made:
 }
 
 ; A block of `bytes`, header included, or null.
-define internal ptr @take(ptr %ctx, i64 %bytes) nounwind {
+define internal ptr @take(ptr %ctx, i64 %bytes) {
 entry:
   %old = call ptr @find(ptr %ctx, i64 %bytes)
   %missing = icmp eq ptr %old, null
@@ -403,7 +403,7 @@ done:
 }
 
 ; Frees a block that `take` gave, and joins it to its free neighbours.
-define internal void @give(ptr %ctx, ptr %block) nounwind {
+define internal void @give(ptr %ctx, ptr %block) {
 entry:
   %bytes = load i64, ptr %block[BLOCK_BYTES]
   %behind = getelementptr i8, ptr %block, i64 %bytes
@@ -452,7 +452,7 @@ _CLASS = """\
 
 # What generated code calls: blocks of a size class, and the accounts.
 _BLOCKS = f"""
-define ptr @sg_alloc(ptr %ctx, i64 %bytes) nounwind {{
+define ptr @sg_alloc(ptr %ctx, i64 %bytes) {{
 entry:
   %short = load i64, ptr %ctx[SHORT_PATH_BYTES]
   %last = sub i64 %bytes, 1
@@ -487,7 +487,7 @@ long:
   ret ptr %other
 }}
 
-define void @sg_free(ptr %ctx, ptr %payload) nounwind {{
+define void @sg_free(ptr %ctx, ptr %payload) {{
 entry:
   %nothing = icmp eq ptr %payload, null
   br i1 %nothing, label %done, label %some
@@ -524,7 +524,7 @@ done:
 }}
 
 ; Whatever the short path does not do: the first block of a class, large blocks, guards, refusals.
-define internal ptr @alloc_long(ptr %ctx, i64 %bytes) nounwind {{
+define internal ptr @alloc_long(ptr %ctx, i64 %bytes) {{
 entry:
   %possible = icmp ule i64 %bytes, $MAX_BYTES
   br i1 %possible, label %ask, label %refuse
@@ -583,7 +583,7 @@ refuse:
   ret ptr null
 }}
 
-define internal i1 @within_limit(ptr %ctx, i64 %size) nounwind {{
+define internal i1 @within_limit(ptr %ctx, i64 %size) {{
   %now = load i64, ptr %ctx[MEMORY_NOW]
   %limit = load i64, ptr %ctx[MEMORY_LIMIT]
   %then = add i64 %now, %size
@@ -592,7 +592,7 @@ define internal i1 @within_limit(ptr %ctx, i64 %size) nounwind {{
 }}
 
 ; A block of a class: a freed one, or the next of the slab.
-define internal ptr @take_small(ptr %ctx, i64 %class, i64 %size) nounwind {{
+define internal ptr @take_small(ptr %ctx, i64 %class, i64 %size) {{
 entry:
   %lists = getelementptr i8, ptr %ctx, i64 $SMALL_LISTS
   %list = getelementptr i64, ptr %lists, i64 %class
@@ -635,7 +635,7 @@ failed:
 # The guards around blocks when the context is CHECKED.
 _GUARDS = """
 ; Lays the guards into a block and fills it with what reads as NaN; where the caller may write.
-define internal ptr @guard(ptr %ctx, ptr %block, i64 %bytes) nounwind {
+define internal ptr @guard(ptr %ctx, ptr %block, i64 %bytes) {
 entry:
   %guard = getelementptr i8, ptr %block, i64 $HEADER
   %payload = getelementptr i8, ptr %guard, i64 $GUARD
@@ -660,7 +660,7 @@ done:
   ret ptr %payload
 }
 
-define internal i64 @tail_bytes(ptr %block, i64 %bytes) nounwind {
+define internal i64 @tail_bytes(ptr %block, i64 %bytes) {
   %total = load i64, ptr %block[BLOCK_BYTES]
   %without = sub i64 %total, $HEADER_AND_64
   %tail = sub i64 %without, %bytes
@@ -668,7 +668,7 @@ define internal i64 @tail_bytes(ptr %block, i64 %bytes) nounwind {
 }
 
 ; Whether so many bytes still hold the pattern.
-define internal i1 @intact(ptr %from, i64 %bytes) nounwind {
+define internal i1 @intact(ptr %from, i64 %bytes) {
 entry:
   br label %next
 next:
@@ -690,7 +690,7 @@ no:
 }
 
 ; Notes the damage, unless some was found before.
-define internal void @damaged(ptr %ctx, i64 %kind, ptr %payload, i64 %bytes) nounwind {
+define internal void @damaged(ptr %ctx, i64 %kind, ptr %payload, i64 %bytes) {
 entry:
   %known = load i64, ptr %ctx[DAMAGE]
   %first = icmp eq i64 %known, 0
@@ -704,7 +704,7 @@ done:
   ret void
 }
 
-define internal void @look_at_guards(ptr %ctx, ptr %guard) nounwind {
+define internal void @look_at_guards(ptr %ctx, ptr %guard) {
 entry:
   %bytes = load i64, ptr %guard[GUARD_BYTES]
   %payload = getelementptr i8, ptr %guard, i64 $GUARD
@@ -729,7 +729,7 @@ fine:
 }
 
 ; The block around a guarded payload, taken off the list; null when it is damaged.
-define internal ptr @unguard(ptr %ctx, ptr %payload) nounwind {
+define internal ptr @unguard(ptr %ctx, ptr %payload) {
 entry:
   %guard = getelementptr i8, ptr %payload, i64 -$GUARD
   %state = load i64, ptr %guard[GUARD_STATE]
@@ -768,7 +768,7 @@ forward:
 }
 
 ; Looks at the guards of every block that is given out.
-define internal void @look_at_all_guards(ptr %ctx) nounwind {
+define internal void @look_at_all_guards(ptr %ctx) {
 entry:
   %first = load ptr, ptr %ctx[LIVE]
   br label %next

@@ -176,12 +176,13 @@ class Context:
     def release(self) -> None:
         """Gives the context back, with all memory that the call still has.
 
-        Raises CompilerError when the run wrote outside of a block (looked for when STATICGRAPH_CHECK
-        is set).
+        Raises CompilerError when the run wrote outside of a block, which is looked for when
+        STATICGRAPH_CHECK is set.
         """
-        if self._runtime.leave(self.pointer):
-            message = damage(self.pointer)
-            self._runtime.discard(self.pointer)
+        pointer, self.pointer = self.pointer, 0
+        if pointer and self._runtime.leave(pointer):
+            message = damage(pointer)
+            self._runtime.discard(pointer)
             raise CompilerError(message)
 
     def __enter__(self) -> Context:

@@ -58,7 +58,7 @@ LAYOUT = {
     "NEXT_CHUNK": 128,
     "END_CHUNK": 136,
     "LAST_WORKER": MAX_THREADS - 1,
-    # About 0.1 ms: longer than what lies between two loops of a run, shorter than what others notice.
+    # About 0.1 ms: longer than what lies between two loops of a run, less than others notice.
     "WORKER_SPINS": 4000,
     "JOIN_SPINS": 4000,
     # How long the caller sleeps before it looks for signals, in microseconds.
@@ -75,7 +75,7 @@ declare i32 @PyThread_acquire_lock(ptr, i32)
 declare i32 @PyThread_acquire_lock_timed(ptr, i64, i32)
 declare void @PyThread_release_lock(ptr)
 
-define internal ptr @seat_of(i64 %index) nounwind {
+define internal ptr @seat_of(i64 %index) {
   %offset = mul i64 %index, $SEAT_BYTES
   %seats = getelementptr i8, ptr @sg_pool, i64 $SEATS
   %seat = getelementptr i8, ptr %seats, i64 %offset
@@ -84,7 +84,7 @@ define internal ptr @seat_of(i64 %index) nounwind {
 
 ; Runs chunks until there are none: first those of the seat, then the others'. A caller that gives
 ; its context looks for signals after each chunk; nonzero: there was one, and all were told to stop.
-define internal i32 @work(i64 %index, i64 %seats, ptr %ctx) nounwind {
+define internal i32 @work(i64 %index, i64 %seats, ptr %ctx) {
 entry:
   %kernel = load ptr, ptr @sg_pool[KERNEL]
   %arguments = load ptr, ptr @sg_pool[ARGUMENTS]
@@ -122,8 +122,8 @@ leave:
 run:
   %lo = mul i64 %chunk, %grain
   %rest = sub i64 %total, %lo
-  %size_first = icmp ult i64 %rest, %grain
-  %size = select i1 %size_first, i64 %rest, i64 %grain
+  %last = icmp ult i64 %rest, %grain
+  %size = select i1 %last, i64 %rest, i64 %grain
   %hi = add i64 %lo, %size
   call void %kernel(ptr %arguments, i64 %lo, i64 %hi)
   br i1 %deaf, label %look, label %poll
@@ -138,7 +138,7 @@ done:
   ret i32 0
 }
 
-define internal void @worker(ptr %seat) nounwind {
+define internal void @worker(ptr %seat) {
 entry:
   %index = load i64, ptr %seat[INDEX]
   %lock = load ptr, ptr %seat[LOCK]
@@ -203,7 +203,7 @@ quit:
 }
 
 ; Whether `job` is open, new, and has room for this seat.
-define internal i1 @takes_part(i64 %job, i64 %seen, i64 %index) nounwind {
+define internal i1 @takes_part(i64 %job, i64 %seen, i64 %index) {
   %seats = and i64 %job, 65535
   %invited = icmp ult i64 %index, %seats
   %new = icmp ne i64 %job, %seen
@@ -212,7 +212,7 @@ define internal i1 @takes_part(i64 %job, i64 %seen, i64 %index) nounwind {
 }
 
 ; A worker is done; it wakes the caller if that sleeps.
-define internal void @rise(ptr %seat) nounwind {
+define internal void @rise(ptr %seat) {
 entry:
   %b0 = atomicrmw xchg ptr %seat[BUSY], i64 0 seq_cst, align 8
   %waits = load atomic i64, ptr @sg_pool[WAITING] seq_cst, align 8
@@ -230,7 +230,7 @@ done:
   ret void
 }
 
-define internal void @wake(ptr %seat) nounwind {
+define internal void @wake(ptr %seat) {
 entry:
   %sleeps = load atomic i64, ptr %seat[SLEEPING] seq_cst, align 8
   %awake = icmp eq i64 %sleeps, 0
@@ -247,7 +247,7 @@ done:
   ret void
 }
 
-define internal ptr @new_held_lock() nounwind {
+define internal ptr @new_held_lock() {
 entry:
   %lock = call ptr @PyThread_allocate_lock()
   %none = icmp eq ptr %lock, null
@@ -261,7 +261,7 @@ done:
 
 ; Makes workers until there are so many; how many there are. A system that gives no more threads is
 ; not asked again.
-define internal i64 @hire(i64 %wanted) nounwind {
+define internal i64 @hire(i64 %wanted) {
 entry:
   %waiting_lock = load ptr, ptr @sg_pool[WAITING_LOCK]
   %has_lock = icmp ne ptr %waiting_lock, null
@@ -314,73 +314,69 @@ done:
 """
 
 _LOOPS = """
-define i32 @sg_parallel_for(ptr %ctx, ptr %kernel, ptr %arguments, i64 %total, i64 %grain) nounwind {
+define i32 @sg_parallel_for(ptr %ctx, ptr %kernel, ptr %arguments, i64 %total, i64 %grain) {
 entry:
-  %short = icmp sle i64 %total, %grain
-  br i1 %short, label %one, label %several
-one:
-  %empty = icmp sle i64 %total, 0
-  br i1 %empty, label %nothing, label %run
-run:
+  %several = icmp sgt i64 %total, %grain
+  br i1 %several, label %split, label %whole
+whole:
+  %some = icmp sgt i64 %total, 0
+  br i1 %some, label %run_whole, label %nothing
+run_whole:
   call void %kernel(ptr %arguments, i64 0, i64 %total)
-  %answer = call i32 @sg_poll(ptr %ctx)
-  ret i32 %answer
+  %whole_answer = call i32 @sg_poll(ptr %ctx)
+  ret i32 %whole_answer
 nothing:
   ret i32 0
-several:
-  %up = add i64 %total, %grain
-  %up1 = sub i64 %up, 1
-  %chunks = sdiv i64 %up1, %grain
+split:
   %allowed = load i64, ptr %ctx[THREADS]
   %closed = load atomic i64, ptr @sg_pool[CLOSED] monotonic, align 8
   %ended = icmp ne i64 %closed, 0
   %single = icmp ult i64 %allowed, 2
   %alone = or i1 %single, %ended
-  br i1 %alone, label %serial, label %claim
+  br i1 %alone, label %next, label %claim
 claim:
   %exchange = cmpxchg ptr @sg_pool[OWNER], i64 0, i64 1 acquire monotonic, align 8
   %got = extractvalue { i64, i1 } %exchange, 1
-  br i1 %got, label %shared, label %serial
-shared:
-  %seats_first = icmp ult i64 %allowed, %chunks
-  %seats = select i1 %seats_first, i64 %allowed, i64 %chunks
-  %shared_answer = call i32 @run_job(ptr %ctx, ptr %kernel, ptr %arguments, i64 %total, i64 %grain, i64 %chunks, i64 %seats)
+  br i1 %got, label %share, label %next
+share:
+  store ptr %kernel, ptr @sg_pool[KERNEL]
+  store ptr %arguments, ptr @sg_pool[ARGUMENTS]
+  store i64 %total, ptr @sg_pool[TOTAL]
+  store i64 %grain, ptr @sg_pool[GRAIN]
+  %shared_answer = call i32 @run_job(ptr %ctx, i64 %allowed)
   store atomic i64 0, ptr @sg_pool[OWNER] release, align 8
   ret i32 %shared_answer
-serial:
-  %serial_answer = call i32 @run_alone(ptr %ctx, ptr %kernel, ptr %arguments, i64 %total, i64 %grain)
-  ret i32 %serial_answer
-}
-
-define internal i32 @run_alone(ptr %ctx, ptr %kernel, ptr %arguments, i64 %total, i64 %grain) nounwind {
-entry:
-  br label %next
 next:
-  %lo = phi i64 [ 0, %entry ], [ %hi, %run ]
+  %lo = phi i64 [ 0, %split ], [ 0, %claim ], [ %hi, %run ]
   %rest = sub i64 %total, %lo
-  %some = icmp sgt i64 %rest, 0
-  br i1 %some, label %run, label %done
+  %more = icmp sgt i64 %rest, 0
+  br i1 %more, label %run, label %nothing
 run:
-  %size_first = icmp ult i64 %rest, %grain
-  %size = select i1 %size_first, i64 %rest, i64 %grain
+  %last = icmp ult i64 %rest, %grain
+  %size = select i1 %last, i64 %rest, i64 %grain
   %hi = add i64 %lo, %size
   call void %kernel(ptr %arguments, i64 %lo, i64 %hi)
   %pending = call i32 @sg_poll_clock(ptr %ctx)
   %fine = icmp eq i32 %pending, 0
   br i1 %fine, label %next, label %stop
-done:
-  ret i32 0
 stop:
-  ret i32 1
+  ret i32 %pending
 }
 
-; Runs a loop on up to `wanted` seats; the caller owns the pool.
-define internal i32 @run_job(ptr %ctx, ptr %kernel, ptr %arguments, i64 %total, i64 %grain, i64 %chunks, i64 %wanted) nounwind {
+; Runs the loop that is described on up to `allowed` seats; the caller owns the pool.
+define internal i32 @run_job(ptr %ctx, i64 %allowed) {
 entry:
-  %most_workers = load i64, ptr @sg_pool[MOST_WORKERS]
+  %total = load i64, ptr @sg_pool[TOTAL]
+  %grain = load i64, ptr @sg_pool[GRAIN]
+  %up = add i64 %total, %grain
+  %up1 = sub i64 %up, 1
+  %chunks = udiv i64 %up1, %grain
+  %fewer_chunks = icmp ult i64 %chunks, %allowed
+  %wanted = select i1 %fewer_chunks, i64 %chunks, i64 %allowed
   %others = sub i64 %wanted, 1
-  %hands_first = icmp ult i64 %others, %most_workers
-  %hands = select i1 %hands_first, i64 %others, i64 %most_workers
+  %most_workers = load i64, ptr @sg_pool[MOST_WORKERS]
+  %fewer_others = icmp ult i64 %others, %most_workers
+  %hands = select i1 %fewer_others, i64 %others, i64 %most_workers
   %have = load i64, ptr @sg_pool[WORKERS]
   %enough = icmp uge i64 %have, %hands
   br i1 %enough, label %describe, label %hire
@@ -389,13 +385,9 @@ hire:
   br label %describe
 describe:
   %workers = phi i64 [ %have, %entry ], [ %hired, %hire ]
-  %used_first = icmp ult i64 %workers, %hands
-  %used = select i1 %used_first, i64 %workers, i64 %hands
+  %fewer_workers = icmp ult i64 %workers, %hands
+  %used = select i1 %fewer_workers, i64 %workers, i64 %hands
   %seats = add i64 %used, 1
-  store ptr %kernel, ptr @sg_pool[KERNEL]
-  store ptr %arguments, ptr @sg_pool[ARGUMENTS]
-  store i64 %total, ptr @sg_pool[TOTAL]
-  store i64 %grain, ptr @sg_pool[GRAIN]
   store atomic i64 0, ptr @sg_pool[STOP] monotonic, align 8
   %share = udiv i64 %chunks, %seats
   %left = urem i64 %chunks, %seats
@@ -451,7 +443,7 @@ done:
 
 ; Waits until the seat is not busy: in a loop for a while, then asleep. A signal makes the others
 ; stop after their chunk, which is waited for: a kernel cannot be left in the middle.
-define internal i32 @await(ptr %ctx, ptr %seat, i32 %interrupted) nounwind {
+define internal i32 @await(ptr %ctx, ptr %seat, i32 %interrupted) {
 entry:
   br label %spin
 spin:
@@ -513,7 +505,7 @@ poll:
 
 ; The pool of a process that may run on so many cores; again in the child of a fork, where the
 ; workers are gone and locks are in a state that nobody knows.
-define void @sg_pool_reset(i64 %cores) nounwind {
+define void @sg_pool_reset(i64 %cores) {
   store i64 0, ptr @sg_pool[OWNER]
   store i64 0, ptr @sg_pool[WORKERS]
   store i64 $LAST_WORKER, ptr @sg_pool[MOST_WORKERS]
@@ -526,7 +518,7 @@ define void @sg_pool_reset(i64 %cores) nounwind {
 }
 
 ; Tells the workers to end; how many have not ended yet. Loops run on their own thread from now on.
-define i64 @sg_pool_close() nounwind {
+define i64 @sg_pool_close() {
 entry:
   store atomic i64 1, ptr @sg_pool[CLOSED] seq_cst, align 8
   %workers = load i64, ptr @sg_pool[WORKERS]
@@ -547,7 +539,7 @@ done:
   ret i64 %alive
 }
 
-define i64 @sg_pool_workers() nounwind {
+define i64 @sg_pool_workers() {
   %workers = load i64, ptr @sg_pool[WORKERS]
   ret i64 %workers
 }
