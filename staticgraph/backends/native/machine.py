@@ -1,45 +1,19 @@
-"""The machine: what its processor can do, and how many cores this process may use.
-
-Everything is asked of LLVM and of the operating system; nothing is known by the processor's name.
-"""
+"""The machine that a process runs on, where LLVM does not know it: cores, waiting, C functions."""
 
 from __future__ import annotations
 
+import ctypes
 import os
-from functools import cache
+import sys
+from collections.abc import Sequence
 
-import llvmlite.binding as llvm
-
-# The bytes of a vector register, by the first of these features that the processor has.
-_VECTORS = (("avx512f", 64), ("avx2", 32), ("avx", 32), ("sve", 16), ("neon", 16), ("sse2", 16))
 # What a thread that waits in a loop tells the processor (an intrinsic, the types it takes and what
-# it is given), by the first part of the target triple.
+# it is given), by architecture.
 _PAUSES = {
     "x86_64": ("@llvm.x86.sse2.pause", "", ""),
     "aarch64": ("@llvm.aarch64.hint", "i32", "i32 1"),
     "arm64": ("@llvm.aarch64.hint", "i32", "i32 1"),
 }
-
-
-@cache
-def cpu() -> str:
-    """LLVM's name of this processor."""
-    return str(llvm.get_host_cpu_name())
-
-
-@cache
-def features() -> dict[str, bool]:
-    """The features that LLVM knows of, and whether this processor has them."""
-    return dict(llvm.get_host_cpu_features())
-
-
-def vector_bytes(features: dict[str, bool]) -> int:
-    """The bytes of the widest vector register of a processor with these features.
-
-    >>> vector_bytes({"avx2": True, "avx512f": False, "sse2": True})
-    32
-    """
-    return next((size for name, size in _VECTORS if features.get(name)), 16)
 
 
 def cores() -> int:
@@ -49,14 +23,27 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def pause(triple: str) -> tuple[str, str]:
+def pause(architecture: str) -> tuple[str, str]:
     """What makes waiting in a loop cheaper: a declaration and an instruction, empty if unknown.
 
-    >>> pause("x86_64-unknown-linux-gnu")
+    >>> pause("x86_64")
     ('declare void @llvm.x86.sse2.pause()', 'call void @llvm.x86.sse2.pause()')
     """
-    found = _PAUSES.get(triple.partition("-")[0])
+    found = _PAUSES.get(architecture)
     if found is None:
         return "", ""
     name, types, given = found
     return f"declare void {name}({types})", f"call void {name}({given})"
+
+
+def c_functions(names: Sequence[str]) -> dict[str, int]:
+    """The addresses of functions of Python's C API and of the C library."""
+    if sys.platform == "win32":
+        libraries = [ctypes.pythonapi, ctypes.cdll.msvcrt, ctypes.windll.kernel32]
+    else:
+        libraries = [ctypes.pythonapi, ctypes.CDLL(None)]
+    addresses = {}
+    for name in names:
+        library = next(library for library in libraries if hasattr(library, name))
+        addresses[name] = ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
+    return addresses

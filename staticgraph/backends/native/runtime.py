@@ -11,15 +11,23 @@ from __future__ import annotations
 import atexit
 import ctypes
 import os
+import re
 import threading
 import time
 from functools import cache
 from types import TracebackType
 
-import llvmlite.binding as llvm
-
 from staticgraph import config
-from staticgraph.backends.native import assembly, calls, context, machine, memory, threads
+from staticgraph.backends.native import (
+    assembly,
+    calls,
+    context,
+    jit,
+    machine,
+    memory,
+    targets,
+    threads,
+)
 from staticgraph.errors import CompilerError
 
 # What a module that is compiled later may call.
@@ -27,63 +35,35 @@ EXPORTS = (
     "sg_alloc", "sg_free", "sg_parallel_for", "sg_poll", "sg_poll_clock",
     "sg_enter", "sg_leave", "sg_discard", "sg_release_gil", "sg_acquire_gil",
 )  # fmt: skip
+_DECLARATION = re.compile(r"^declare .*@([\w.]+)\(", re.MULTILINE)
 # How long the interpreter's end waits for a thread that is in the middle of a chunk.
 _CLOSING_SECONDS = 1.0
 
 
-def runtime_text(triple: str) -> str:
-    """The LLVM IR of the runtime for a target.
+def runtime_text(architecture: str) -> str:
+    """The LLVM IR of the runtime.
 
-    >>> "define ptr @sg_alloc(ptr %ctx, i64 %bytes)" in runtime_text("x86_64-unknown-linux-gnu")
+    >>> "define ptr @sg_alloc(ptr %ctx, i64 %bytes)" in runtime_text("x86_64")
     True
     """
-    declaration, instruction = machine.pause(triple)
+    declaration, instruction = machine.pause(architecture)
     constants: dict[str, object] = {"PAUSE_DECLARATION": declaration, "PAUSE": instruction}
     constants |= {name: value for name, value in vars(context).items() if name.isupper()}
     constants |= memory.LAYOUT | calls.LAYOUT | threads.LAYOUT
     return assembly.assemble(memory.TEXT + calls.TEXT + threads.TEXT, constants)
 
 
-class _Library:  # until jit.py
-    SYMBOLS = ("malloc", "free", "calloc", "clock_gettime", "memset")
-
-    def __init__(self, text: str) -> None:
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        process = ctypes.CDLL(None)
-        for name in self.SYMBOLS:
-            llvm.add_symbol(name, ctypes.cast(getattr(process, name), ctypes.c_void_p).value)
-        for line in text.splitlines():
-            if line.startswith("declare") and "@Py" in line:
-                name = line.partition("@")[2].partition("(")[0]
-                function = getattr(ctypes.pythonapi, name)
-                llvm.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
-        target = llvm.Target.from_default_triple()
-
-        def make() -> llvm.TargetMachine:
-            return target.create_target_machine(
-                cpu=machine.cpu(), opt=0, codemodel="small", jit=True, reloc="pic"
-            )
-
-        module = llvm.parse_assembly(text)
-        module.verify()
-        image = make().emit_object(module)
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), make())
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(image))
-        self._engine.finalize_object()
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
-
-    def address(self, name: str) -> int:
-        found = int(self._engine.get_function_address(name))
-        assert found, name
-        return found
-
-
 class Runtime:
     """The loaded runtime: `address` of every function that others call, and Python's way in."""
 
     def __init__(self) -> None:
-        self._library = _Library(runtime_text(llvm.get_default_triple()))
+        text = runtime_text(targets.host().architecture)
+        declared = [name for name in _DECLARATION.findall(text) if not name.startswith("llvm.")]
+        for name, address in machine.c_functions([*declared, "memset"]).items():
+            jit.add_symbol(name, address)
+        self._library = jit.compile_module(text)
+        # Workers may run until the process ends, which is later than the end of any object.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._library))
         self.enter = self._function("sg_enter", ctypes.c_void_p, *[ctypes.c_int64] * 3)
         self.leave = self._function("sg_leave", ctypes.c_int32, ctypes.c_void_p)
         self.discard = self._function("sg_discard", None, ctypes.c_void_p)
@@ -95,7 +75,7 @@ class Runtime:
         self._close_pool = self._function("sg_pool_close", ctypes.c_int64)
         self._set_main_thread = self._function("sg_set_main_thread", None, ctypes.c_uint64)
         for name in EXPORTS:
-            llvm.add_symbol(name, self.address(name))
+            jit.add_symbol(name, self.address(name))
         self.set_idle_limit(calls.IDLE_BYTES_LIMIT)
         self.begin()
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 
-import llvmlite.binding as llvm
-
-from staticgraph.backends.native import machine, runtime
+from staticgraph.backends.native import jit, runtime
 
 TEXT = """
 declare ptr @sg_alloc(ptr, i64)
@@ -172,14 +170,7 @@ class Programs:
         self.poll = self._runtime("sg_poll", ctypes.c_int32, _POINTER)
         self.release_gil = self._runtime("sg_release_gil", None, _POINTER)
         self.acquire_gil = self._runtime("sg_acquire_gil", None, _POINTER)
-        target = llvm.Target.from_default_triple()
-        tm = target.create_target_machine(
-            cpu=machine.cpu(), opt=1, codemodel="small", jit=True, reloc="pic"
-        )
-        module = llvm.parse_assembly(TEXT)
-        module.verify()
-        self._engine = llvm.create_mcjit_compiler(module, tm)
-        self._engine.finalize_object()
+        self._library = jit.compile_module(TEXT)
         loop = (ctypes.c_int32, _POINTER, _POINTER, _INT, _INT, _INT)
         self.fill_for = self._program("fill_for", *loop)
         self.nothing_for = self._program("nothing_for", *loop)
@@ -191,7 +182,7 @@ class Programs:
         return ctypes.PYFUNCTYPE(result, *types)(self.address(name))
 
     def _program(self, name, result, *types):
-        return ctypes.PYFUNCTYPE(result, *types)(self._engine.get_function_address(name))
+        return ctypes.PYFUNCTYPE(result, *types)(self._library.address(name))
 
 
 @cache
