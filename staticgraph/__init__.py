@@ -15,6 +15,7 @@ from staticgraph import train
 from staticgraph.autodiff.forward import jvp
 from staticgraph.autodiff.matrices import hessian, hessian_vector_product, jacobian
 from staticgraph.autodiff.reverse import gradients
+from staticgraph.config import VERSION as __version__
 from staticgraph.core.dtypes import (
     bool_,
     float32,
@@ -38,6 +39,7 @@ from staticgraph.core.graph import (
 from staticgraph.core.text import parse
 from staticgraph.core.types import TensorType
 from staticgraph.errors import (
+    CacheWarning,
     CheckpointError,
     CompilerError,
     DTypeError,
@@ -200,9 +202,8 @@ from staticgraph.ops.state import (
 from staticgraph.runtime.plan import extract, optimize
 from staticgraph.runtime.session import Session, global_variables_initializer
 
-__version__ = "0.1.0"
-
 __all__ = [
+    "CacheWarning",
     "CheckpointError",
     "CompilerError",
     "DTypeError",

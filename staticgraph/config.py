@@ -9,11 +9,16 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from staticgraph.errors import StaticGraphError
+
+VERSION = "0.1.0"
+_CACHE_MEBIBYTES = 256
 
 
 def check_enabled() -> bool:
@@ -45,6 +50,43 @@ def shuffle_seed() -> int:
             "  set it to an integer that is not negative, or not at all"
         )
     return int(given)
+
+
+def cache_directory() -> Path | None:
+    """Where machine code is kept from one process to the next, or None for nowhere.
+
+    STATICGRAPH_CACHE names the folder; empty or "0" means that nothing is kept. When it is not set,
+    it is the folder of caches of this user, as the system knows it. Without a home there is none.
+    """
+    given = os.environ.get("STATICGRAPH_CACHE")
+    if given is not None:
+        return None if given in ("", "0") else Path(given).absolute()
+    try:
+        return _user_cache() / "staticgraph"
+    except RuntimeError:
+        return None
+
+
+def _user_cache() -> Path:
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        return Path(local) if local else Path.home() / "AppData" / "Local"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    # The rule of the desktop standard: what is not absolute is ignored.
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return given if given.is_absolute() else Path.home() / ".cache"
+
+
+def cache_limit() -> int:
+    """How many bytes of machine code are kept; STATICGRAPH_CACHE_LIMIT says it in MiB."""
+    given = os.environ.get("STATICGRAPH_CACHE_LIMIT") or str(_CACHE_MEBIBYTES)
+    if not given.isdecimal() or int(given) == 0:
+        raise StaticGraphError(
+            f"STATICGRAPH_CACHE_LIMIT is {given!r}, which is no number of MiB\n"
+            "  set it to a positive integer, or not at all; STATICGRAPH_CACHE=0 keeps nothing"
+        )
+    return int(given) << 20
 
 
 @contextmanager

@@ -54,3 +54,7 @@ class CompilerError(StaticGraphError):
 
 class GraphGrowthWarning(UserWarning):
     """A graph keeps growing between the runs of a session, as if built inside the loop."""
+
+
+class CacheWarning(UserWarning):
+    """Machine code could not be kept on the disk, or what was kept there is damaged."""

@@ -1,9 +1,13 @@
 """Machine code in memory: LLVM text is compiled, loaded and kept for as long as it is needed.
 
 What always holds: a `Library` lives as long as somebody holds it, and its code is unloaded when
-nobody does. Equal texts are compiled once in a process. Everything here may be called from any
-thread; one lock guards it all, since llvmlite lets one thread at a time into LLVM anyway. LLVM is
-loaded when the first module is compiled, never by an import.
+nobody does. While one lives, an equal text is not compiled again in this process; and what was
+compiled in any process is read from the disk (object_cache.py). Everything here may be called from
+any thread; one lock guards it all, since llvmlite lets one thread at a time into LLVM anyway. LLVM
+is loaded when the first module is compiled, never by an import.
+
+Code goes one way, be it new or from the disk: an object file is given to an engine of its own. Each
+engine is freed whole, which MCJIT does without a leak where the newer JIT keeps 10 KiB a module.
 """
 
 from __future__ import annotations
@@ -12,17 +16,23 @@ import os
 import threading
 import time
 from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import blake2b
 from typing import Any
 from weakref import WeakValueDictionary
 
 from staticgraph import config
 from staticgraph.backends.native import targets
+from staticgraph.backends.native.elf import undefined_symbols
+from staticgraph.backends.native.object_cache import Image, ObjectCache
 from staticgraph.backends.native.targets import Target
 from staticgraph.errors import CompilerError
 
+llvmlite = config.LazyModule("llvmlite")
 llvm = config.LazyModule("llvmlite.binding")
 
 DEFAULT_LEVEL = 0
+_LOCAL = ("internal", "private")
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,7 @@ class Statistics:
 
     compiled     modules that LLVM made machine code of
     from_cache   modules whose machine code was read from the disk
-    shared       modules that were loaded already
+    shared       modules whose machine code was in memory already
     seconds      time spent on all of it
     """
 
@@ -44,21 +54,27 @@ class Statistics:
 class Library:
     """Loaded machine code. It stays where it is until this object is garbage."""
 
-    def __init__(self, engine: Any, names: frozenset[str]) -> None:
+    def __init__(self, engine: Any, image: Image) -> None:
         self._engine = engine
-        self._names = names
+        self._addresses: dict[str, int] = {}
+        self.image = image
 
     def address(self, name: str) -> int:
         """Where the function or the variable of that name is in memory."""
-        if name not in self._names:
-            raise CompilerError(f"the module defines no @{name}")
-        with _lock:
-            return int(self._engine.get_global_value_address(name))
+        found = self._addresses.get(name)
+        if found is None:
+            if name not in self.image.defined:
+                raise CompilerError(f"the module defines no @{name}")
+            found = int(self._engine.get_global_value_address(name))
+            self._addresses[name] = found
+        return found
 
 
 _lock = threading.RLock()
 _statistics = Statistics()
-_loaded: WeakValueDictionary[tuple[str, int], Library] = WeakValueDictionary()
+# By key: what may be shared, and what was loaded at all.
+_shared: WeakValueDictionary[bytes, Library] = WeakValueDictionary()
+_loaded: WeakValueDictionary[bytes, Library] = WeakValueDictionary()
 _symbols: dict[str, int] = {}
 
 
@@ -71,8 +87,8 @@ def add_symbol(name: str, address: int) -> None:
     """Makes `address` known as @name to all modules that are loaded from now on."""
     with _lock:
         if _symbols.get(name, address) != address:
-            # A module that is loaded already calls the old address.
-            _loaded.clear()
+            # What is loaded already calls the old address.
+            _shared.clear()
         _symbols[name] = address
         llvm.add_symbol(name, address)
 
@@ -82,65 +98,134 @@ def compile_module(text: str, level: int = DEFAULT_LEVEL, *, shared: bool = True
 
     level   effort of code generation, 0 to 3
     shared  whether an equal module that is loaded already will do; then its variables are the same
+
+    A text that LLVM does not accept, or that refers to a name which nobody defines, is a
+    CompilerError.
     """
     with _lock:
-        found = _loaded.get((text, level)) if shared else None
-        if found is not None:
-            _count(shared=1)
-            return found
         start = time.perf_counter()
-        library = _load(text, level)
+        key = _key(text, level, targets.host())
+        library = _shared.get(key) if shared else None
+        if library is not None:
+            _count("shared", start)
+            return library
+        image, source = _find(key, text, level)
+        library = _load(image)
+        _loaded[key] = library
         if shared:
-            _loaded[text, level] = library
-        _count(compiled=1, seconds=time.perf_counter() - start)
+            _shared[key] = library
+        _count(source, start)
         return library
 
 
-def verified(text: str) -> Any:
-    """The parsed module, verified when checking is on; a CompilerError when it is not sound."""
-    try:
-        module = llvm.parse_assembly(text)
-        if config.check_enabled():
-            module.verify()
-    except RuntimeError as error:
-        raise CompilerError(f"LLVM does not accept a module: {error}") from error
-    return module
+def emit(text: str, level: int = DEFAULT_LEVEL, target: Target | None = None) -> Image:
+    """The object code of a module, for this processor or for another one; nothing is loaded."""
+    with _lock:
+        machine = targets.machine(target or targets.host(), level)
+        module = _parsed(text)
+        values = [*module.functions, *module.global_variables]
+        code = bytes(machine.emit_object(module))
+        wanted = undefined_symbols(code)
+        if wanted is None:
+            wanted = tuple(
+                value.name
+                for value in values
+                if value.is_declaration and not value.name.startswith("llvm.")
+            )
+        defined = tuple(
+            value.name
+            for value in values
+            if not value.is_declaration and value.linkage.name not in _LOCAL
+        )
+        return Image(code, defined, wanted)
 
 
-def assembly(text: str, target: Target | None = None, level: int = DEFAULT_LEVEL) -> str:
+def assembly(text: str, level: int = DEFAULT_LEVEL, target: Target | None = None) -> str:
     """The assembly text of a module, for this processor or for another one."""
     with _lock:
         machine = targets.machine(target or targets.host(), level)
-        return str(machine.emit_assembly(verified(text)))
+        return str(machine.emit_assembly(_parsed(text)))
 
 
-def _load(text: str, level: int) -> Library:
-    module = verified(text)
-    values = [*module.functions, *module.global_variables]
-    defined = [value.name for value in values if not value.is_declaration]
-    wanted = [value.name for value in values if value.is_declaration]
-    code = targets.machine(targets.host(), level).emit_object(module)
-    # The engine belongs to an empty module, so that code from the disk and new code go one way.
-    engine = llvm.create_mcjit_compiler(
-        llvm.parse_assembly(""), targets.machine(targets.host(), level)
-    )
-    for name in wanted:
-        if not name.startswith("llvm.") and llvm.address_of_symbol(name) is None:
+def verified_text(text: str) -> str:
+    """A module as LLVM prints it, verified whether checking is on or not."""
+    with _lock:
+        module = _parsed(text)
+        _verify(module)
+        return str(module)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        # A context of its own dies with the module; the common one would keep all constants.
+        module = llvm.parse_assembly(text, llvm.create_context())
+    except RuntimeError as error:
+        raise CompilerError(f"LLVM cannot read a module\n  {error}") from error
+    if config.check_enabled():
+        _verify(module)
+    return module
+
+
+def _verify(module: Any) -> None:
+    try:
+        module.verify()
+    except RuntimeError as error:
+        raise CompilerError(f"LLVM finds a module unsound\n  {error}") from error
+
+
+@cache
+def _versions() -> str:
+    llvm_version = ".".join(str(part) for part in llvm.llvm_version_info)
+    return f"staticgraph {config.VERSION} llvmlite {llvmlite.__version__} LLVM {llvm_version}"
+
+
+def _key(text: str, level: int, target: Target) -> bytes:
+    """What stands for the machine code: a digest of all that it depends on."""
+    digest = blake2b(digest_size=32)
+    for part in (_versions(), target.triple, target.cpu, target.features, str(level), text):
+        data = part.encode()
+        # With its length before each part, no two lists of parts are the same bytes.
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.digest()
+
+
+def _find(key: bytes, text: str, level: int) -> tuple[Image, str]:
+    """The object code, and the counter of where it is from."""
+    loaded = _loaded.get(key)
+    if loaded is not None:
+        return loaded.image, "shared"
+    directory = config.cache_directory()
+    if directory is None:
+        return emit(text, level), "compiled"
+    kept = ObjectCache(directory, config.cache_limit())
+    image = kept.read(key)
+    if image is not None:
+        return image, "from_cache"
+    image = emit(text, level)
+    kept.write(key, image)
+    return image, "compiled"
+
+
+def _load(image: Image) -> Library:
+    # An engine is made for a module. Left inside, an empty one would be compiled too.
+    module = llvm.parse_assembly("")
+    engine = llvm.create_mcjit_compiler(module, targets.loader(targets.host()))
+    engine.remove_module(module)
+    for name in image.wanted:
+        if llvm.address_of_symbol(name) is None:
             # LLVM would end the process.
-            raise CompilerError(f"the module refers to @{name}, which nobody defines")
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+            raise CompilerError(f"a module refers to @{name}, which nobody defines")
+    engine.add_object_file(llvm.ObjectFileRef.from_data(image.code))
     engine.finalize_object()
-    return Library(engine, frozenset(defined))
+    return Library(engine, image)
 
 
-def _count(compiled: int = 0, from_cache: int = 0, shared: int = 0, seconds: float = 0.0) -> None:
+def _count(counter: str, start: float) -> None:
     global _statistics
+    seconds = _statistics.seconds + time.perf_counter() - start
     _statistics = replace(
-        _statistics,
-        compiled=_statistics.compiled + compiled,
-        from_cache=_statistics.from_cache + from_cache,
-        shared=_statistics.shared + shared,
-        seconds=_statistics.seconds + seconds,
+        _statistics, **{counter: getattr(_statistics, counter) + 1}, seconds=seconds
     )
 
 

@@ -126,14 +126,19 @@ def machine(target: Target, level: int) -> Any:
     """
     if level not in LEVELS:
         raise CompilerError(f"there is no level {level!r} of code generation; it is 0 to 3")
+    return _machine(target, level, target.cpu, target.features)
+
+
+def loader(target: Target) -> Any:
+    """The machine of an engine that only loads; it need not know what the processor can do."""
+    return _machine(target, 0, "", "")
+
+
+def _machine(target: Target, level: int, cpu: str, features: str) -> Any:
     if target == host():
         _initialize_native()
     else:
         _initialize_all()
     return llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu,
-        features=target.features,
-        opt=level,
-        codemodel="jitdefault",
-        jit=True,
+        cpu=cpu, features=features, opt=level, codemodel="jitdefault", jit=True
     )
