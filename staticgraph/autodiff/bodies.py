@@ -16,7 +16,7 @@ from staticgraph.core.function import Function, has_effect
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.node import Node, Value, make_node
 from staticgraph.core.types import TensorType
-from staticgraph.ops.loops import fits
+from staticgraph.ops.loops import fits, lengths_of
 from staticgraph.ops.shaping import broadcast_like
 
 Adjoints = Sequence[Tensor | None]
@@ -31,6 +31,7 @@ class Loop:
     """A loop node taken apart: its operands and the inputs of its body by their part.
 
     carries, sequences      how many there are
+    joined, lengths         which results are joined, and which sequences are in parts
     first_capture           the number of the first operand that is captured
     """
 
@@ -41,6 +42,8 @@ class Loop:
         self.sequences: int = node.attrs.get("sequences", 0)
         self.first_capture = self.carries + self.sequences
         self.recompute: bool = node.attrs.get("recompute", False)
+        self.joined: tuple[int, ...] = node.attrs.get("joined", ())
+        self.lengths: tuple[int, ...] = lengths_of(node.attrs) if self.sequences else ()
 
     def part(self, index: int) -> str:
         """Whether operand `index` is a ``carry``, an ``entry`` of a sequence or a ``capture``."""
@@ -100,6 +103,7 @@ def _upstream(body: Function, values: Sequence[Value]) -> set[Value]:
 
 def rebuild(workshop: BodyGraph, body: Function) -> tuple[list[Tensor], list[Tensor]]:
     """The nodes of `body` in a workshop: its inputs, as new parameters, and its outputs."""
+    workshop.derived = True
     inputs = [
         workshop.parameter(value.type, value.name.replace(":", "_"), value.node.attrs["kind"])
         for value in body.inputs
@@ -132,11 +136,11 @@ def closed(
     """
     function = extract(workshop, [*fetches, *(effects or ())], feeds).function
     made = Function(function.inputs, function.nodes, function.outputs, names, name)
-    return made if effects is not None else _quiet(made)
+    return made if effects is not None else silent(made)
 
 
-def _quiet(function: Function) -> Function:
-    """The Function without effects, also of what is inside."""
+def silent(function: Function) -> Function:
+    """The Function without effects, also of what is inside it."""
     if not any(has_effect(node) for node in function.nodes):
         return function
     values: dict[Value, Value] = {}
@@ -147,19 +151,31 @@ def _quiet(function: Function) -> Function:
             # What passes a value on (print) passes it on in silence.
             values.update(zip(node.outputs, operands, strict=False))
             continue
-        attrs = {key: _quiet_attribute(value) for key, value in node.attrs.items()}
+        attrs = {key: silenced(value) for key, value in node.attrs.items()}
         made = make_node(node.op, operands, attrs, node.name, node.location)
         values.update(zip(node.outputs, made.outputs, strict=True))
         nodes.append(made)
     return function.replace(nodes, [values.get(value, value) for value in function.outputs])
 
 
-def _quiet_attribute(value: Any) -> Any:
+def silenced(value: Any) -> Any:
+    """An attribute value with its Functions made silent."""
     if isinstance(value, Function):
-        return _quiet(value)
+        return silent(value)
     if isinstance(value, tuple):
-        return tuple([_quiet_attribute(item) for item in value])
+        return tuple([silenced(item) for item in value])
     return value
+
+
+def layout(joined: Sequence[int], lengths: Sequence[int]) -> dict[str, Any]:
+    """The attributes of a loop whose rows with these numbers are joined, and whose sequences are
+    in parts of these lengths."""
+    found: dict[str, Any] = {}
+    if joined:
+        found["joined"] = tuple(joined)
+    if any(by >= 0 for by in lengths):
+        found["lengths"] = tuple(lengths)
+    return found
 
 
 def spread(function: Function, like: Function, first: int, more: int) -> Function:
@@ -178,12 +194,17 @@ def spread(function: Function, like: Function, first: int, more: int) -> Functio
 
 def branches(
     workshops: Sequence[tuple[BodyGraph, Sequence[Tensor], Sequence[Tensor]]],
+    effects: Sequence[Sequence[Operation]] | None = None,
 ) -> tuple[tuple[Function, ...], list[Tensor]]:
-    """Functions of one signature from (workshop, feeds, fetches) each, and what they capture."""
+    """Functions of one signature from (workshop, feeds, fetches) each, and what they capture.
+
+    They have the given effects, or none.
+    """
     brought = list(dict.fromkeys(t for workshop, *_ in workshops for t in workshop.captures))
     functions = []
-    for workshop, feeds, fetches in workshops:
+    for number, (workshop, feeds, fetches) in enumerate(workshops):
         with workshop.resumed():
             further = [workshop.capture(tensor) for tensor in brought]
-        functions.append(closed(workshop, "branch", fetches, [*feeds, *further]))
+        acts = None if effects is None else effects[number]
+        functions.append(closed(workshop, "branch", fetches, [*feeds, *further], None, acts))
     return tuple(functions), brought

@@ -5,30 +5,34 @@ ordinary sweep. The forward values that its adjoint part takes are what the deri
 iteration. An augmented twin of the loop (same operands, same body) returns them stacked; a scan
 goes over the stacks in the opposite direction and carries the adjoints of the carries. The twin is
 a loop and the backward scan is a loop, so derivatives of every order follow. A pass makes the loop
-and its twins one (passes/loops.py), so that no run repeats it.
+and its twins one (passes/merge.py), so that no run repeats it.
 
 What holds of the stacks: they hold only values that differ between iterations and that cannot be
 had by a cheap step from what is at hand (captures, the entries of a scan's own sequences, other
-stacks). Of a value that only gives its shape, the shape is stacked. A value whose size may differ
-between iterations is computed again from what it was computed from; a carry of changing size is on
-a tape (autodiff/tapes.py). A scan with `recompute` stacks
+stacks). Of a value that only gives its shape, the shape is stacked. Values whose size differs
+between iterations are joined (autodiff/kept.py). A scan with `recompute` stacks
 nothing but carries; its backward scan computes the rest of the body again.
 
 What holds of the backward scan: it carries the adjoints of those carries alone that depend on what
 is wanted and on which a given adjoint depends, and sums of the adjoints of wanted captures.
 
-**Reverse of a branch.** One node with the adjoint of each branch, which recomputes what it needs.
+**A loop inside** has its twin in the adjoint part of the body around it, but the twin computes what
+the loop does, and depends on no adjoint. So it counts as a forward value: it goes into the twin of
+the body around, where a pass makes it one with the loop, and its stacks are stacked in turn. No
+loop runs again in a backward scan, however deep it is nested.
 
-A loop inside a body, or a branch, is differentiated inside it, and there its twin runs anew: each
-level of nesting costs one more run of what is inside, and the stacks of an inner loop live for one
-iteration of the outer one only.
+**Reverse of a branch.** One node with the adjoint of each branch, which computes again what it
+needs, save for loops: a twin of the branches, which becomes one with them, hands out what depends
+on a loop, and zeros for what only another branch has.
 
 **Forward mode** is in autodiff/control_forward.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+
+import numpy as np
 
 from staticgraph.autodiff import forward, reverse
 from staticgraph.autodiff.bodies import (
@@ -38,20 +42,25 @@ from staticgraph.autodiff.bodies import (
     closed,
     fitted,
     floating,
+    layout,
     like,
     rebuild,
+    silenced,
     spread,
 )
 from staticgraph.autodiff.common import Paths, zeros_of
 from staticgraph.autodiff.control_forward import push_branches, push_loop
-from staticgraph.autodiff.tapes import Tapes, is_changing, measured
+from staticgraph.autodiff.kept import Kept, sizes_that_differ
 from staticgraph.core import dtypes
-from staticgraph.core.body import tracing
-from staticgraph.core.function import has_effect
+from staticgraph.core.body import BodyGraph, tracing
+from staticgraph.core.function import Function, has_effect
 from staticgraph.core.graph import Operation, Tensor
+from staticgraph.core.node import Node
+from staticgraph.core.types import TensorType
 from staticgraph.ops.branches import COND, SWITCH_CASE
 from staticgraph.ops.convert import constant
 from staticgraph.ops.loops import SCAN, WHILE
+from staticgraph.ops.shaping import broadcast_to
 from staticgraph.ops.sizes import SHAPE, SIZE
 
 # Computed again rather than kept, where the operands are at hand: one step per element at most.
@@ -77,6 +86,7 @@ class _LoopReverse:
     sums        per captured operand that an adjoint reaches: the parameter that it is added to
     entries     per sequence that an adjoint reaches: the adjoint of its entry
     seeds       parameters for the adjoints of what the body returns: `active`, then `rows`
+    early       the nodes of the adjoint part that compute forward values: twins of loops inside
     """
 
     def __init__(
@@ -85,7 +95,6 @@ class _LoopReverse:
         self.loop = loop = Loop(node)
         self.node, self.graph = node, node.graph
         self.adjoints, self.wanted = adjoints, wanted
-        self.tape_results: Sequence[Tensor] = ()
         given = [i for i, adjoint in enumerate(adjoints) if adjoint is not None]
         self.rows = [i for i in given if i >= loop.carries and floating(node.outputs[i])]
         depending = loop.depending(wanted)
@@ -116,6 +125,10 @@ class _LoopReverse:
         if xs and seeded:
             paths = Paths("gradients", [self.outputs[i] for i in seeded], xs)
             found = reverse.pull(paths, self.seeds, masked, [*[None] * count, *sums])
+        given = [*self.seeds, *[total for total in sums if total is not None]]
+        # A scan that recomputes keeps carries alone: what is inside runs again, by intention.
+        recompute = loop.recompute
+        self.early = set() if recompute else early_nodes(workshop, self.forward_size, given)
         self.new_adjoints = [
             zeros_of(x) if part is None else fitted(part, x)
             for x, part in zip(xs[:count], found[:count], strict=True)
@@ -137,27 +150,25 @@ class _LoopReverse:
         """Appends twin and backward loop; one adjoint per wanted operand."""
         if not self.active and not self.entries and not self.sums:
             return [None] * len(self.wanted)
-        stacks, stacked = self._twin()
-        results = self._backward(stacks, stacked, take)
+        kept = self._kept()
+        results = self._backward(kept, self._twin(kept), take)
         by_operand = dict(zip([*self.active, *self.sums, *self.entries], results, strict=True))
         return [by_operand.get(index) for index in self.wanted]
 
     # -- what the derivative needs of each iteration
 
     def _needed(self) -> list[Tensor]:
-        """The forward values that are stacked."""
+        """The forward values that are kept."""
         if self.loop.recompute:
             taken, _ = self._taken(through=True)
             return [tensor for tensor in self.inputs[: self.loop.carries] if tensor in taken]
         taken, measured = self._taken()
         varying = self._varying()
         own = set(self.inputs[self.loop.carries : self.loop.first_capture])
-        redone = self._redone(taken, varying)
         at_hand: set[Tensor] = set()
         needed: list[Tensor] = []
-        for node in self.workshop.operations[: self.forward_size]:
-            light = node in redone or _is_cheap(node)
-            cheap = light and all(tensor in at_hand for tensor in node.inputs)
+        for node in self._forward_nodes():
+            cheap = _is_cheap(node) and all(tensor in at_hand for tensor in node.inputs)
             for tensor in node.outputs:
                 if tensor in varying and tensor not in own and not cheap:
                     if tensor not in taken:
@@ -166,56 +177,24 @@ class _LoopReverse:
                 at_hand.add(tensor)
         return needed + [shape for shape in measured if shape.node.inputs[0] not in at_hand]
 
-    def _redone(self, taken: set[Tensor], varying: set[Tensor]) -> set[Operation]:
-        """The nodes whose results are taken and may have another size in each iteration.
-
-        Such results do not stack (those of a loop inside are one entry per iteration of it), so
-        the nodes run again. What they take is taken, then.
-        """
-        redone: set[Operation] = set()
-        symbols = {dim for x in self.inputs for dim in x.type.shape or () if isinstance(dim, str)}
-
-        def is_ragged(tensor: Tensor) -> bool:
-            shape = tensor.type.shape
-            # A symbol that comes from inside may stand for another size in each iteration.
-            return shape is None or any(not isinstance(d, int) and d not in symbols for d in shape)
-
-        for node in reversed(self.workshop.operations[: self.forward_size]):
-            if not node.inputs or not any(is_ragged(t) for t in node.outputs if t in taken):
-                continue
-            redone.add(node)
-            taken.update(tensor for tensor in node.inputs if tensor in varying)
-        return redone
+    def _forward_nodes(self) -> list[Operation]:
+        """The nodes of the body, and what differentiation added to them that is no adjoint."""
+        nodes = self.workshop.operations
+        early = self.early
+        return [*nodes[: self.forward_size], *[n for n in nodes[self.forward_size :] if n in early]]
 
     def _taken(self, through: bool = False) -> tuple[set[Tensor], list[Tensor]]:
         """The forward values that the adjoint part takes, and its measures of such values.
 
         With `through` also what those are computed from.
         """
-        taken: set[Tensor] = set()
-        measured: dict[Tensor, None] = {}
-        seen: set[Operation] = set()
-        stack = [*self.new_adjoints, *self.accumulated, *self.entries.values()]
-        while stack:
-            tensor = stack.pop()
-            node = tensor.node
-            if node.id < self.forward_size:
-                taken.add(tensor)
-                if not through:
-                    continue
-            elif node.op in (SHAPE, SIZE) and node.inputs[0].node.id < self.forward_size:
-                measured[tensor] = None
-                if not through:
-                    continue
-            if node not in seen:
-                seen.add(node)
-                stack.extend(node.inputs)
-        return taken, sorted(measured, key=lambda tensor: tensor.node.id)
+        parts = [*self.new_adjoints, *self.accumulated, *self.entries.values()]
+        return taken_by(parts, self.forward_size, self.early, through)
 
     def _varying(self) -> set[Tensor]:
         """The forward values that depend on carries or entries."""
         varying = set(self.inputs[: self.loop.first_capture])
-        for node in self.workshop.operations[: self.forward_size]:
+        for node in self._forward_nodes():
             if any(tensor in varying for tensor in node.inputs):
                 varying.update(node.outputs)
         return varying
@@ -227,43 +206,45 @@ class _LoopReverse:
         outside = [*self.node.inputs[first:], *self.workshop.captures]
         return inside, outside
 
-    def _twin(self) -> tuple[list[Tensor], list[Tensor]]:
-        """The loop once more, returning what is needed: values to be fed backward, and the stacks
-        that stand for them. Values of changing size come first."""
-        first, node = self.loop.carries, self.node
-        tapeable = {t for i, t in enumerate(self.inputs[:first]) if is_changing(self.loop, i)}
-        taken = self._needed()
-        changing = [tensor for tensor in taken if tensor in tapeable]
-        needed = [tensor for tensor in taken if tensor not in tapeable]
-        if not needed and not changing and not self.loop.sequences:
+    def _kept(self) -> Kept:
+        """What the twin returns of each iteration."""
+        inside, _ = self._captured()
+        kept = Kept(self.workshop, sizes_that_differ([*self.inputs, *inside]))
+        for tensor in self._needed():
+            kept.keep(tensor)
+        self.row_lengths = [
+            kept.count(self.outputs[i]) if i - self.loop.carries in self.loop.joined else -1
+            for i in self.rows
+        ]
+        if not kept.rows and not self.loop.sequences:
             # Something has to say how many iterations there were.
             with self.workshop.resumed():
-                needed = [constant(True, name="step")]
-        if not needed and not changing:
-            return [], []
-        self.tapes = tapes = Tapes(self.workshop, changing)
-        inside, outside = self._captured()
-        last = self.loop.first_capture
-        feeds = [*self.inputs[:first], *tapes.before, *self.inputs[first:last], *inside]
-        fetches = [
-            *self.outputs[:first], *tapes.after, *self.outputs[first:], *tapes.rows, *needed
-        ]  # fmt: skip
-        effects = [n for n in self.workshop.operations[: self.forward_size] if has_effect(n)]
-        own = self.loop.body.output_names
-        further = [tensor.name for tensor in (*tapes.rows, *needed)]
-        names = [*own[:first], *[tape.name for tape in tapes.after], *own[first:], *further]
-        body = closed(self.workshop, "body", fetches, feeds, names, effects)
-        count = len(changing)
-        attrs = {**node.attrs, "body": body, "carries": first + count}
-        if node.op is WHILE:
-            attrs["cond"] = spread(attrs["cond"], body, first, count)
-        starts = tapes.starts(self.graph)
-        operands = (*node.inputs[:first], *starts, *node.inputs[first:last], *outside)
-        results = self.graph.add(node.op, operands, attrs, "twin").outputs
-        self.tape_results = results[first : first + count]
-        return [*changing, *needed], list(results[len(self.outputs) + count :])
+                kept.keep(constant(True, name="step"))
+        return kept
 
-    def _backward(self, needed: list[Tensor], stacks: list[Tensor], take: Take) -> Sequence[Tensor]:
+    def _twin(self, kept: Kept) -> Sequence[Tensor]:
+        """The loop once more, returning what is kept: the results that hold it."""
+        loop, node = self.loop, self.node
+        if not kept.rows:
+            return []
+        inside, outside = self._captured()
+        feeds = [*self.inputs[: loop.first_capture], *inside]
+        effects = [n for n in self.workshop.operations[: self.forward_size] if has_effect(n)]
+        names = [*loop.body.output_names, *[tensor.name for tensor in kept.rows]]
+        body = closed(self.workshop, "body", [*self.outputs, *kept.rows], feeds, names, effects)
+        rows = len(self.outputs) - loop.carries
+        joined = [*loop.joined, *[rows + number for number in kept.joined]]
+        attrs = {**node.attrs, "body": body, **layout(joined, ())}
+        if node.op is WHILE:
+            attrs["cond"] = spread(attrs["cond"], body, loop.carries, 0)
+        if isinstance(self.graph, BodyGraph) and self.graph.derived:
+            # The loop is there beside its twin, with its effects.
+            attrs = {name: silenced(value) for name, value in attrs.items()}
+        operands = (*node.inputs[: loop.first_capture], *outside)
+        made = self.graph.add(node.op, operands, attrs, "twin")
+        return made.outputs[len(self.outputs) :]
+
+    def _backward(self, kept: Kept, stacks: Sequence[Tensor], take: Take) -> Sequence[Tensor]:
         """The scan over the stacks, in the opposite direction."""
         loop, node = self.loop, self.node
         inside, outside = self._captured()
@@ -272,29 +253,96 @@ class _LoopReverse:
         carried, rows = self.seeds[:count], self.seeds[count:]
         before = [*carried, *self.sums.values()]
         fetches = [*self.new_adjoints, *self.accumulated, *self.entries.values()]
-        body = closed(self.workshop, "body", fetches, [*before, *needed, *own, *rows, *inside])
-        if self.tape_results:
-            body = self.tapes.reading(self.graph, body, len(before))
+        flat = [value for value, *_ in kept.flat]
+        feeds = [*before, *kept.rows, *own, *rows, *inside, *flat]
+        body = closed(self.workshop, "body", fetches, feeds)
+        body = kept.reading(self.graph, body, len(before))
         starts = [self._start(index) for index in self.active]
         for index in self.sums:
             known = take(index)
             starts.append(zeros_of(node.inputs[index]) if known is None else known)
         given = [adjoint for index in self.rows if (adjoint := self.adjoints[index]) is not None]
         sequences = [*stacks, *node.inputs[loop.carries : loop.first_capture], *given]
+        shifted = [by if by < 0 else by + len(stacks) for by in loop.lengths]
+        lengths = [*kept.lengths, *shifted, *self.row_lengths]
+        parted = [n for n, i in enumerate(self.entries) if loop.lengths[i - loop.carries] >= 0]
         attrs = {
             "body": body,
             "carries": len(starts),
             "sequences": len(sequences),
             "reverse": not node.attrs.get("reverse", False),
             "recompute": loop.recompute,
+            **layout(parted, lengths),
         }
-        operands = (*starts, *sequences, *outside, *self.tape_results)
+        operands = (*starts, *sequences, *outside)
         return self.graph.add(SCAN, operands, attrs, "backward").outputs
 
     def _start(self, index: int) -> Tensor:
         adjoint = self.adjoints[index]
-        start = zeros_of(self.node.outputs[index]) if adjoint is None else adjoint
-        return measured(start) if is_changing(self.loop, index) else start
+        return zeros_of(self.node.outputs[index]) if adjoint is None else adjoint
+
+
+def taken_by(
+    tensors: Sequence[Tensor], forward_size: int, early: Container[Operation], through: bool = False
+) -> tuple[set[Tensor], list[Tensor]]:
+    """The forward values that an adjoint part up to `tensors` takes, and its measures of such.
+
+    Forward nodes are the first `forward_size` ones and the `early` ones. With `through` also what
+    the values are computed from.
+    """
+    taken: set[Tensor] = set()
+    measured: dict[Tensor, None] = {}
+    seen: set[Operation] = set()
+    stack = list(tensors)
+
+    def is_forward(node: Operation) -> bool:
+        return node.id < forward_size or node in early
+
+    while stack:
+        tensor = stack.pop()
+        node = tensor.node
+        if is_forward(node):
+            taken.add(tensor)
+            if not through:
+                continue
+        elif node.op in (SHAPE, SIZE) and is_forward(node.inputs[0].node):
+            measured[tensor] = None
+            if not through:
+                continue
+        if node not in seen:
+            seen.add(node)
+            stack.extend(node.inputs)
+    return taken, sorted(measured, key=lambda tensor: tensor.node.id)
+
+
+def early_nodes(
+    workshop: BodyGraph, forward_size: int, adjoints: Sequence[Tensor]
+) -> set[Operation]:
+    """The nodes of an adjoint part that compute forward values in loops, and what those need.
+
+    They are the twins of loops inside, and whatever holds one: no given adjoint reaches them.
+    """
+    added = workshop.operations[forward_size:]
+    reached = set(adjoints)
+    for node in added:
+        if any(tensor in reached for tensor in node.inputs):
+            reached.update(node.outputs)
+    early: set[Operation] = set()
+    for node in reversed(added):
+        free = not any(tensor in reached for tensor in (*node.inputs, *node.outputs))
+        if node in early or (free and repeats(node)):
+            early.add(node)
+            early.update(t.node for t in node.inputs if t.node.id >= forward_size)
+    return early
+
+
+def repeats(node: Node) -> bool:
+    """Whether a node is a loop, or a branch that holds one."""
+    if node.op in (WHILE, SCAN):
+        return True
+    # Recursion follows the nesting of bodies, never the depth of a graph.
+    bodies = node.attrs.get("branches", ()) if node.attrs else ()
+    return any(repeats(inner) for body in bodies for inner in body.nodes)
 
 
 def _is_cheap(node: Operation) -> bool:
@@ -310,37 +358,134 @@ def pull_branches(
 ) -> list[Tensor | None]:
     """The adjoints of the operands number `wanted` of a `cond` or `switch_case`."""
     given = [i for i, adjoint in enumerate(adjoints) if adjoint is not None]
-    workshops = []
-    adjoint_parts: list[tuple[list[Tensor], list[Tensor | None]]] = []
-    for branch in node.attrs["branches"]:
-        with tracing(node.graph, "the branch of a derivative") as workshop:
-            inputs, outputs = rebuild(workshop, branch)
-            seeds = [like(workshop, outputs[i], outputs[i].type, "adjoint") for i in given]
-            xs = [inputs[index - 1] for index in wanted]
-            found = reverse.pull(Paths("gradients", [outputs[i] for i in given], xs), seeds, masked)
-        workshops.append((workshop, [*inputs, *seeds]))
-        adjoint_parts.append((xs, found))
-    # An operand that no adjoint reaches in any branch has none.
-    kept = [
-        k for k in range(len(wanted)) if any(found[k] is not None for _, found in adjoint_parts)
+    reversed_ = [
+        _BranchReverse(node, branch, given, [index - 1 for index in wanted], masked)
+        for branch in node.attrs["branches"]
     ]
+    # An operand that no adjoint reaches in any branch has none.
+    kept = [k for k in range(len(wanted)) if any(each.found[k] is not None for each in reversed_)]
     by_operand: list[Tensor | None] = [None] * len(wanted)
     if not kept:
         return by_operand
-    signed = []
-    for (workshop, feeds), (xs, found) in zip(workshops, adjoint_parts, strict=True):
-        with workshop.resumed():
-            parts = [
-                zeros_of(xs[k]) if (part := found[k]) is None else fitted(part, xs[k]) for k in kept
-            ]
-        signed.append((workshop, feeds, parts))
+    for each in reversed_:
+        each.finish(kept)
+    handed = _handed_out(node, reversed_)
+    signed = [
+        (each.workshop, [*each.inputs, *each.seeds, *each.received(handed)], each.parts)
+        for each in reversed_
+    ]
     functions, brought = branches(signed)
     starts = [adjoint for adjoint in adjoints if adjoint is not None]
-    operands = (*node.inputs, *starts, *brought)
+    operands = (*node.inputs, *starts, *handed, *brought)
     made = node.graph.add(node.op, operands, {"branches": functions}, "backward")
     for k, tensor in zip(kept, made.outputs, strict=True):
         by_operand[k] = tensor
     return by_operand
+
+
+class _BranchReverse:
+    """One branch in a workshop, and the adjoint part of it.
+
+    found       per wanted operand its adjoint, or None
+    parts       the adjoints of those that have one in some branch
+    residuals   forward values that are handed out: what the adjoint part takes and what depends on
+                a loop, which otherwise would run again
+    """
+
+    def __init__(
+        self,
+        node: Operation,
+        branch: Function,
+        given: Sequence[int],
+        wanted: Sequence[int],
+        masked: bool,
+    ) -> None:
+        with tracing(node.graph, "the branch of a derivative") as self.workshop:
+            self.inputs, self.outputs = rebuild(self.workshop, branch)
+            self.forward_size = len(self.workshop)
+            ys = [self.outputs[i] for i in given]
+            self.seeds = [like(self.workshop, y, y.type, "adjoint") for y in ys]
+            self.xs = [self.inputs[index] for index in wanted]
+            self.found = reverse.pull(Paths("gradients", ys, self.xs), self.seeds, masked)
+        self.parts: list[Tensor] = []
+        self.residuals: list[Tensor] = []
+        self.slots: dict[int, Tensor] = {}
+
+    def finish(self, kept: Sequence[int]) -> None:
+        """Settles the adjoints of the operands number `kept` of the wanted, and the residuals."""
+        with self.workshop.resumed():
+            for k in kept:
+                part = self.found[k]
+                x = self.xs[k]
+                self.parts.append(zeros_of(x) if part is None else fitted(part, x))
+        nodes = self.workshop.operations
+        early = early_nodes(self.workshop, self.forward_size, self.seeds)
+        repeated: set[Tensor] = set()
+        for node in nodes:
+            if node.id >= self.forward_size and node not in early:
+                continue
+            if repeats(node) or any(tensor in repeated for tensor in node.inputs):
+                repeated.update(node.outputs)
+        taken, measured = taken_by(self.parts, self.forward_size, early)
+        found = [t for t in taken if t in repeated]
+        found += [shape for shape in measured if shape.node.inputs[0] in repeated]
+        self.residuals = sorted(dict.fromkeys(found), key=lambda t: (t.node.id, t.index))
+
+    def effects(self) -> list[Operation]:
+        """The nodes of the branch that have an effect."""
+        return [n for n in self.workshop.operations[: self.forward_size] if has_effect(n)]
+
+    def handing_out(self, types: Sequence[TensorType]) -> list[Tensor]:
+        """What the branch returns beside its results: residuals of these types, or zeros."""
+        with self.workshop.resumed():
+            return [
+                self.slots[slot] if slot in self.slots else _empty(type)
+                for slot, type in enumerate(types)
+            ]
+
+    def received(self, handed: Sequence[Tensor]) -> list[Tensor]:
+        """What the adjoint part knows the handed values by."""
+        with self.workshop.resumed():
+            return [
+                self.slots[slot]
+                if slot in self.slots
+                else self.workshop.parameter(tensor.type, "unused", "capture")
+                for slot, tensor in enumerate(handed)
+            ]
+
+
+def _handed_out(node: Operation, reversed_: Sequence[_BranchReverse]) -> Sequence[Tensor]:
+    """Adds the twin of the branches; what it hands out beside their results.
+
+    Residuals of one type in different branches share a result, since one branch runs.
+    """
+    types: list[TensorType] = []
+    for each in reversed_:
+        for residual in each.residuals:
+            same = [n for n, t in enumerate(types) if t == residual.type and n not in each.slots]
+            if not same:
+                same = [len(types)]
+                types.append(residual.type)
+            each.slots[same[0]] = residual
+    if not types:
+        return []
+    signed = [
+        (each.workshop, each.inputs, [*each.outputs, *each.handing_out(types)])
+        for each in reversed_
+    ]
+    derived = isinstance(node.graph, BodyGraph) and node.graph.derived
+    # Beside a twin in a derivative stand the branches themselves, with their effects.
+    effects = None if derived else [each.effects() for each in reversed_]
+    functions, brought = branches(signed, effects)
+    operands = (*node.inputs, *brought)
+    made = node.graph.add(node.op, operands, {"branches": functions}, "twin")
+    return made.outputs[len(node.outputs) :]
+
+
+def _empty(type: TensorType) -> Tensor:
+    """Zeros of a type, where sizes that are not known are 0."""
+    dims = [dim if isinstance(dim, int) else 0 for dim in type.shape or ()]
+    return broadcast_to(constant(np.zeros((), type.dtype), name="unused"), dims)
 
 
 for _op in (WHILE, SCAN):

@@ -10,6 +10,7 @@ from staticgraph.autodiff.bodies import (
     closed,
     fitted,
     floating,
+    layout,
     like,
     rebuild,
     spread,
@@ -108,7 +109,15 @@ class _LoopForward:
             *node.inputs[last:], *[starts[i] for i in of("capture")],
             *self.workshop.captures,
         )  # fmt: skip
-        attrs = {**node.attrs, "body": body, "carries": first + len(self.carried)}
+        joined = list(loop.joined)
+        joined += [len(self.outputs) - first + n for n, i in enumerate(rows) if i - first in joined]
+        lengths = [*loop.lengths, *[loop.lengths[i - first] for i in of("entry")]]
+        attrs = {
+            **node.attrs,
+            "body": body,
+            "carries": first + len(self.carried),
+            **layout(joined, lengths),
+        }
         if node.op is SCAN:
             attrs["sequences"] = loop.sequences + len(of("entry"))
         else:

@@ -26,6 +26,8 @@ class BodyGraph(Graph):
     captures    per captured tensor of the graph directly around: the parameter that stands for it
     awaited     the operations of the graph directly around that the body as a whole waits for
     closed      whether it was traced to its end
+    derived     whether it holds the nodes of another body once more, to differentiate them: what
+                it repeats has its effects there
     weak        the parameters that stand for a Python number, with its type: a carry that starts
                 from one takes the dtype that the body gives it
     """
@@ -37,6 +39,7 @@ class BodyGraph(Graph):
         self.captures: dict[Tensor, Tensor] = {}
         self.awaited: dict[Operation, None] = {}
         self.closed = False
+        self.derived = False
         self.weak: dict[Tensor, type] = {}
         self.variables = outer.variables
         self.gradient_functions = outer.gradient_functions

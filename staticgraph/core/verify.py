@@ -48,7 +48,7 @@ def _verify_node(function: Function, after: str, node: Node, defined: set[Value]
         if value.node is not node or value.index != index:
             raise _broken(function, after, node, "does not own its results")
     unknown = set(node.attrs) - set(node.op.attrs)
-    missing = set(node.op.attrs) - set(node.attrs)
+    missing = set(node.op.attrs) - set(node.op.optional) - set(node.attrs)
     if unknown or missing:
         wrong = sorted(unknown or missing)
         raise _broken(function, after, node, f"has attributes {wrong} its record does not allow")

@@ -7,19 +7,31 @@ a new leading axis: one entry per iteration. The node's results are the last car
 
 A `while` has stacks too, although `while_loop` never asks for one: differentiation does, for the
 values that the derivative needs of each iteration (autodiff/control.py). So there is no growing
-array in the IR, and the reverse of either loop is a scan over stacks.
+growing array in the IR, and the reverse of either loop is a scan over stacks.
+
+Rows of uneven length do not stack. They are joined instead, end to end along their leading axis,
+and a scan goes along such a result part by part:
+
+joined      numbers of the body's further results that are joined: ``float32[?, 3]`` of each
+            iteration is one ``float32[?, 3]`` of all of them
+lengths     of a scan, one number per sequence: -1 for one with an entry per step; of one in parts,
+            the number of the sequence whose entries say how many rows the part of each step has
+
+A loop without any lacks these attributes. The stacks of a loop within a loop are what is joined.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from staticgraph.core.function import Function
 from staticgraph.core.opdef import REGIONS, Attrs, Mismatch, OpDef, Types, register
 from staticgraph.core.types import Dim, TensorType, compatible, format_shape
+
+T = TypeVar("T")
 
 
 def fits(given: TensorType, declared: TensorType) -> bool:
@@ -58,25 +70,53 @@ def _stacked(type: TensorType, length: Dim) -> TensorType:
     return type.with_shape(None if type.shape is None else (length, *type.shape))
 
 
+def _in_parts(type: TensorType) -> TensorType:
+    """The type of any number of rows of a value."""
+    if not type.shape:
+        raise Mismatch(f"what it joins or parts is {type}", "only known axes have an end")
+    return type.with_shape((None, *type.shape[1:]))
+
+
+def _rows(rows: Types, attrs: Attrs, length: Dim) -> Types:
+    joined = attrs.get("joined", ())
+    return tuple([_in_parts(t) if n in joined else _stacked(t, length) for n, t in enumerate(rows)])
+
+
+def lengths_of(attrs: Attrs) -> tuple[int, ...]:
+    """Per sequence of a scan the number of the one that says how long its parts are, or -1."""
+    known: tuple[int, ...] = attrs.get("lengths", ())
+    return known or (-1,) * attrs["sequences"]
+
+
+def stepwise(values: Sequence[T], attrs: Attrs) -> list[T]:
+    """Those of a scan's sequences, or of what belongs to them, that have an entry per step."""
+    return [value for value, by in zip(values, lengths_of(attrs), strict=True) if by < 0]
+
+
 def _infer_while(types: Types, attrs: Attrs) -> Types:
     body: Function = attrs["body"]
     condition: Function = attrs["cond"]
     check_operands("body", types, body)
     check_operands("cond", types, condition)
     count = attrs["carries"]
-    stacks = [_stacked(value.type, None) for value in body.outputs[count:]]
-    return (*_carried(body, count), *stacks)
+    rows = tuple([value.type for value in body.outputs[count:]])
+    return (*_carried(body, count), *_rows(rows, attrs, None))
 
 
 def _infer_scan(types: Types, attrs: Attrs) -> Types:
     body: Function = attrs["body"]
     count, sequences = attrs["carries"], attrs["sequences"]
     whole = types[count : count + sequences]
-    length = scan_length(whole)
-    entries = [type.with_shape(None if type.shape is None else type.shape[1:]) for type in whole]
+    length = scan_length(stepwise(whole, attrs))
+    entries = [
+        type.with_shape(None if type.shape is None else type.shape[1:])
+        if by < 0
+        else _in_parts(type)
+        for type, by in zip(whole, lengths_of(attrs), strict=True)
+    ]
     check_operands("body", (*types[:count], *entries, *types[count + sequences :]), body)
-    stacks = [_stacked(value.type, length) for value in body.outputs[count:]]
-    return (*_carried(body, count), *stacks)
+    rows = tuple([value.type for value in body.outputs[count:]])
+    return (*_carried(body, count), *_rows(rows, attrs, length))
 
 
 def scan_length(types: Sequence[TensorType]) -> Dim:
@@ -104,8 +144,11 @@ def scan_length(types: Sequence[TensorType]) -> Dim:
 class _Stacks:
     """Collects one entry per iteration for each of a body's further results."""
 
-    def __init__(self, body: Any, operands: Sequence[Any], first: int) -> None:
+    def __init__(
+        self, body: Any, operands: Sequence[Any], first: int, joined: Sequence[int]
+    ) -> None:
         function: Function = body.function
+        self.joined = joined
         self.types = [value.type for value in function.outputs[first:]]
         self.rows: list[list[Any]] = [[] for _ in self.types]
         self.sizes: dict[str, int] = {}
@@ -120,12 +163,16 @@ class _Stacks:
 
     def arrays(self, backwards: bool = False) -> list[Any]:
         stacks = []
-        for rows, type in zip(self.rows, self.types, strict=True):
-            shapes = dict.fromkeys(np.shape(row) for row in rows)
+        for number, (rows, type) in enumerate(zip(self.rows, self.types, strict=True)):
+            parted = number in self.joined
+            shapes = dict.fromkeys(np.shape(row)[1:] if parted else np.shape(row) for row in rows)
             if len(shapes) > 1:
                 raise self._uneven(list(shapes))
             ordered = rows[::-1] if backwards else rows
-            stacks.append(np.stack(ordered) if rows else self._empty(type))
+            if not rows:
+                stacks.append(self._empty(type, parted))
+            else:
+                stacks.append(np.concatenate(ordered) if parted else np.stack(ordered))
         return stacks
 
     def _uneven(self, shapes: list[tuple[int, ...]]) -> Mismatch:
@@ -136,10 +183,10 @@ class _Stacks:
             "derivative if its first shape is known when the graph is built",
         )
 
-    def _empty(self, type: TensorType) -> Any:
+    def _empty(self, type: TensorType, parted: bool) -> Any:
         """No iteration, so sizes that only an iteration would show count as 0."""
         dims = [self.sizes.get(d, 0) if isinstance(d, str) else d or 0 for d in type.shape or ()]
-        return np.empty((0, *dims), dtype=type.dtype)
+        return np.empty((0, *dims[1 if parted else 0 :]), dtype=type.dtype)
 
 
 def results_of(values: Sequence[Any]) -> Any:
@@ -148,11 +195,16 @@ def results_of(values: Sequence[Any]) -> Any:
 
 
 def _reference_while(
-    *operands: Any, cond: Any, body: Any, carries: int, maximum_iterations: int | None
+    *operands: Any,
+    cond: Any,
+    body: Any,
+    carries: int,
+    maximum_iterations: int | None,
+    joined: Sequence[int] = (),
 ) -> Any:
     state = list(operands[:carries])
     captured = list(operands[carries:])
-    stacks = _Stacks(body, operands, carries)
+    stacks = _Stacks(body, operands, carries, joined)
     left = maximum_iterations
     while (left is None or left > 0) and cond(state + captured)[0]:
         results = body(state + captured)
@@ -165,22 +217,49 @@ def _reference_while(
 
 
 def _reference_scan(
-    *operands: Any, body: Any, carries: int, sequences: int, reverse: bool, recompute: bool
+    *operands: Any,
+    body: Any,
+    carries: int,
+    sequences: int,
+    reverse: bool,
+    recompute: bool,
+    joined: Sequence[int] = (),
+    lengths: Sequence[int] = (),
 ) -> Any:
     state = list(operands[:carries])
-    along = operands[carries : carries + sequences]
+    along = list(operands[carries : carries + sequences])
     captured = list(operands[carries + sequences :])
-    lengths = [len(sequence) for sequence in along]
-    if len(set(lengths)) != 1:
-        raise Mismatch("the sequences differ in length", f"their lengths in this run are {lengths}")
-    entries = [np.empty(np.shape(s)[1:], s.dtype) for s in along]
-    stacks = _Stacks(body, [*state, *entries, *captured], carries)
-    steps = range(lengths[0])
+    by = lengths or [-1] * sequences
+    counts = [len(sequence) for sequence, parts in zip(along, by, strict=True) if parts < 0]
+    if len(set(counts)) != 1:
+        raise Mismatch("the sequences differ in length", f"their lengths in this run are {counts}")
+    along = [
+        sequence if parts < 0 else _parts(sequence, along[parts])
+        for sequence, parts in zip(along, by, strict=True)
+    ]
+    entries = [
+        np.empty(np.shape(s)[1:] if parts < 0 else (0, *np.shape(s)[1:]), s.dtype)
+        for s, parts in zip(operands[carries:], by, strict=False)
+    ]
+    stacks = _Stacks(body, [*state, *entries, *captured], carries, joined)
+    steps = range(counts[0])
     for step in reversed(steps) if reverse else steps:
         results = body([*state, *[sequence[step] for sequence in along], *captured])
         state = results[:carries]
         stacks.push(results[carries:])
     return results_of([*state, *stacks.arrays(backwards=reverse)])
+
+
+def _parts(sequence: Any, lengths: Any) -> list[Any]:
+    """What is joined, in parts again."""
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    if total != len(sequence):
+        raise Mismatch(
+            "the parts of a sequence do not add up to it",
+            f"it has {len(sequence)} rows, its parts {total}",
+        )
+    return [sequence[end - count : end] for end, count in zip(ends, lengths, strict=True)]
 
 
 WHILE = register(
@@ -189,7 +268,8 @@ WHILE = register(
         operands=("operands*",),
         infer=_infer_while,
         reference=_reference_while,
-        attrs=("cond", "body", "carries", "maximum_iterations"),
+        attrs=("cond", "body", "carries", "maximum_iterations", "joined"),
+        optional=("joined",),
         selects=True,
         vjp=REGIONS,
         jvp=REGIONS,
@@ -203,7 +283,8 @@ SCAN = register(
         operands=("operands*",),
         infer=_infer_scan,
         reference=_reference_scan,
-        attrs=("body", "carries", "sequences", "reverse", "recompute"),
+        attrs=("body", "carries", "sequences", "reverse", "recompute", "joined", "lengths"),
+        optional=("joined", "lengths"),
         selects=True,
         vjp=REGIONS,
         jvp=REGIONS,

@@ -164,7 +164,9 @@ class _Mover:
     def move_products(self) -> None:
         """Matrix products of entries with what does not change, over the whole sequence at once."""
         draft = self.draft
-        entries = {given.inside: given.operand for given in draft.sequences}
+        entries = {
+            given.inside: given.operand for given in draft.sequences if given.lengths is None
+        }
         fixed = {given.inside: given.operand for given in draft.captures}
         squeezed: dict[Value, list[Node]] = {}
         for node in draft.nodes:
@@ -267,7 +269,8 @@ def _runs(draft: LoopDraft) -> bool:
     """Whether a loop is known to have an iteration."""
     if draft.node.op is not SCAN:
         return False
-    length = scan_length([given.operand.type for given in draft.sequences])
+    steps = [given.operand.type for given in draft.sequences if given.lengths is None]
+    length = scan_length(steps)
     return isinstance(length, int) and length > 0
 
 

@@ -1,4 +1,4 @@
-"""Merging loops: what goes through the same iterations goes through them once.
+"""Merging loops and branches: what goes through the same iterations goes through them once.
 
 Differentiation appends loops that repeat another one: the augmented twin of reverse mode, which
 returns stacks beside, and the loop of forward mode, which carries tangents beside. All of them
@@ -10,6 +10,9 @@ when they start alike, test alike and step alike: their carries with the same in
 same place are assumed to be equal, and the assumption is dropped, carry by carry, until the bodies
 confirm what is left. A `while` has to test the same condition of these; a `scan` has to go along
 the same sequence.
+
+Branches that are chosen by the same value become one where they share work: the twin of a branch,
+which hands out what a loop in it stacked, and the branches of forward mode.
 """
 
 from __future__ import annotations
@@ -20,25 +23,35 @@ from typing import Any
 
 from staticgraph.core.function import Function, attrs_key, has_effect
 from staticgraph.core.node import Node, Value
-from staticgraph.ops.loops import WHILE
+from staticgraph.ops.loops import WHILE, lengths_of
 from staticgraph.passes.common import Notes, node_key, rebuilt
-from staticgraph.passes.regions import LOOPS, Given, LoopDraft, Row, tried
+from staticgraph.passes.regions import (
+    BRANCHES,
+    LOOPS,
+    BranchDraft,
+    Given,
+    LoopDraft,
+    tried,
+)
 
 MERGED = "merge loops"
+MERGED_BRANCHES = "merge branches"
 
 
 def merge_loops(function: Function, notes: Notes) -> Function:
-    """`function` with loops that go through the same iterations made one."""
+    """`function` with loops that go through the same iterations made one, and branches."""
     groups: dict[Any, list[int]] = {}
     for place, node in enumerate(function.nodes):
-        if node.op in LOOPS:
+        if node.op in LOOPS or node.op in BRANCHES:
             groups.setdefault(_kinship(node), []).append(place)
     if all(len(group) == 1 for group in groups.values()):
         return function
-    merger = _Merger(function)
+    merger = _Merger(function, [place for group in groups.values() for place in group])
     prints = _Prints()
     for group in groups.values():
-        if len(group) > 1:
+        if len(group) > 1 and function.nodes[group[0]].op in BRANCHES:
+            merger.join(group)
+        elif len(group) > 1:
             alike: dict[Any, list[int]] = {}
             for place in group:
                 alike.setdefault(prints.of(function.nodes[place]), []).append(place)
@@ -48,11 +61,14 @@ def merge_loops(function: Function, notes: Notes) -> Function:
 
 
 def _kinship(node: Node) -> tuple[Any, ...]:
-    """What loops that can be merged have in common, at the least."""
+    """What loops or branches that can be merged have in common, at the least; a value last."""
     attrs = node.attrs
+    if node.op in BRANCHES:
+        return (node.op, node.inputs[0])
     if node.op is WHILE:
         return (node.op, attrs["maximum_iterations"], node.inputs[0])
-    return (node.op, attrs["reverse"], node.inputs[attrs["carries"]])
+    first = lengths_of(attrs).index(-1)
+    return (node.op, attrs["reverse"], node.inputs[attrs["carries"] + first])
 
 
 class _Prints:
@@ -80,7 +96,9 @@ class _Prints:
         for node in body.nodes:
             key = _key(node, numbers)
             for value in node.outputs:
-                numbers[value] = self._number((key, value.index))
+                passed_on = numbers[node.inputs[0]] if node.op.effect else None
+                number = self._number((key, value.index)) if passed_on is None else passed_on
+                numbers[value] = number
         return numbers[body.outputs[0]]
 
     def _number(self, key: Any) -> int:
@@ -88,13 +106,47 @@ class _Prints:
 
 
 class _Union:
-    """Loops that become one: the draft, and per member which results of the draft its own are."""
+    """Nodes that become one.
+
+    places      where the members stand
+    acts_at     the member whose place in the order of effects is that of the union
+    """
+
+    rule: str
 
     def __init__(self, place: int, node: Node) -> None:
-        self.draft = LoopDraft(node)
         self.places = [place]
-        # The member whose place in the order of effects is that of the union.
         self.acts_at: int | None = place if has_effect(node) else None
+
+    def take(self, place: int, node: Node) -> bool:
+        """Takes in another node; False, and nothing changed, where it does not go together."""
+        raise NotImplementedError
+
+    def made(self, now: Mapping[Value, Value]) -> Node | None:
+        """The one node, on what its operands are now; None where its types do not fit."""
+        raise NotImplementedError
+
+    def numbers(self, member: int) -> Sequence[int]:
+        """Per result of a member, the number of the one node's result that it is."""
+        raise NotImplementedError
+
+    def _accepts(self, acts: bool, adds_effects: bool) -> bool:
+        return not (acts and adds_effects and self.acts_at is not None)
+
+    def _joined_by(self, place: int, acts: bool) -> None:
+        self.places.append(place)
+        if acts and self.acts_at is None:
+            self.acts_at = place
+
+
+class _LoopUnion(_Union):
+    """Loops that become one: the draft, and per member which results of the draft its own are."""
+
+    rule = MERGED
+
+    def __init__(self, place: int, node: Node) -> None:
+        super().__init__(place, node)
+        self.draft = LoopDraft(node)
         # Per member, per result: the number of a carry, or of a row.
         self.carried = [list(range(len(self.draft.carries)))]
         self.stacked = [list(range(len(self.draft.rows)))]
@@ -106,15 +158,139 @@ class _Union:
         if not pairing.holds():
             return False
         acts = has_effect(node)
-        if pairing.adds_effects() and self.acts_at is not None:
+        if not self._accepts(acts, acts and pairing.adds_effects()):
             return False
         carried, stacked = pairing.unite()
-        self.places.append(place)
         self.carried.append(carried)
         self.stacked.append(stacked)
-        if acts and self.acts_at is None:
-            self.acts_at = place
+        self._joined_by(place, acts)
         return True
+
+    def made(self, now: Mapping[Value, Value]) -> Node | None:
+        """The loop, on what its operands are now; None where its types do not fit."""
+        given = self.draft.taken()
+        operands = [each.operand for each in given]
+        for each in given:
+            each.operand = now.get(each.operand, each.operand)
+        made = tried(self.draft.made)
+        for each, operand in zip(given, operands, strict=True):
+            each.operand = operand
+        return made
+
+    def numbers(self, member: int) -> Sequence[int]:
+        """Per result of a member, the number of the loop's result that it is."""
+        first = len(self.draft.carries)
+        return [*self.carried[member], *[first + number for number in self.stacked[member]]]
+
+
+class _BranchUnion(_Union):
+    """Branches that become one: the draft, and per member which of its results its own are."""
+
+    rule = MERGED_BRANCHES
+
+    def __init__(self, place: int, node: Node) -> None:
+        super().__init__(place, node)
+        self.draft = BranchDraft(node)
+        self.results = [list(range(len(node.outputs)))]
+
+    def take(self, place: int, node: Node) -> bool:
+        """Takes in other branches; False, and nothing changed, where they share no work."""
+        a = self.draft
+        if not set(a.captures).intersection(node.inputs[1:]):
+            return False
+        b = BranchDraft(node, copied=True)
+        known = {operand: number for number, operand in reversed(list(enumerate(a.captures)))}
+        shared = {
+            number: known[operand]
+            for number, operand in enumerate(b.captures)
+            if operand in known
+            and all(
+                ours[known[operand]].type == theirs[number].type
+                for ours, theirs in zip(a.inputs, b.inputs, strict=True)
+            )
+        }
+        matched = [
+            _matched(ours, theirs, {after[n]: before[own] for n, own in shared.items()})
+            for ours, theirs, before, after in zip(
+                a.nodes, b.nodes, a.inputs, b.inputs, strict=True
+            )
+        ]
+        shares_work = any(
+            _shares_work(ours, theirs, same, fresh)
+            for ours, theirs, (same, fresh) in zip(a.nodes, b.nodes, matched, strict=True)
+        )
+        acts = has_effect(node)
+        adds_effects = any(has_effect(n) for _, nodes in matched for n in nodes)
+        if not shares_work or not self._accepts(acts, adds_effects):
+            return False
+        self.results.append(self._unite(b, shared, matched))
+        self._joined_by(place, acts)
+        return True
+
+    def _unite(
+        self,
+        b: BranchDraft,
+        shared: Mapping[int, int],
+        matched: Sequence[tuple[dict[Value, Value], list[Node]]],
+    ) -> list[int]:
+        a = self.draft
+        own = [number for number in range(len(b.captures)) if number not in shared]
+        a.captures.extend(b.captures[number] for number in own)
+        returned: list[list[Value]] = []
+        for branch, (now, fresh) in enumerate(matched):
+            a.inputs[branch].extend(b.inputs[branch][number] for number in own)
+            _add(a.nodes[branch], fresh, now)
+            returned.append([now.get(value, value) for value in b.results[branch]])
+        columns = {
+            column: n for n, column in reversed(list(enumerate(zip(*a.results, strict=True))))
+        }
+        numbers: list[int] = []
+        for place, column in enumerate(zip(*returned, strict=True)):
+            if column not in columns:
+                columns[column] = len(a.results[0])
+                for branch, value in enumerate(column):
+                    a.results[branch].append(value)
+                    a.names[branch].append(b.names[branch][place])
+            numbers.append(columns[column])
+        return numbers
+
+    def made(self, now: Mapping[Value, Value]) -> Node | None:
+        """The branches, on what their operands are now; None where their types do not fit."""
+        draft = self.draft
+        chosen, captures = draft.chosen, draft.captures
+        draft.chosen = now.get(chosen, chosen)
+        draft.captures = [now.get(value, value) for value in captures]
+        made = tried(draft.made)
+        draft.chosen, draft.captures = chosen, captures
+        return made
+
+    def numbers(self, member: int) -> Sequence[int]:
+        """Per result of a member, the number of the one node's result that it is."""
+        return self.results[member]
+
+
+def _shares_work(
+    ours: Sequence[Node], theirs: Sequence[Node], same: Mapping[Value, Value], fresh: Sequence[Node]
+) -> bool:
+    """Whether some of `theirs` are among `ours`, given `same`, or are loops that may become one
+    with some of them."""
+    if sum(bool(node.inputs) for node in fresh) < sum(bool(node.inputs) for node in theirs):
+        return True
+
+    def kin(nodes: Sequence[Node]) -> set[Any]:
+        found = [_kinship(node) for node in nodes if node.op in LOOPS or node.op in BRANCHES]
+        return {(*rest, same.get(value, value)) for *rest, value in found}
+
+    return not kin(ours).isdisjoint(kin(theirs))
+
+
+def _add(nodes: list[Node], fresh: Sequence[Node], now: dict[Value, Value]) -> None:
+    """Appends `fresh` to `nodes`, on what their operands are `now`; what they make is too."""
+    for node in fresh:
+        operands = tuple([now.get(value, value) for value in node.inputs])
+        made = node if operands == node.inputs else rebuilt(node, operands)
+        now.update(zip(node.outputs, made.outputs, strict=True))
+        nodes.append(made)
 
 
 class _Pairing:
@@ -153,17 +329,17 @@ class _Pairing:
         return any(map(has_effect, self.fresh))
 
     def _confirmed(self, place: int) -> bool:
-        other = self.b.carries[place].next
-        return self.same.get(other) is self.a.carries[place].next
+        other = self.same.get(self.b.carries[place].next)
+        return other is not None and _passed_on(other) is _passed_on(self.a.carries[place].next)
 
     def _shared_givens(self) -> Iterator[tuple[Given, Given]]:
         for ours, theirs in ((self.a.sequences, self.b.sequences),
                              (self.a.captures, self.b.captures)):  # fmt: skip
-            known: dict[Value, Given] = {}
+            known: dict[Any, Given] = {}
             for given in ours:
-                known.setdefault(given.operand, given)
+                known.setdefault(given.along, given)
             for given in theirs:
-                one = known.get(given.operand)
+                one = known.get(given.along)
                 if one is not None and one.inside.type == given.inside.type:
                     yield one, given
 
@@ -185,10 +361,12 @@ class _Pairing:
         same, fresh = _matched(self.a.test_nodes, self.b.test_nodes, same)
         if any(map(has_effect, fresh)):
             return False
-        assert self.b.holds is not None
-        if sum(map(has_effect, self.a.test_nodes)) != sum(map(has_effect, self.b.test_nodes)):
+        assert self.a.holds is not None and self.b.holds is not None
+        acts = sum(map(has_effect, self.b.test_nodes))
+        if acts and acts != sum(map(has_effect, self.a.test_nodes)):
             return False
-        return same.get(self.b.holds) is self.a.holds
+        holds = same.get(self.b.holds)
+        return holds is not None and _passed_on(holds) is _passed_on(self.a.holds)
 
     def unite(self) -> tuple[list[int], list[int]]:
         """Takes what only `b` has into `a`; for each result of `b` the number of its own in `a`."""
@@ -196,12 +374,10 @@ class _Pairing:
         shared = {id(other): one for one, other in self._shared_givens()}
         for mine, theirs in ((a.sequences, b.sequences), (a.captures, b.captures)):
             mine.extend(given for given in theirs if id(given) not in shared)
+        for given in a.sequences:
+            given.lengths = shared.get(id(given.lengths), given.lengths)
         now = dict(self.same)
-        for node in self.fresh:
-            operands = tuple([now.get(value, value) for value in node.inputs])
-            made = node if operands == node.inputs else rebuilt(node, operands)
-            now.update(zip(node.outputs, made.outputs, strict=True))
-            a.nodes.append(made)
+        _add(a.nodes, self.fresh, now)
         carried: list[int] = []
         for place, carry in enumerate(b.carries):
             if place in self.pairs:
@@ -210,14 +386,14 @@ class _Pairing:
             carried.append(len(a.carries))
             carry.next = now.get(carry.next, carry.next)
             a.carries.append(carry)
-        rows = {row.value: number for number, row in reversed(list(enumerate(a.rows)))}
+        rows = {row.key: number for number, row in reversed(list(enumerate(a.rows)))}
         stacked: list[int] = []
         for row in b.rows:
-            value = now.get(row.value, row.value)
-            if value not in rows:
-                rows[value] = len(a.rows)
-                a.rows.append(Row(value, row.name))
-            stacked.append(rows[value])
+            row.value = now.get(row.value, row.value)
+            if row.key not in rows:
+                rows[row.key] = len(a.rows)
+                a.rows.append(row)
+            stacked.append(rows[row.key])
         return carried, stacked
 
 
@@ -232,6 +408,9 @@ def _matched(
     known: dict[Any, list[Node]] = {}
     for node in ours:
         known.setdefault(_key(node, numbers), []).append(node)
+        if node.op.effect and node.outputs:
+            # What prints passes its operand on, so it is the same to a copy that is silent.
+            numbers[node.out] = numbers[node.inputs[0]]
     numbers.same = same
     fresh: list[Node] = []
     acted = 0
@@ -250,6 +429,13 @@ def _matched(
             acted += 1
         same.update(zip(node.outputs, match.outputs, strict=True))
     return same, fresh
+
+
+def _passed_on(value: Value) -> Value:
+    """The value that nodes with an effect passed on as `value`, a copy of which may be silent."""
+    while value.node.op.effect:
+        value = value.node.inputs[0]
+    return value
 
 
 class _Numbers(dict[Value, int]):
@@ -275,20 +461,46 @@ def _key(node: Node, numbers: Mapping[Value, int]) -> Any:
 
 
 class _Merger:
-    """The unions of one Function, and the order that they leave for its nodes."""
+    """The unions of one Function, and the order that they leave for its nodes.
 
-    def __init__(self, function: Function) -> None:
+    members     the places of nodes that may become one with others
+    """
+
+    def __init__(self, function: Function, members: Sequence[int]) -> None:
         self.function = function
         self.unions: list[_Union] = []
+        self.number = {place: bit for bit, place in enumerate(members)}
+        self.needs = self._dependences()
+
+    def _dependences(self) -> dict[int, int]:
+        """Per place of a member, which of the members it needs results of: a bit for each."""
+        reached: dict[Node, int] = {}
+        needs: dict[int, int] = {}
+        for place, node in enumerate(self.function.nodes):
+            bits = 0
+            for value in node.inputs:
+                bits |= reached.get(value.node, 0)
+            if place in self.number:
+                needs[place] = bits
+                bits |= 1 << self.number[place]
+            if bits:
+                reached[node] = bits
+        return needs
 
     def join(self, places: Sequence[int]) -> None:
         """Puts the loops at these places into as few unions as can be."""
         found: list[_Union] = []
         for place in places:
             node = self.function.nodes[place]
-            if not any(union.take(place, node) for union in found):
-                found.append(_Union(place, node))
+            apart = [union for union in found if not self._depends(place, union)]
+            if not any(union.take(place, node) for union in apart):
+                kind = _LoopUnion if node.op in LOOPS else _BranchUnion
+                found.append(kind(place, node))
         self.unions.extend(union for union in found if len(union.places) > 1)
+
+    def _depends(self, place: int, union: _Union) -> bool:
+        """Whether the node at `place` needs a result of a member of the union."""
+        return any(self.needs[place] >> self.number[member] & 1 for member in union.places)
 
     def result(self, notes: Notes) -> Function:
         """The Function with the unions in place of their members."""
@@ -373,31 +585,16 @@ class _Merger:
                     node = fresh
                 nodes.append(node)
                 continue
-            made = self._united(union, now)
+            made = union.made(now)
             if made is None:
                 self.unions.remove(union)
                 return self.result(notes)
+            for member, place in enumerate(union.places):
+                results = [made.outputs[number] for number in union.numbers(member)]
+                now.update(zip(self.function.nodes[place].outputs, results, strict=True))
             nodes.append(made)
         for union in self.unions:
             for _ in union.places[1:]:
-                notes.applied(MERGED)
+                notes.applied(union.rule)
         outputs = [now.get(value, value) for value in self.function.outputs]
         return self.function.replace(nodes, outputs)
-
-    def _united(self, union: _Union, now: dict[Value, Value]) -> Node | None:
-        draft = union.draft
-        given = draft.taken()
-        operands = [each.operand for each in given]
-        for each in given:
-            each.operand = now.get(each.operand, each.operand)
-        made = tried(draft.made)
-        if made is None:
-            return None
-        for each, operand in zip(given, operands, strict=True):
-            each.operand = operand
-        first = len(draft.carries)
-        for place, carried, stacked in zip(union.places, union.carried, union.stacked, strict=True):
-            numbers = [*carried, *[first + number for number in stacked]]
-            results = [made.outputs[number] for number in numbers]
-            now.update(zip(self.function.nodes[place].outputs, results, strict=True))
-        return made

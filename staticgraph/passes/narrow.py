@@ -127,15 +127,17 @@ class _Narrowed:
         self.counts[rule] = self.counts.get(rule, 0) + 1
 
     def _share_givens(self, givens: list[Given], rule: str) -> None:
-        first: dict[Value, Given] = {}
+        first: dict[tuple[Value, Value | None], Given] = {}
         now: dict[Value, Value] = {}
         tested: dict[Value, Value] = {}
+        same: dict[int, Given] = {}
         kept: list[Given] = []
         for given in givens:
-            known = first.setdefault(given.operand, given)
+            known = first.setdefault(given.along, given)
             if known is given or known.inside.type != given.inside.type:
                 kept.append(given)
                 continue
+            same[id(given)] = known
             now[given.inside] = known.inside
             if given.tested is not None and known.tested is not None:
                 tested[given.tested] = known.tested
@@ -144,27 +146,31 @@ class _Narrowed:
             self.draft.replace(now)
             self.draft.replace_tested(tested)
             givens[:] = kept
+            for given in givens:
+                given.lengths = same.get(id(given.lengths), given.lengths)
 
     def _settle_rows(self, rows: Sequence[Row]) -> dict[int, Row | Value]:
         """Drops stacks that are not needed; what stands for others that go, by identity."""
         draft = self.draft
         stands_for: dict[int, Row | Value] = {}
-        entries = {given.inside: given.operand for given in draft.sequences}
-        first: dict[Value, Row] = {}
+        entries = {
+            (given.inside, given.lengths is not None): given.operand for given in draft.sequences
+        }
+        first: dict[tuple[Value, bool], Row] = {}
         kept: list[Row] = []
         outputs = self.node.outputs[len(draft.carries) :]
         for row, output, used in zip(rows, outputs, self.used[len(draft.carries) :], strict=True):
-            whole = entries.get(row.value)
+            whole = entries.get(row.key)
             if not used:
                 self._count(DEAD_RESULT)
             elif whole is not None and whole.type == output.type:
                 stands_for[id(row)] = whole
                 self._count(STACKED_ENTRY)
-            elif row.value in first:
-                stands_for[id(row)] = first[row.value]
+            elif row.key in first:
+                stands_for[id(row)] = first[row.key]
                 self._count(SAME_RESULT)
             else:
-                first[row.value] = row
+                first[row.key] = row
                 kept.append(row)
         if not kept and not draft.carries and rows:
             # A node has a result, be it one that nobody reads.
@@ -234,24 +240,39 @@ class _Narrowed:
 
     def _drop_sequences(self) -> None:
         draft = self.draft
+        if not draft.sequences:
+            return
         needed = self._needed_inside()
-        used = [given for given in draft.sequences if given.inside in needed]
+        parted = [g for g in draft.sequences if g.lengths is not None and g.inside in needed]
+        telling = {id(given.lengths) for given in parted}
+        plain = [given for given in draft.sequences if given.lengths is None]
+        used = [given for given in plain if given.inside in needed or id(given) in telling]
         # One sequence says how many iterations there are. Another goes only if it is known to be
         # as long: sequences that differ in length are an error of the run.
-        keeper = (used or draft.sequences)[:1]
-        kept = [
-            given
-            for given in draft.sequences
-            if given.inside in needed or given in keeper or not _as_long(given, keeper[0])
-        ]
+        keeper = (used or plain)[0]
+        kept_plain = {id(g) for g in (*used, keeper)}
+        kept_plain |= {id(given) for given in plain if not _as_long(given, keeper)}
+        kept_parted = {id(given) for given in parted}
+        kept = [g for g in draft.sequences if id(g) in kept_plain or id(g) in kept_parted]
         for _ in range(len(draft.sequences) - len(kept)):
             self._count(DEAD_SEQUENCE)
         draft.sequences = kept
 
 
 def _as_long(given: Given, other: Given) -> bool:
+    if _is_stack(given.operand) and given.operand.node is other.operand.node:
+        return _is_stack(other.operand)
     one, two = given.operand.type.shape, other.operand.type.shape
     return bool(one and two and one[0] is not None and one[0] == two[0])
+
+
+def _is_stack(value: Value) -> bool:
+    """Whether a value has an entry for each iteration of the loop that makes it."""
+    node = value.node
+    if node.op not in LOOPS:
+        return False
+    row = value.index - int(node.attrs["carries"])
+    return row >= 0 and row not in node.attrs.get("joined", ())
 
 
 def _reached(nodes: Sequence[Node], roots: Iterable[Value]) -> set[Value]:

@@ -7,6 +7,7 @@ from staticgraph.passes.patterns import Exactness
 
 REGION_RULES = {
     merge.MERGED: Exactness.EXACT,
+    merge.MERGED_BRANCHES: Exactness.EXACT,
     specialize.KNOWN_BRANCH: Exactness.EXACT,
     specialize.EQUAL_BRANCHES: Exactness.EXACT,
     specialize.NEVER_RUNS: Exactness.EXACT,

@@ -45,21 +45,34 @@ class Given:
     """A sequence or a capture of a loop, or an operand of branches.
 
     operand     the value outside
-    inside      what the body knows it by (the entry, for a sequence); for branches one per branch
+    inside      what the body knows it by (the entry, for a sequence)
     tested      what the condition of a `while` knows it by
+    lengths     of a sequence in parts: the one whose entries say how many rows each part has
     """
 
     operand: Value
     inside: Value
     tested: Value | None = None
+    lengths: Given | None = None
+
+    @property
+    def along(self) -> tuple[Value, Value | None]:
+        """What a sequence goes along: equal for two whose entries are equal in each step."""
+        return self.operand, None if self.lengths is None else self.lengths.operand
 
 
 @dataclass(slots=True)
 class Row:
-    """A further result of a body, stacked over the iterations."""
+    """A further result of a body, stacked over the iterations, or joined."""
 
     value: Value
     name: str
+    joined: bool = False
+
+    @property
+    def key(self) -> tuple[Value, bool]:
+        """Equal for two rows whose results are equal."""
+        return self.value, self.joined
 
 
 class LoopDraft:
@@ -86,8 +99,15 @@ class LoopDraft:
             )
         ]
         self.sequences = [Given(operand, inside) for operand, inside, _ in inputs[count:first]]
+        if "lengths" in node.attrs:
+            for given, by in zip(self.sequences, node.attrs["lengths"], strict=True):
+                given.lengths = self.sequences[by] if by >= 0 else None
         self.captures = [Given(*each) for each in inputs[first:]]
-        self.rows = [Row(value, name) for value, name in returned[count:]]
+        joined = node.attrs.get("joined", ())
+        self.rows = [
+            Row(value, name, number in joined)
+            for number, (value, name) in enumerate(returned[count:])
+        ]
         self.nodes: list[Node] = list(body.nodes)
         self.test_nodes: list[Node] = [] if test is None else list(test.nodes)
         self.holds: Value | None = None if test is None else test.outputs[0]
@@ -122,6 +142,8 @@ class LoopDraft:
         taken = [each.inside for each in given]
         body = Function(taken, self.nodes, self.results(), names, self.body.name)
         attrs: dict[str, Any] = {**self.attrs, "body": body, "carries": len(self.carries)}
+        attrs.pop("joined", None)
+        attrs.pop("lengths", None)
         if self.test is not None and self.holds is not None:
             inputs = [each.tested or _like(each.inside) for each in given]
             name = self.test.name
@@ -130,8 +152,23 @@ class LoopDraft:
             )
         else:
             attrs["sequences"] = len(self.sequences)
+        attrs |= _layout(self.rows, self.sequences)
         operands = [each.operand for each in given]
         return make_node(node.op, operands, attrs, node.name, node.location)
+
+
+def _layout(rows: Sequence[Row], sequences: Sequence[Given]) -> dict[str, Any]:
+    """The attributes that say which rows are joined, and which sequences are in parts."""
+    layout: dict[str, Any] = {}
+    joined = tuple([number for number, row in enumerate(rows) if row.joined])
+    if joined:
+        layout["joined"] = joined
+    if any(given.lengths is not None for given in sequences):
+        number = {id(given): place for place, given in enumerate(sequences)}
+        layout["lengths"] = tuple(
+            [-1 if given.lengths is None else number[id(given.lengths)] for given in sequences]
+        )
+    return layout
 
 
 class BranchDraft:
@@ -141,11 +178,14 @@ class BranchDraft:
     branches    per branch what it calls them, its nodes and its results
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, copied: bool = False) -> None:
         self.node = node
         self.chosen = node.inputs[0]
         self.captures = list(node.inputs[1:])
         functions: tuple[Function, ...] = node.attrs["branches"]
+        if copied:
+            # As for loops.
+            functions = tuple([copy(function) for function in functions])
         self.functions = functions
         self.inputs = [list(function.inputs) for function in functions]
         self.nodes = [list(function.nodes) for function in functions]

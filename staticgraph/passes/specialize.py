@@ -19,7 +19,7 @@ from staticgraph.core.types import TensorType
 from staticgraph.errors import StaticGraphError
 from staticgraph.ops.branches import COND
 from staticgraph.ops.convert import CONSTANT
-from staticgraph.ops.loops import SCAN, fits, scan_length
+from staticgraph.ops.loops import SCAN, fits, scan_length, stepwise
 from staticgraph.passes.common import (
     Array,
     Notes,
@@ -171,8 +171,8 @@ class _Specializer:
         if node.op is SCAN:
             first = node.attrs["carries"]
             sequences = node.inputs[first : first + node.attrs["sequences"]]
-            none = scan_length([value.type for value in sequences]) == 0
-            return NO_ENTRIES if none and all(_is_empty(v.type) for v in sequences) else None
+            types = stepwise([value.type for value in sequences], node.attrs)
+            return NO_ENTRIES if scan_length(types) == 0 and all(map(_is_empty, types)) else None
         if node.attrs["maximum_iterations"] == 0:
             return NEVER_RUNS
         return NEVER_RUNS if self._fails_at_start(node) else None

@@ -213,8 +213,84 @@ def test_nested_loops_merge_at_every_level() -> None:
     last, _ = sg.scan(step, 0.0, rows)
     fetches = [last, *sg.gradients(last, [rows, w]), *sg.jvp([last], [w], [sg.constant(1.0)])]
     before, after = sg.extract(fetches), sg.optimize(fetches)
-    assert (before.count("scan"), after.count("scan")) == (4, 3)
+    # The scan itself, its backward scan, and that of the while inside.
+    assert (before.count("scan"), after.count("scan")) == (5, 3)
+    assert (before.count("while"), after.count("while")) == (5, 1)
     same_values(before, after, np.float32([0.9, 0.3, 0.05]), np.float32(0.8), exact=False)
+
+
+def scan_in_scan(x: Tensor, w: Tensor) -> Tensor:
+    inner = lambda v: sg.scan(lambda u, _: (sg.sin(u * w), None), v, length=3)[0]  # noqa: E731
+    return sg.scan(lambda v, _: (inner(v), None), x, length=2)[0]
+
+
+def while_in_while(x: Tensor, w: Tensor) -> Tensor:
+    inner = lambda v: sg.while_loop(lambda u: u > v * 0.5, lambda u: sg.sin(u * w), v)  # noqa: E731
+    return sg.while_loop(lambda v: v > 0.1, inner, x)
+
+
+def loop_in_cond(x: Tensor, w: Tensor) -> Tensor:
+    return sg.cond(x > 0.5, lambda: sg.tanh(decay(x, w)), lambda: x * w)
+
+
+@pytest.mark.parametrize("build", [scan_in_scan, while_in_while, loop_in_cond])
+def test_the_twin_of_a_loop_inside_is_merged(build: Any) -> None:
+    x, w = scalar(), scalar("w")
+    y = build(x, w)
+    fetches = [y, *sg.gradients(y, [x, w])]
+    before, after = sg.extract(fetches), sg.optimize(fetches)
+    assert after.count("sin") == 1
+    check_golden(f"merge_{build.__name__}", before, after)
+    for start in (0.9, 0.4, 0.05):
+        same_values(before, after, np.float32(start), np.float32(0.8))
+
+
+def test_branches_of_forward_mode_are_merged() -> None:
+    x, w = scalar(), scalar("w")
+    y = sg.cond(x > 0.5, lambda: sg.sin(sg.exp(x)) * w, lambda: x * w)
+    before = sg.extract([y, *sg.jvp([y], [x], [sg.constant(1.0)])])
+    after = passed(before, merge_loops)
+    assert (before.count("cond"), after.count("cond")) == (2, 1)
+    assert (before.count("exp"), after.count("exp")) == (2, 1)
+    assert rules(before, merge_loops) == {"merge branches": 1}
+    for start in (0.9, 0.4):
+        same_values(before, after, np.float32(start), np.float32(0.8))
+
+
+def test_branches_that_share_no_work_or_wait_for_each_other_stay_two() -> None:
+    x, w = scalar(), scalar("w")
+    first = sg.cond(x > 0.5, lambda: sg.exp(x), lambda: w)
+    apart = sg.cond(x > 0.5, lambda: sg.cos(x), lambda: x * w)
+    second = sg.cond(x > 0.5, lambda: sg.exp(x) * first, lambda: w)
+    before = sg.extract([first, apart, second])
+    before = passed(before, number_values)
+    after = passed(before, merge_loops)
+    assert after.count("cond") == 3
+    for start in (0.9, 0.4):
+        same_values(before, after, np.float32(start), np.float32(0.8))
+
+
+@pytest.mark.parametrize("nested", ["loop", "branch"])
+def test_a_silent_twin_is_merged_with_a_loop_that_prints(nested: str, capsys: Any) -> None:
+    x, w = scalar(), scalar("w")
+
+    def inner(v: Tensor) -> Tensor:
+        test = lambda u: sg.print(u, "test ") > 0.1  # noqa: E731
+        return sg.while_loop(test, lambda u: sg.print(sg.sin(u * w), "step "), v)
+
+    def body(v: Tensor, _: Any) -> tuple[Tensor, None]:
+        step = inner(v) if nested == "loop" else sg.cond(v > 0.0, lambda: inner(v), lambda: v)
+        return step + 0.5, None
+
+    y, _ = sg.scan(body, x, length=2)
+    fetches = [y, *sg.gradients(y, [x, w])]
+    after = sg.optimize(fetches)
+    assert (after.count("sin"), after.count("print")) == (1, 2)
+    session = sg.Session()
+    session.run(y, {x: 0.9, w: 0.8})
+    alone = capsys.readouterr().out
+    session.run(fetches, {x: 0.9, w: 0.8})
+    assert capsys.readouterr().out == alone
 
 
 def test_many_loops_merge_in_linear_time() -> None:
@@ -620,7 +696,7 @@ def test_equal_branches_of_two_nodes_are_shared() -> None:
 
 
 def test_every_rule_is_reported_with_what_it_does() -> None:
-    assert len(set(REGION_RULES)) == 17
+    assert len(set(REGION_RULES)) == 18
     x = scalar()
     report = sg.optimize(sg.cond(sg.constant(True), lambda: sg.sin(x), lambda: x)).report
     assert report.exactness["known branch"] == "exact"
