@@ -42,7 +42,8 @@ class Process:
     def __init__(self, name: str, python: str, caches: Path, limit: float) -> None:
         self.name, self.limit = name, limit
         self.started = time.perf_counter()
-        self._notes = tempfile.TemporaryFile("w+")
+        # It lives as long as the process, and `close` closes it.
+        self._notes = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             [python, "-m", "tests.benchmarks.worker", name],
             cwd=ROOT,
@@ -139,9 +140,9 @@ class Stable:
         process = Process(name, python, caches, self.limit)
         try:
             loaded = process.ask("load")
-        except Failure as failure:
+        except BaseException as failure:
             process.close()
-            if "ModuleNotFoundError" in str(failure):
+            if isinstance(failure, Failure) and "ModuleNotFoundError" in str(failure):
                 self.absent[name] = "not installed"
                 raise Failure("not installed") from None
             raise
@@ -150,10 +151,11 @@ class Stable:
 
     def kept(self, name: str) -> Process:
         """The process of a contender that stays from workload to workload."""
-        process = self._kept.get(name)
-        if process is None or not process.alive:
-            process = self._kept[name] = self.fresh(name, self.new_folder())[0]
-        return process
+        if name in self._kept and not self._kept[name].alive:
+            self.drop(name)
+        if name not in self._kept:
+            self._kept[name] = self.fresh(name, self.new_folder())[0]
+        return self._kept[name]
 
     def drop(self, name: str) -> None:
         """Ends a process that stays, after it has failed."""

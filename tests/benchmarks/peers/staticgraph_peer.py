@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -30,10 +31,8 @@ class Staticgraph(Peer):
     def versions(self) -> dict[str, str]:
         session = sg.Session(sg.Graph(), **self.options)
         found = {"staticgraph": version("staticgraph"), "backend": session.backend}
-        try:
+        with suppress(ModuleNotFoundError):  # the reference backend needs none
             found["llvmlite"] = version("llvmlite")
-        except ModuleNotFoundError:
-            pass  # the reference backend needs none
         return found
 
     def _neuron(self) -> tuple[Any, Any]:
