@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from staticgraph.backends.native import (  # noqa: F401  (the lowerings register themselves)
     lower_basic,
+    lower_indexing,
     lower_matmul,
     regions,
 )
@@ -64,7 +65,7 @@ class Compilation:
 
     def _write(self) -> None:
         program = self.program
-        function = prepared(self.function)
+        function = prepared(program, self.function)
         scope = program.scope
         count_uses(function, scope.uses)
         arrays = self._hold_inputs(function.inputs)

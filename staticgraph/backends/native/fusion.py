@@ -134,6 +134,53 @@ class Fusion:
         expression = self._add(group, Expression("index", node.out.type.dtype, axis=0))
         self._finish(group, node, Lazy(group, expression, expression.dtype, (dim,), (0,)))
 
+    def gather(self, node: Node, dims: tuple[Size, ...], first: int, count: int) -> None:
+        """Adds a node that reads the elements of its first operand at places in range.
+
+        The operands after it index the axes in the attribute `axes`; they broadcast to `count` axes
+        of the result, from axis `first` on.
+        """
+        program = self.program
+        group = self._choose([], dims, node)
+        x, *indices = node.inputs
+        array = self._source(group, x)
+        places: list[Expression] = []
+        steps: list[tuple[Size, Size]] = []
+        for axis, value in zip(node.attrs["axes"], indices, strict=True):
+            steps.append((array.dims[axis], array.strides[axis]))
+            held = program.scope.held[value]
+            if isinstance(held, Scalar):
+                places.append(self._parameter(group, held.register))
+                continue
+            own = len(self._source(group, value).dims)
+            picked = tuple(range(first + count - own, first + count))
+            places.append(self._load(group, value, picked))
+        others = iter([axis for axis in range(len(dims)) if not first <= axis < first + count])
+        axes = tuple([
+            None if axis in node.attrs["axes"] else next(others) for axis in range(len(array.dims))
+        ])  # fmt: skip
+        expression = Expression(
+            "gather", array.dtype, tuple(places), source=x, axes=axes, steps=tuple(steps),
+            access=Access("", array.dtype, ()),
+        )  # fmt: skip
+        self._add(group, expression)
+        places_of_dims = tuple(range(len(dims)))
+        self._finish(group, node, Lazy(group, expression, array.dtype, dims, places_of_dims))
+
+    def _source(self, group: Group, value: Value) -> Array:
+        """The array of a value that a group reads at places of its own choice."""
+        array = self.program.array(value)
+        if value not in group.arrays:
+            self.program.retain(array)
+            group.arrays[value] = array
+        return array
+
+    def _load(self, group: Group, value: Value, axes: tuple[int | None, ...]) -> Expression:
+        """The elements of an array along these axes of the domain."""
+        expression = Expression("load", value.type.dtype, source=value, axes=axes)
+        expression.access = Access("", value.type.dtype, ())
+        return self._add(group, expression)
+
     def _covers(self, held: Lazy) -> bool:
         """Whether a lazy value runs along the whole domain of its group, axis by axis."""
         return (
@@ -383,7 +430,7 @@ class _Writing:
         live = self._live([lazy.expression for lazy in lazies.values()])
         nest.expressions = [e for e in group.expressions if e in live]
         for expression in nest.expressions:
-            if expression.kind == "load":
+            if expression.kind in ("load", "gather"):
                 self._resolve(expression)
         arrays = self._place(lazies)
         program.run(nest, group.node)

@@ -35,12 +35,10 @@ class KernelWriter:
         nest: Nest,
         vector_bytes: int,
         options: ScalarOptions,
-        check_numerics: bool = False,
     ) -> None:
         self.module = module
         self.nest = nest
         self.options = options
-        self.check_numerics = check_numerics
         self.arguments: list[tuple[str, str]] = []
         self._slots: dict[tuple[str, str], int] = {}
         self._local: dict[tuple[str, str], str] = {}
@@ -412,14 +410,25 @@ class _Body:
                 pointer = self.pointers[access, axis - 1]
                 text = self.code.let(f"load {memory_type(access.dtype)}, ptr {pointer}")
                 register = self._loaded(text, access.dtype, 1)
+                walk.scalars[expression] = register
                 walk.hoisted[expression] = self._splat(register)
+            elif expression.kind == "gather" and access is not None:
+                places = [walk.scalars.get(e, self.rows.get(e)) for e in expression.operands]
+                known = [place for place in places if place is not None]
+                if len(known) == len(places):
+                    moved = self._gather_offset(self.scalar, expression, known)
+                    pointer = self.pointers[access, axis - 1]
+                    walk.bases[expression] = self.offset(pointer, access.dtype, moved.text, ONE)
 
     def _vector_body(self, index: str, walk: _Walk) -> None:
         values: dict[Expression, Register] = dict(walk.hoisted)
         for expression in walk.needed:
             if expression in values or expression.row:
                 continue
-            values[expression] = self._element(expression, index, values)
+            if expression.kind == "gather":
+                values[expression] = self._gathered(expression, index, values, walk)
+            else:
+                values[expression] = self._element(expression, index, values)
         for expression, access in walk.stores:
             self._store_vector(self._value(expression, values), access, index)
         for reducer in walk.reducers:
@@ -442,6 +451,51 @@ class _Body:
         operands = [self._value(operand, values) for operand in expression.operands]
         return self.apply(self.vector, expression, operands)
 
+    def _gathered(
+        self,
+        expression: Expression,
+        index: str,
+        values: dict[Expression, Register],
+        walk: _Walk,
+    ) -> Register:
+        """Reads at places that other arrays name: one row of elements, or each by itself."""
+        access = expression.access
+        assert access is not None
+        base = walk.bases.get(expression)
+        if base is not None:
+            pointer, many = self.addresses(access, index, base)
+            return self.load_at(access.dtype, pointer, many)
+        builder, axis = self.vector, len(self.nest.domain) - 1
+        places = [self._value(operand, values) for operand in expression.operands]
+        moved = self._gather_offset(builder, expression, places)
+        if access.strides[axis] != ZERO:
+            step = self._splat(Register(self.size(access.strides[axis]), dtypes.int64))
+            along = builder.multiply(self._index(axis, index), step)
+            moved = builder.add(moved, along)
+        base = self.pointers[access, axis - 1]
+        if self.lanes == 1:
+            return self.load_at(access.dtype, self.offset(base, access.dtype, moved.text, ONE), None)
+        lanes = f"<{self.lanes} x i64>"
+        element = memory_type(access.dtype)
+        many = self.code.let(f"getelementptr {element}, ptr {base}, {lanes} {moved.text}")
+        return self.load_at(access.dtype, "", many)
+
+    def _gather_offset(
+        self, builder: Scalars, expression: Expression, places: Sequence[Register]
+    ) -> Register:
+        """How many elements lie before the places that a gather reads, along the indexed axes."""
+        zero = total = builder.constant(0, dtypes.int64)
+        for place, (dim, stride) in zip(places, expression.steps, strict=True):
+            size, step = [
+                Register(self.size(s), dtypes.int64) if builder.lanes == 1
+                else self._splat(Register(self.size(s), dtypes.int64))
+                for s in (dim, stride)
+            ]  # fmt: skip
+            below = builder.less(place, zero)
+            place = builder.where(below, builder.add(place, size), place)
+            total = builder.add(total, builder.multiply(place, step))
+        return total
+
     def apply(
         self, builder: Scalars, expression: Expression, operands: Sequence[Register]
     ) -> Register:
@@ -452,18 +506,7 @@ class _Body:
         result: Register = node.op.emit(builder, *operands, **node.attrs)
         if builder.failed is not None:
             self._fail(builder, builder.failed)
-        if self.writer.check_numerics and result.dtype in dtypes.FLOATING:
-            self._check_finite(builder, result, operands)
         return result
-
-    def _check_finite(
-        self, builder: Scalars, result: Register, operands: Sequence[Register]
-    ) -> None:
-        bad = builder.logical_not(builder.isfinite(result))
-        for operand in operands:
-            if operand.dtype in dtypes.FLOATING:
-                bad = builder.logical_and(bad, builder.isfinite(operand))
-        self._fail(builder, bad)
 
     def _fail(self, builder: Scalars, bad: Register) -> None:
         """Notes that a lane which counts has failed."""
@@ -539,10 +582,13 @@ class _Body:
         type = f"<{self.lanes} x i64>"
         return Register(self.code.let(f"add {type} {splat}, <{places}>"), dtypes.int64)
 
-    def addresses(self, access: Access, index: str) -> tuple[str, str | None]:
+    def addresses(
+        self, access: Access, index: str, base: str | None = None
+    ) -> tuple[str, str | None]:
         """Where a vector of elements stands: one address, or one per lane."""
         axis = len(self.nest.domain) - 1
-        base = self.pointers[access, axis - 1]
+        if base is None:
+            base = self.pointers[access, axis - 1]
         stride = access.strides[axis]
         element = memory_type(access.dtype)
         if self.lanes == 1 or stride == ONE:
@@ -635,6 +681,9 @@ class _Walk:
     ) -> None:
         self.needed, self.stores, self.reducers = needed, stores, reducers
         self.hoisted: dict[Expression, Register] = {}
+        # What is one value for the whole innermost loop, and where gathers that use it read.
+        self.scalars: dict[Expression, Register] = {}
+        self.bases: dict[Expression, str] = {}
 
 
 def _suffix(dtype: DType) -> str:

@@ -36,8 +36,8 @@ class Access:
 class Expression:
     """A value inside a nest.
 
-    kind      load: read through `access`; parameter: a register of the caller; index: the place
-              along `axis`; map: what `node` makes of the operands; spread: a value per row as one
+    kind      load: read through `access`; gather: read through `access` at the places that the
+              operands name; parameter: a register of the caller; index: the place along `axis`; map: what `node` makes of the operands; spread: a value per row as one
               per element; reduce: the operand combined along the axes that the result lacks
     row       one value per row, not one per element
     phase     the walk over the row in which it is first known
@@ -45,9 +45,11 @@ class Expression:
     target    of a reduce: where it is added up in memory, when it is not one value per row
     source    of a load: the value that is read, along these `axes` of the domain
     array     of a reduce with a target: the array of the result
+    steps     of a gather: per operand the size of the axis that it indexes, and its stride. Places
+              are in range; those below 0 count from the end
     """
 
-    kind: Literal["load", "parameter", "index", "map", "spread", "reduce"]
+    kind: Literal["load", "gather", "parameter", "index", "map", "spread", "reduce"]
     dtype: DType
     operands: tuple[Expression, ...] = ()
     node: Node | None = None
@@ -61,6 +63,7 @@ class Expression:
     source: Value | None = None
     axes: tuple[int | None, ...] = ()
     array: Any = None
+    steps: tuple[tuple[Size, Size], ...] = ()
 
 
 @dataclass(eq=False)

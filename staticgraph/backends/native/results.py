@@ -138,7 +138,7 @@ def _safe(program: Program, group: Group, written: dict[Buffer, Update]) -> bool
     """Whether a group reads no variable but the ones it writes, each element where it writes it."""
     if program.options.check_numerics or group.outer is not None or group.fails:
         return False
-    if any(expression.kind == "reduce" for expression in group.expressions):
+    if any(expression.kind in ("reduce", "gather") for expression in group.expressions):
         return False
     for source, array in group.arrays.items():
         update = written.get(array.buffer)

@@ -1,0 +1,125 @@
+"""Kernels that are written loop by loop, where a nest cannot say what they do.
+
+Such a kernel is ``void @kernel(ptr args, i64 lo, i64 hi)`` like any other, and equal ones are
+compiled once. Whatever its loops depend on, sizes and strides of the run, comes through `args`, so
+the code is as long for large arrays as for small ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from staticgraph.backends.native.ir import Code, memory_type, vector
+from staticgraph.backends.native.program import Program
+from staticgraph.backends.native.scalars import Register, Scalars
+from staticgraph.backends.native.sizes import ONE, ZERO, Size
+from staticgraph.core import dtypes
+from staticgraph.core.dtypes import DType
+
+
+class KernelCode:
+    """One kernel while it is written, and the call of it."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        parameters = ("ptr noalias readonly %args", "i64 %lo", "i64 %hi")
+        self.code = Code(program.module, "KERNEL", "void", parameters)
+        self.scalar = program.scalars.builder(self.code, 1)
+        self._arguments: dict[tuple[str, str], str] = {}
+        self._sizes: dict[Size, str] = {}
+
+    def argument(self, value: str, type: str = "i64") -> str:
+        """A value of the caller, loaded at entry."""
+        if not value.startswith("%"):
+            return value
+        known = self._arguments.get((value, type))
+        if known is None:
+            number = len(self._arguments)
+            known = self._arguments[value, type] = f"%a{number}"
+            self.code.entry(f"{known}p = getelementptr i64, ptr %args, i64 {number}")
+            self.code.entry(f"{known} = load {type}, ptr {known}p")
+        return known
+
+    def size(self, size: Size) -> str:
+        """A size of the caller."""
+        if not size.names:
+            return str(size.factor)
+        known = self._sizes.get(size)
+        if known is None:
+            known = self._sizes[size] = self.argument(self.program.text(size))
+        return known
+
+    def loop(self, begin: str, end: str, body: Callable[[str], None], step: int = 1) -> None:
+        """A loop whose counter goes from `begin` by `step` while it is below `end`."""
+        code = self.code
+        before, head, inside, after = code.block, code.label(), code.label(), code.label()
+        code.jump(head)
+        code.begin(head)
+        counter = code.phi("i64")
+        counter.add(begin, before)
+        code.branch(code.let(f"icmp slt i64 {counter.name}, {end}"), inside, after)
+        code.begin(inside)
+        body(counter.name)
+        counter.add(code.let(f"add i64 {counter.name}, {step}"), code.block)
+        code.jump(head)
+        code.begin(after)
+
+    def vectors(
+        self, begin: str, end: str, lanes: int, body: Callable[[str, Scalars], None]
+    ) -> None:
+        """A loop over [begin, end) in vectors of `lanes`, then one by one over what is left."""
+        middle = begin
+        if lanes > 1:
+            code = self.code
+            whole = code.let(f"sub i64 {end}, {begin}")
+            whole = code.let(f"and i64 {whole}, {-lanes}")
+            middle = code.let(f"add i64 {begin}, {whole}")
+            builder = self.program.scalars.builder(code, lanes)
+            self.loop(begin, middle, lambda index: body(index, builder), lanes)
+        self.loop(middle, end, lambda index: body(index, self.scalar))
+
+    def when(self, condition: str, body: Callable[[], None]) -> None:
+        """Does what `body` writes where the i1 `condition` holds."""
+        inside, after = self.code.label(), self.code.label()
+        self.code.branch(condition, inside, after)
+        self.code.begin(inside)
+        body()
+        self.code.jump(after)
+        self.code.begin(after)
+
+    def offset(self, pointer: str, dtype: DType, index: str, stride: Size = ONE) -> str:
+        """`pointer` moved by `index` steps of `stride` elements."""
+        if stride == ZERO or index == "0":
+            return pointer
+        if stride != ONE:
+            index = self.code.let(f"mul i64 {index}, {self.size(stride)}")
+        return self.code.let(f"getelementptr {memory_type(dtype)}, ptr {pointer}, i64 {index}")
+
+    def load(self, dtype: DType, pointer: str, lanes: int = 1) -> Register:
+        """`lanes` elements in order."""
+        type = vector(memory_type(dtype), lanes)
+        text = self.code.let(f"load {type}, ptr {pointer}, align {dtype.itemsize}")
+        if dtype == dtypes.bool_:
+            zero = "0" if lanes == 1 else "zeroinitializer"
+            text = self.code.let(f"icmp ne {type} {text}, {zero}")
+        return Register(text, dtype)
+
+    def store(self, register: Register, pointer: str, lanes: int = 1) -> None:
+        """Writes `lanes` elements in order."""
+        dtype, text = register.dtype, register.text
+        type = vector(memory_type(dtype), lanes)
+        if dtype == dtypes.bool_:
+            text = self.code.let(f"zext {vector('i1', lanes)} {text} to {type}")
+        self.code.do(f"store {type} {text}, ptr {pointer}, align {dtype.itemsize}")
+
+    def call(self, count: str, grain: str | None) -> None:
+        """Ends the kernel and calls it for [0, count), in chunks of `grain` or in one go."""
+        self.code.do("ret void")
+        text = self.code.text()
+        name = f"kernel_{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+        program = self.program
+        if not program.module.has_function(name):
+            program.module.add_function(name, text.replace("@KERNEL(", f"@{name}(", 1))
+        program.kernels.append(name)
+        program.call(name, list(self._arguments), count, grain)

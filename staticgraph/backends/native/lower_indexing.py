@@ -1,0 +1,513 @@
+"""Lowerings of slices and gathers, and of what writes where they read.
+
+A slice is a view; only its bounds are computed. Indices are checked before anything is read or
+written with them, as NumPy does, so the kernels that follow need no checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from staticgraph.backends.native.kernel_code import KernelCode
+from staticgraph.backends.native.lower import lowering
+from staticgraph.backends.native.lower_basic import target_dims
+from staticgraph.backends.native.nest import Access, Expression, Nest
+from staticgraph.backends.native.program import CHUNK_WORK, Program
+from staticgraph.backends.native.scalars import Register, Scalars
+from staticgraph.backends.native.sizes import ONE, ZERO, Size, product
+from staticgraph.backends.native.values import Array, Buffer, Scalar
+from staticgraph.core import dtypes
+from staticgraph.core.elements import ElementBuilder
+from staticgraph.core.node import Node, Value
+from staticgraph.core.opdef import NOT_DIFFERENTIABLE, OpDef
+from staticgraph.core.types import TensorType
+
+# No axis is longer than this: a larger step takes one element at most.
+_LONGEST = 1 << 47
+
+# A bound of a range or an entry: known, read by the run, or left out.
+Bound = int | str | None
+
+
+def done(program: Program, node: Node) -> None:
+    """Notes that a node has used its operands."""
+    for value in node.inputs:
+        program.used(value)
+
+
+def hold_array(program: Program, node: Node, array: Array) -> None:
+    """The result of a node; one without axes is read into a register."""
+    if array.dims:
+        program.hold(node.out, array)
+    else:
+        program.hold(node.out, Scalar(program.load(array.dtype, array.pointer)))
+
+
+def declared_dims(program: Program, node: Node, dims: Sequence[Size]) -> tuple[Size, ...]:
+    """Dims of the result of a node, with what its type knows of them."""
+    shape = node.out.type.shape
+    found = list(dims)
+    for axis, dim in enumerate(shape or ()):
+        if isinstance(dim, int) and found[axis].names:
+            program.require_equal(found[axis], Size(dim), node)
+            found[axis] = Size(dim)
+    return tuple(found)
+
+
+def smaller(program: Program, lhs: str, rhs: str) -> str:
+    """The smaller one of two i64."""
+    if not lhs.startswith("%") and not rhs.startswith("%"):
+        return str(min(int(lhs), int(rhs)))
+    return program.code.intrinsic("smin.i64", "i64", [("i64", lhs), ("i64", rhs)])
+
+
+def larger(program: Program, lhs: str, rhs: str) -> str:
+    """The larger one of two i64."""
+    if not lhs.startswith("%") and not rhs.startswith("%"):
+        return str(max(int(lhs), int(rhs)))
+    return program.code.intrinsic("smax.i64", "i64", [("i64", lhs), ("i64", rhs)])
+
+
+# -- slices ---------------------------------------------------------------------------------------
+
+
+class _Range(NamedTuple):
+    """A range of an axis: its first element, as an i64, and how many there are."""
+
+    first: str
+    count: Size
+
+
+@lowering("slice")
+def lower_slice(program: Program, node: Node) -> None:
+    """A view."""
+    array = program.array(node.inputs[0])
+    part = _part(program, node, array, node.inputs[1:])
+    part.dims = declared_dims(program, node, part.dims)
+    hold_array(program, node, part)
+    done(program, node)
+
+
+@lowering("slice_scatter")
+def lower_slice_scatter(program: Program, node: Node) -> None:
+    """Zeros, with the operand copied into a view of them."""
+    count = _bounds_in(node.attrs["index"])
+    dims = tuple(target_dims(program, node)) if _sized(node, count) else _declared(node)
+    updates = program.array(node.inputs[0])
+    result = program.result(node.out, dims, updates.dtype)
+    part = _part(program, node, result, node.inputs[1 : 1 + count])
+    for have, want in zip(updates.dims, part.dims, strict=True):
+        require_fit(program, have, want, node)
+    if not all(entry == (None, None, 1) for entry in node.attrs["index"]):
+        program.fill(result, program.builder.constant(0, updates.dtype), node)
+    program.copy(updates, part, node)
+    hold_array(program, node, result)
+    done(program, node)
+
+
+def _bounds_in(index: Sequence[Any]) -> int:
+    entries = [entry if isinstance(entry, tuple) else (entry,) for entry in index]
+    return sum(bound == "?" for entry in entries for bound in entry)
+
+
+def _sized(node: Node, bounds: int) -> bool:
+    """Whether the last operand of a slice_scatter is its shape."""
+    return len(node.inputs) > 1 + bounds
+
+
+def _declared(node: Node) -> tuple[Size, ...]:
+    return tuple([Size(dim) for dim in node.attrs["shape"]])
+
+
+def require_fit(program: Program, have: Size, want: Size, node: Node) -> None:
+    """Fails where a size is neither `want` nor 1."""
+    if have in (want, ONE):
+        return
+    code, text = program.code, program.text
+    equal = code.let(f"icmp eq i64 {text(have)}, {text(want)}")
+    single = code.let(f"icmp eq i64 {text(have)}, 1")
+    fits = code.let(f"or i1 {equal}, {single}")
+    program.fail_if(code.let(f"xor i1 {fits}, true"), node)
+
+
+def _part(program: Program, node: Node, array: Array, bounds: Sequence[Value]) -> Array:
+    """The view of `array` that the attribute `index` of a node names."""
+    given = iter(bounds)
+
+    def known(bound: Bound) -> Bound:
+        if bound != "?":
+            return bound
+        text = program.scalar(next(given)).text
+        return text if text.startswith("%") else int(text)
+
+    pointer = array.pointer
+    dims: list[Size] = []
+    strides: list[Size] = []
+    index = node.attrs["index"]
+    for entry, dim, stride in zip(index, array.dims, array.strides, strict=False):
+        if isinstance(entry, tuple):
+            found = _range_of(program, dim, known(entry[0]), known(entry[1]), entry[2])
+            first = found.first
+            dims.append(found.count)
+            strides.append(ZERO if abs(entry[2]) > _LONGEST else stride.times(Size(entry[2])))
+        else:
+            first = entry_place(program, str(known(entry)), dim, node)
+        pointer = program.offset(pointer, array.dtype, first, stride)
+    dims += array.dims[len(index) :]
+    strides += array.strides[len(index) :]
+    return Array(array.buffer, pointer, array.dtype, tuple(dims), tuple(strides))
+
+
+def entry_place(program: Program, index: str, dim: Size, node: Node) -> str:
+    """Where an entry stands, counted from the start; fails at `node` where it does not exist."""
+    code, size = program.code, program.text(dim)
+    if not index.startswith("%"):
+        number = int(index)
+        if dim.known is not None:
+            inside = -dim.known <= number < dim.known
+            program.fail_if("false" if inside else "true", node)
+        else:
+            least = number + 1 if number >= 0 else -number
+            program.fail_if(code.let(f"icmp slt i64 {size}, {least}"), node)
+        return index if number >= 0 else program.arithmetic("add", size, index)
+    from_end = code.let(f"icmp slt i64 {index}, 0")
+    moved = program.arithmetic("add", index, size)
+    place = code.let(f"select i1 {from_end}, i64 {moved}, i64 {index}")
+    program.fail_if(code.let(f"icmp uge i64 {place}, {size}"), node)
+    return place
+
+
+def _range_of(program: Program, dim: Size, start: Bound, stop: Bound, step: int) -> _Range:
+    """What a range takes of an axis, clipped as Python clips it."""
+    if dim.known is not None and not isinstance(start, str) and not isinstance(stop, str):
+        taken = range(dim.known)[start:stop:step]
+        return _Range(str(taken.start) if len(taken) else "0", Size(len(taken)))
+    size = program.text(dim)
+    last = program.arithmetic("sub", size, "1")
+    low, high = ("0", size) if step > 0 else ("-1", last)
+    first = _clipped(program, start, size, low, high) if start is not None else None
+    end = _clipped(program, stop, size, low, high) if stop is not None else None
+    if first is None:
+        first = low if step > 0 else high
+        if end is None and abs(step) == 1:
+            return _Range(first, dim)
+    if end is None:
+        end = high if step > 0 else low
+    span = program.arithmetic("sub", *((end, first) if step > 0 else (first, end)))
+    span = larger(program, span, "0")
+    if abs(step) != 1:
+        span = program.arithmetic("add", span, str(min(abs(step), _LONGEST) - 1))
+        span = program.code.let(f"sdiv i64 {span}, {min(abs(step), _LONGEST)}")
+    return _Range(first, program.size(span))
+
+
+def _clipped(program: Program, bound: int | str, size: str, low: str, high: str) -> str:
+    """A bound of a range, counted from the start and between `low` and `high`."""
+    if isinstance(bound, int):
+        bound = max(min(bound, _LONGEST), -_LONGEST)
+        if bound >= 0:
+            return "0" if bound == 0 and low == "0" else smaller(program, str(bound), high)
+        return larger(program, program.arithmetic("add", size, str(bound)), low)
+    code = program.code
+    from_end = code.let(f"icmp slt i64 {bound}, 0")
+    moved = program.arithmetic("add", bound, size)
+    place = code.let(f"select i1 {from_end}, i64 {moved}, i64 {bound}")
+    return larger(program, smaller(program, place, high), low)
+
+
+# -- gathers --------------------------------------------------------------------------------------
+
+
+def _outside(s: ElementBuilder[Any], index: Any, size: Any) -> Any:
+    return s.logical_or(s.less(index, s.negative(size)), s.greater_equal(index, size))
+
+
+OUTSIDE = OpDef(
+    "outside",
+    operands=("index", "size"),
+    infer=lambda types, attrs: types[0].with_dtype(dtypes.bool_),
+    reference=None,
+    doc="Whether an index names no entry of an axis.",
+    vjp=NOT_DIFFERENTIABLE,
+    jvp=NOT_DIFFERENTIABLE,
+    elementwise=True,
+    emit=_outside,
+)
+
+
+class Picks(NamedTuple):
+    """Which entries a gather reads or a scatter writes.
+
+    axes      of the array that are indexed
+    indices   an array of places per axis, in range but maybe counted from the end
+    dims      the dims to which the indices broadcast
+    first     where those dims begin in the gathered shape
+    kept      the axes of the array that are not indexed
+    """
+
+    axes: tuple[int, ...]
+    indices: tuple[Value, ...]
+    dims: tuple[Size, ...]
+    first: int
+    kept: tuple[int, ...]
+
+    def gathered(self, dims: Sequence[Size]) -> tuple[Size, ...]:
+        """The dims of what is gathered from an array of these dims."""
+        kept = [dims[axis] for axis in self.kept]
+        return (*kept[: self.first], *self.dims, *kept[self.first :])
+
+
+def checked_picks(
+    program: Program, node: Node, x: tuple[Size, ...], indices: tuple[Value, ...]
+) -> Picks:
+    """What the indices of a node pick of an array of dims `x`; fails where one is out of range."""
+    axes: tuple[int, ...] = node.attrs["axes"]
+    side_by_side = axes == tuple(range(axes[0], axes[0] + len(axes)))
+    dims = program.broadcast([program.dims(value) for value in indices], node)
+    kept = tuple([axis for axis in range(len(x)) if axis not in axes])
+    first = axes[0] if side_by_side else 0
+    count = product(dims)
+    for axis, value in zip(axes, indices, strict=True):
+        bad = _is_outside(program, node, value, x[axis])
+        # NumPy looks at no index of several where none of the entries that they name is left.
+        if bad != "false" and len(axes) > 1 and count.known != 1:
+            some = program.code.let(f"icmp ne i64 {program.text(count)}, 0")
+            bad = program.code.let(f"and i1 {bad}, {some}")
+        program.fail_if(bad, node)
+    return Picks(axes, indices, dims, first, kept)
+
+
+def _is_outside(program: Program, node: Node, value: Value, dim: Size) -> str:
+    """Whether an index of `value` is out of range, an i1."""
+    constant = value.node.attrs["value"] if value.node.op.name == "constant" else None
+    if constant is not None and (dim.known is not None or not constant.size):
+        size = dim.known or 0
+        inside = not constant.size or (-size <= constant.min() and constant.max() < size)
+        return "false" if inside else "true"
+    size = Register(program.text(dim), dtypes.int64)
+    if not program.dims(value):
+        return str(_outside(program.builder, program.scalar(value), size).text)
+    array = program.array(value)
+    room = program.code.stack("i8", 8)
+    flag = Array(Buffer(room, owned=False), room, dtypes.bool_, (), ())
+    load = Expression("load", dtypes.int64)
+    load.access = Access(array.pointer, dtypes.int64, array.strides)
+    parameter = Expression("parameter", dtypes.int64, parameter=size, row=True, phase=-1)
+    types = (TensorType(dtypes.bool_, ()),)
+    test = Node(OUTSIDE, (value, value), {}, types, node.name, node.location)
+    outside = Expression("map", dtypes.bool_, (load, parameter), test)
+    found = Expression("reduce", dtypes.bool_, (outside,), test, combine="any", array=flag)
+    found.target = Access(room, dtypes.bool_, (ZERO,) * len(array.dims))
+    program.run(Nest(array.dims, 0, [parameter, load, outside, found]), node)
+    return program.load(dtypes.bool_, room).text
+
+
+@lowering("gather")
+def lower_gather(program: Program, node: Node) -> None:
+    """A view for scalar indices; else the elements are read where they are used."""
+    x, *indices = node.inputs
+    array = program.array(x)
+    picks = checked_picks(program, node, array.dims, tuple(indices))
+    if not all(program.dims(value) == () for value in indices):
+        program.scope.fusion.gather(node, picks.gathered(array.dims), picks.first, len(picks.dims))
+        return
+    pointer = array.pointer
+    for axis, value in zip(picks.axes, indices, strict=True):
+        place = _from_start(program.builder, program.scalar(value), program.text(array.dims[axis]))
+        pointer = program.offset(pointer, array.dtype, place.text, array.strides[axis])
+    dims = tuple([array.dims[axis] for axis in picks.kept])
+    strides = tuple([array.strides[axis] for axis in picks.kept])
+    hold_array(program, node, Array(array.buffer, pointer, array.dtype, dims, strides))
+    done(program, node)
+
+
+def _from_start(builder: Scalars, index: Register, size: str) -> Register:
+    """A place in range, counted from the start of the axis."""
+    moved = builder.add(index, Register(size, dtypes.int64))
+    return builder.where(builder.less(index, builder.constant(0, dtypes.int64)), moved, index)
+
+
+# -- scatters -------------------------------------------------------------------------------------
+
+
+@lowering("scatter_add")
+def lower_scatter_add(program: Program, node: Node) -> None:
+    """Adds updates one after the other, in an order that depends on nothing but the shapes."""
+    x, updates, *indices = node.inputs
+    picks = checked_picks(program, node, program.dims(x), tuple(indices))
+    added = program.array(updates)
+    places = [program.array(value) for value in indices]
+    result = _started(program, node, x)
+    wanted = picks.gathered(result.dims)
+    given = added.dims
+    lead = len(wanted) - len(given)
+    for have, want in zip(given, wanted[lead:], strict=True):
+        require_fit(program, have, want, node)
+    strides = [ZERO] * lead + [
+        program.stride_along(have, stride, want)
+        for have, stride, want in zip(given, added.strides, wanted[lead:], strict=True)
+    ]
+    if not any(dim == ZERO for dim in wanted):
+        view = Array(added.buffer, added.pointer, added.dtype, wanted, tuple(strides))
+        _Scatter(program, picks, result, view, places).write()
+    hold_array(program, node, result)
+    done(program, node)
+
+
+def _started(program: Program, node: Node, x: Value) -> Array:
+    """The array that is added to: x itself where nobody else needs it, else a copy."""
+    array, scope = program.array(x), program.scope
+    wanted = node.out in scope.reserved or scope.destinations.get(node.out)
+    free = array.buffer.owned and array.buffer.users == 1 and scope.uses[x] == 1
+    if free and not wanted and array.contiguous and node.inputs.count(x) == 1:
+        return array
+    result = program.result(node.out, array.dims, array.dtype)
+    program.copy(array, result, node)
+    return result
+
+
+class _Axis(NamedTuple):
+    """A loop of a scatter: its length, and the strides of the result, updates and indices."""
+
+    dim: Size
+    result: Size
+    updates: Size
+    indices: tuple[Size, ...] = ()
+
+
+class _Scatter:
+    """The kernel of a scatter_add.
+
+    Updates of one element are added in their order whatever the chunks are, because a chunk is a
+    part of the axes that are not indexed. Where there are none, there is one chunk.
+    """
+
+    def __init__(
+        self, program: Program, picks: Picks, result: Array, updates: Array, places: list[Array]
+    ) -> None:
+        self.program = program
+        self.result, self.updates, self.places = result, updates, places
+        self.steps = [(result.dims[axis], result.strides[axis]) for axis in picks.axes]
+        end = picks.first + len(picks.dims)
+        kept = [
+            _Axis(result.dims[axis], result.strides[axis], updates.strides[number])
+            for number, axis in zip(
+                [*range(picks.first), *range(end, len(updates.dims))], picks.kept, strict=True
+            )
+        ]
+        self.front = _joined(kept[: picks.first])
+        self.back = _joined(kept[picks.first :])
+        self.picked: list[_Axis] = []
+        for number, dim in enumerate(picks.dims):
+            strides = [_stride_of(program, place, number, picks.dims) for place in places]
+            axis = _Axis(dim, ZERO, updates.strides[picks.first + number], tuple(strides))
+            self.picked.append(axis)
+        self.axes = [*self.front, *self.picked, *self.back]
+        self.kernel = KernelCode(program)
+
+    def write(self) -> None:
+        """Writes the kernel and its call."""
+        program, kernel = self.program, self.kernel
+        split = self._split()
+        pointers = [
+            kernel.argument(array.pointer, "ptr")
+            for array in (self.result, self.updates, *self.places)
+        ]
+        self._walk(0, split, pointers)
+        if split is None:
+            count = "1" if not self.axes else program.text(self.axes[0].dim)
+            kernel.call(count, None)
+            return
+        others = product([axis.dim for number, axis in enumerate(self.axes) if number != split])
+        step = 1 if split < len(self.front) else 64
+        kernel.call(program.text(self.axes[split].dim), _grain(program, others, step))
+
+    def _split(self) -> int | None:
+        """The axis of which a chunk is a part."""
+        if self.front:
+            return 0
+        return len(self.axes) - 1 if self.back else None
+
+    def _walk(self, number: int, split: int | None, pointers: list[str]) -> None:
+        kernel = self.kernel
+        if number == len(self.front) + len(self.picked):
+            pointers = [self._target(pointers), pointers[1]]
+        if number == len(self.axes):
+            self._add(pointers[0], pointers[1], kernel.scalar)
+            return
+        axis = self.axes[number]
+        chunked = number == (0 if split is None else split)
+        begin, end = ("%lo", "%hi") if chunked else ("0", kernel.size(axis.dim))
+        last = number == len(self.axes) - 1 and axis.result == axis.updates == ONE
+        if last and self.back:
+            kernel.vectors(begin, end, self._lanes(axis.dim), lambda index, builder: self._add(
+                kernel.offset(pointers[0], self.result.dtype, index),
+                kernel.offset(pointers[1], self.result.dtype, index),
+                builder,
+            ))  # fmt: skip
+            return
+        kernel.loop(begin, end, lambda index: self._walk(
+            number + 1, split, self._moved(pointers, axis, index)
+        ))  # fmt: skip
+
+    def _moved(self, pointers: list[str], axis: _Axis, index: str) -> list[str]:
+        dtype = self.result.dtype
+        moved = [
+            self.kernel.offset(pointers[0], dtype, index, axis.result),
+            self.kernel.offset(pointers[1], dtype, index, axis.updates),
+        ]
+        for pointer, stride in zip(pointers[2:], axis.indices, strict=False):
+            moved.append(self.kernel.offset(pointer, dtypes.int64, index, stride))
+        return moved if axis.indices else [*moved, *pointers[2:]]
+
+    def _target(self, pointers: list[str]) -> str:
+        """Where the entry that the indices name begins."""
+        kernel, target = self.kernel, pointers[0]
+        for pointer, (dim, stride) in zip(pointers[2:], self.steps, strict=True):
+            index = kernel.load(dtypes.int64, pointer)
+            place = _from_start(kernel.scalar, index, kernel.size(dim))
+            target = kernel.offset(target, self.result.dtype, place.text, stride)
+        return target
+
+    def _add(self, target: str, source: str, builder: Scalars) -> None:
+        kernel, dtype = self.kernel, self.result.dtype
+        before = kernel.load(dtype, target, builder.lanes)
+        update = kernel.load(dtype, source, builder.lanes)
+        kernel.store(builder.add(before, update), target, builder.lanes)
+
+    def _lanes(self, dim: Size) -> int:
+        lanes = 2 * self.program.options.vector_bytes // self.result.dtype.itemsize
+        while dim.known is not None and lanes > max(dim.known, 1):
+            lanes //= 2
+        return lanes
+
+
+def _stride_of(program: Program, place: Array, number: int, dims: tuple[Size, ...]) -> Size:
+    """The stride of an index along axis `number` of the dims to which it broadcasts."""
+    own = number - (len(dims) - len(place.dims))
+    if own < 0:
+        return ZERO
+    return program.stride_along(place.dims[own], place.strides[own], dims[number])
+
+
+def _joined(axes: Sequence[_Axis]) -> list[_Axis]:
+    """Neighbouring axes that result and updates walk as one, as one."""
+    joined: list[_Axis] = []
+    for axis in axes:
+        if joined:
+            above, dim = joined[-1], axis.dim
+            if above.result == axis.result.times(dim) and above.updates == axis.updates.times(dim):
+                joined[-1] = _Axis(above.dim.times(dim), axis.result, axis.updates)
+                continue
+        joined.append(axis)
+    return joined
+
+
+def _grain(program: Program, others: Size, step: int) -> str:
+    """How much of an axis is a chunk, where each entry of it is work for `others`."""
+    if others.known is not None:
+        return str(step * max(CHUNK_WORK // (step * max(others.known, 1)), 1))
+    work = program.arithmetic("mul", larger(program, program.text(others), "1"), str(step))
+    parts = larger(program, program.code.let(f"sdiv i64 {CHUNK_WORK}, {work}"), "1")
+    return program.arithmetic("mul", parts, str(step))
