@@ -8,7 +8,7 @@ edges have no other meaning, so a Function has none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from staticgraph.core.graph import Graph, Operation, Tensor, describe_mismatch
 from staticgraph.core.location import capture
 from staticgraph.core.node import Node, Value
 from staticgraph.core.opdef import Mismatch, Types, infer_types
-from staticgraph.core.types import TensorType
+from staticgraph.core.types import Shape, TensorType
 from staticgraph.errors import FeedError, GraphError
 
 KEY = "key"
@@ -46,16 +46,19 @@ def extract(
     fetches: Sequence[Tensor | Operation],
     feeds: Sequence[Tensor] = (),
     defaults_for_missing: bool = False,
+    shapes: Mapping[Source, Shape] | None = None,
 ) -> Extraction:
     """The Function that computes `fetches` when `feeds` are given.
 
     Fetched Operations are computed but return nothing. A placeholder that is needed and not fed is
     a FeedError, unless `defaults_for_missing` makes an input of it (to look at a graph that is not
-    about to run). Two assigns to one variable without an order are a GraphError.
+    about to run). Two assigns to one variable without an order are a GraphError. `shapes` says more
+    of the shape of some inputs (by fed tensor or name of a variable) than was known when the graph
+    was built; types that follow from it are inferred again.
     """
     fed = dict.fromkeys(feeds)
     needed = _needed(graph, fetches, fed)
-    return _Extractor(graph, needed, fed, defaults_for_missing).extract(fetches)
+    return _Extractor(graph, needed, fed, defaults_for_missing, shapes or {}).extract(fetches)
 
 
 def _needed(
@@ -112,8 +115,10 @@ class _Extractor:
         needed: list[Operation],
         fed: dict[Tensor, None],
         defaults_for_missing: bool,
+        shapes: Mapping[Source, Shape],
     ) -> None:
         self.graph = graph
+        self.shapes = shapes
         self.needed = needed
         self.defaults_for_missing = defaults_for_missing
         self.values: dict[Tensor, Value] = {}
@@ -190,7 +195,8 @@ class _Extractor:
         node = tensor.node
         # The parameters of a body keep the kind they have in it.
         kind = node.attrs["kind"] if node.op.role == "parameter" else "feed"
-        value = parameter(tensor.name, tensor.type, kind, node.location)
+        type = self._input_type(tensor, tensor.type)
+        value = parameter(tensor.name, type, kind, node.location)
         self.feeds.append((tensor, value))
         self.values[tensor] = value
 
@@ -223,8 +229,12 @@ class _Extractor:
         value = self.variables.get(name)
         if value is None:
             location = self.graph.variables[name].location
+            type = self._input_type(name, type)
             value = self.variables[name] = parameter(name, type, "variable", location)
         return value
+
+    def _input_type(self, source: Source, type: TensorType) -> TensorType:
+        return type.with_shape(self.shapes[source]) if source in self.shapes else type
 
     def _assign(self, node: Operation) -> None:
         name = node.attrs["variable"]

@@ -16,15 +16,25 @@ Rebuild = Callable[[Sequence[Any]], Any]
 
 
 def flatten(fetches: Any, graph: Graph) -> tuple[tuple[Leaf, ...], Rebuild]:
-    """The leaves of a fetch structure, and a function from their values to the same structure."""
+    """The leaves of a fetch structure, and a function from their values to the same structure.
+
+    The function is `only`, `list` or `tuple` for the structures that a backend may build itself.
+    """
     if type(fetches) is Tensor and fetches.node.graph is graph:
-        return (fetches,), _only
+        return (fetches,), only
     leaves: list[Leaf] = []
     rebuild = _walk(fetches, graph, leaves)
+    kind = type(fetches)
+    if kind is list or kind is tuple:
+        if not any(isinstance(item, dict | list | tuple) for item in fetches):
+            rebuild = kind
+    elif not isinstance(fetches, dict | list | tuple):
+        rebuild = only
     return tuple(leaves), rebuild
 
 
-def _only(values: Sequence[Any]) -> Any:
+def only(values: Sequence[Any]) -> Any:
+    """The value of a fetch that is not nested."""
     return values[0]
 
 

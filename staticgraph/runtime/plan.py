@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from staticgraph.backends.reference import ReferenceExecutable, evaluate
+from staticgraph.backends.reference import evaluate
 from staticgraph.config import collector_paused
 from staticgraph.core import extract as extraction
 from staticgraph.core.function import Function
 from staticgraph.core.graph import Graph, Operation, Tensor, get_default_graph
+from staticgraph.core.types import Shape
 from staticgraph.ops.state import Variable
 from staticgraph.passes import pipeline
 from staticgraph.runtime.fetches import Leaf, flatten
@@ -68,8 +69,10 @@ def optimize(fetches: Any) -> Function:
 class Plan:
     """A compiled combination of fetches and feeds; made once, run often, by any thread.
 
-    variables   names of the variables that the run reads, aligned with `slots`
+    executable  what the session's backend makes of the Function
+    variables   names of the variables that the run reads, in the order of the Function's inputs
     updates     names of the variables that the run writes
+    shapes      what is known of inputs beyond their types, as for `extract`
     """
 
     __slots__ = (
@@ -83,10 +86,11 @@ class Plan:
         graph: Graph,
         leaves: Sequence[Leaf],
         feeds: Sequence[Tensor],
-        compile: Callable[[Function], ReferenceExecutable],
+        compile: Callable[[Plan], Any],
+        shapes: Mapping[extraction.Source, Shape] | None = None,
     ) -> None:
         started = time.perf_counter()
-        extracted = extraction.extract(graph, leaves, feeds)
+        extracted = extraction.extract(graph, leaves, feeds, shapes=shapes)
         self.leaves = tuple(leaves)
         self.feeds = tuple(feeds)
         self.inputs = extracted.sources
@@ -100,7 +104,7 @@ class Plan:
             isinstance(dim, str) for tensor in feeds for dim in tensor.type.shape or ()
         )
         self.function = pipeline.optimize(extracted.function, evaluate)
-        self.executable = compile(self.function)
+        self.executable: Any = compile(self)
         self.seconds = time.perf_counter() - started
 
     @property

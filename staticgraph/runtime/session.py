@@ -1,15 +1,14 @@
 """Session: runs fetches of one graph, keeps the values of its variables.
 
-A run commits all of its variable updates or none: new values are put in place by a single
-assignment after everything else has succeeded. Runs that write variables take turns; runs that only
-read see one consistent state and go on side by side.
+A run commits all of its variable updates or none, and any number of threads may run one session.
+How is the business of the backend's `Runs`; a session checks its arguments, makes plans and finds
+the call that a run means. It remembers calls by what was fetched and fed, so that the second run of
+a kind costs little more than the call itself.
 """
 
 from __future__ import annotations
 
-import itertools
 import secrets
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -17,19 +16,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from staticgraph.backends.reference import ReferenceExecutable
 from staticgraph.core.function import Function
-from staticgraph.core.graph import Graph, Operation, Tensor, describe, get_default_graph
+from staticgraph.core.graph import Graph, Operation, Tensor, get_default_graph
 from staticgraph.core.location import Location, capture
-from staticgraph.core.types import compatible, format_shape
-from staticgraph.errors import FeedError, GraphError, GraphGrowthWarning, ShapeError
+from staticgraph.errors import FeedError, GraphError, GraphGrowthWarning
 from staticgraph.ops.control import group
 from staticgraph.ops.state import Variable
-from staticgraph.runtime.feeds import bind_symbols, feed_array, feed_key, feed_keys
+from staticgraph.runtime.feeds import feed_key, feed_keys
 from staticgraph.runtime.fetches import Leaf, flatten
+from staticgraph.runtime.native_runs import NativeRuns
 from staticgraph.runtime.plan import Plan
-
-Array = np.ndarray[Any, Any]
+from staticgraph.runtime.reference_runs import ReferenceRuns
+from staticgraph.runtime.runs import Call, Runs, placeholders
 
 # A graph that grew this often in a row from one and the same line is being built in a loop.
 _GROWTHS_BEFORE_WARNING = 10
@@ -39,9 +37,11 @@ class Session:
     """Runs a graph.
 
     graph           the default graph when not given
-    backend         ``reference`` interprets with NumPy
+    backend         ``native`` compiles to machine code, ``reference`` interprets with NumPy
     threads         how many threads a run may use (None: as many as there are cores); the reference
                     backend uses what NumPy uses
+    memory_limit    how many bytes a run may use at a time, its results included (None: no limit);
+                    the native backend keeps to it
     seed            of the random ops; drawn from the system when not given, see `seed`
     check_numerics  raise NumericsError at the first node that makes a NaN or infinity from finite
                     operands, with the user's line
@@ -60,23 +60,29 @@ class Session:
     def __init__(
         self,
         graph: Graph | None = None,
-        backend: Literal["reference"] = "reference",
+        backend: Literal["native", "reference"] = "reference",
         threads: int | None = None,
         seed: int | None = None,
         check_numerics: bool = False,
         math: Literal["strict", "contract"] = "strict",
+        memory_limit: int | None = None,
     ) -> None:
         if graph is not None and not isinstance(graph, Graph):
             raise GraphError(
                 f"Session: the graph is a {type(graph).__name__}\n"
                 f"  give a Graph, or nothing for the default graph\n  at {capture()}"
             )
-        _check_choice("backend", backend, ("reference",))
+        _check_choice("backend", backend, tuple(_BACKENDS))
         _check_choice("math", math, ("strict", "contract"))
         if threads is not None and (not isinstance(threads, int) or threads < 1):
             raise GraphError(
                 f"Session: threads={threads!r} is no number of threads\n"
                 f"  give an int of at least 1, or None for all cores\n  at {capture()}"
+            )
+        if memory_limit is not None and (not isinstance(memory_limit, int) or memory_limit < 1):
+            raise GraphError(
+                f"Session: memory_limit={memory_limit!r} is no number of bytes\n"
+                f"  give an int of at least 1, or None for no limit\n  at {capture()}"
             )
         if seed is not None and not isinstance(seed, int | np.integer):
             raise GraphError(
@@ -92,11 +98,13 @@ class Session:
         self.backend, self.threads, self.math = backend, threads, math
         self.check_numerics = check_numerics
         self.seed = secrets.randbits(64) if seed is None else int(seed)
+        self.memory_limit = memory_limit
         self._plans: dict[tuple[tuple[Leaf, ...], tuple[Tensor, ...]], Plan] = {}
-        self._values: dict[str, Array] = {}
-        self._writing = threading.RLock()
-        self._runs = itertools.count(1)
+        # What was run before: the call by the type of the fetches, what they hold, the feed's keys.
+        self._known: dict[tuple[Any, ...], Call] = {}
+        self._runs: Runs = _BACKENDS[backend](self)
         self._closed = False
+        self._operations = self.graph.operations
         self._growth = _Growth(self.graph)
 
     # -- running ------------------------------------------------------------------------------
@@ -112,13 +120,32 @@ class Session:
         and FeedError for what does not fit, ShapeError and RunError for what the data makes
         impossible; then no variable has changed and the session works on.
         """
-        self._check_open("run")
+        if len(self._operations) == self._growth.size and (feed is None or type(feed) is dict):
+            kind = type(fetches)
+            fetched = tuple(fetches) if kind is list else fetches
+            try:
+                call = self._known.get((kind, fetched, *feed) if feed else (kind, fetched))
+            except TypeError:
+                # Something in it has no hash: a nested list, a dict, or no fetch at all.
+                call = None
+            if call is not None:
+                return call(*feed.values()) if feed else call()
+        self.check_open("run")
         self._growth.watch()
         leaves, rebuild = flatten(fetches, self.graph)
         given = feed_keys(feed, self.graph)
-        plan = self._plan(leaves, tuple(given))
-        arrays = [feed_array(tensor, value) for tensor, value in given.items()]
-        return rebuild(self._execute(plan, arrays))
+        call = self._runs.call(self.plan(leaves, tuple(given)), rebuild)
+        self._remember(fetches, feed, call)
+        return call(*given.values())
+
+    def _remember(self, fetches: Any, feed: Any, call: Call) -> None:
+        """Lets the next run with such fetches and feeds find its call."""
+        kind = type(fetches)
+        items = fetches if kind is list or kind is tuple else (fetches,)
+        # What is compared by value could be mistaken for something else that is equal to it.
+        if all(isinstance(item, Tensor | Operation | Variable | str) for item in items):
+            fetched = tuple(items) if kind is list or kind is tuple else fetches
+            self._known[kind, fetched, *(feed or ())] = call
 
     def make_callable(self, fetches: Any, feed_list: Sequence[Any] = ()) -> Callable[..., Any]:
         """A function of the fed values, in the order of `feed_list`, that returns `fetches`.
@@ -131,41 +158,27 @@ class Session:
         >>> square(3.0)
         np.float32(9.0)
         """
-        self._check_open("make_callable")
+        self.check_open("make_callable")
         leaves, rebuild = flatten(fetches, self.graph)
         feeds = tuple([feed_key(key, self.graph) for key in feed_list])
         if len(set(feeds)) != len(feeds):
             raise FeedError(f"make_callable: a tensor stands twice in feed_list\n  at {capture()}")
-        plan = self._plan(leaves, feeds)
-        count = len(feeds)
-
-        def call(*values: Any) -> Any:
-            self._check_open("call")
-            if len(values) != count:
-                names = ", ".join(f"'{tensor.name}'" for tensor in feeds)
-                raise FeedError(
-                    f"call: takes {count} values ({names}), was given {len(values)}\n"
-                    f"  give one value per entry of feed_list, in its order\n  at {capture()}"
-                )
-            arrays = [feed_array(t, value) for t, value in zip(feeds, values, strict=True)]
-            return rebuild(self._execute(plan, arrays))
-
-        return call
+        return self._runs.call(self.plan(leaves, feeds), rebuild)
 
     def explain(self, fetches: Any, feed_list: Sequence[Any] | None = None) -> str:
         """What a run of `fetches` does: the report of the pipeline and the program that is run.
 
         feed_list   the tensors that are fed; all placeholders that are needed when not given
         """
-        self._check_open("explain")
+        self.check_open("explain")
         leaves, _ = flatten(fetches, self.graph)
         if feed_list is None:
-            feeds = tuple(_placeholders(leaves))
+            feeds = tuple(placeholders(leaves))
         else:
             feeds = tuple([feed_key(key, self.graph) for key in feed_list])
-        plan = self._plan(leaves, feeds)
+        plan = self.plan(leaves, feeds)
         lines = [
-            f"backend {self.backend}: NumPy, one node after the other",
+            self._runs.headline,
             f"planned in {plan.seconds * 1e3:.1f} ms; {len(plan.function)} nodes, "
             f"reads {len(plan.variables)} variables, writes {len(plan.updates)}",
             str(plan.function.report),
@@ -176,96 +189,15 @@ class Session:
     def function(self, fetches: Any, feed_list: Sequence[Any] = ()) -> Function:
         """The optimised Function that a run of `fetches` with these feeds evaluates."""
         leaves, _ = flatten(fetches, self.graph)
-        return self._plan(leaves, tuple([feed_key(k, self.graph) for k in feed_list])).function
+        return self.plan(leaves, tuple([feed_key(k, self.graph) for k in feed_list])).function
 
-    def _plan(self, leaves: tuple[Leaf, ...], feeds: tuple[Tensor, ...]) -> Plan:
+    def plan(self, leaves: tuple[Leaf, ...], feeds: tuple[Tensor, ...]) -> Plan:
+        """The compiled combination of fetches and feeds, made when it is first needed."""
         plan = self._plans.get((leaves, feeds))
         if plan is None:
-            plan = Plan(self.graph, leaves, feeds, self._compile)
+            plan = Plan(self.graph, leaves, feeds, self._runs.compile)
             self._plans[leaves, feeds] = plan
         return plan
-
-    def _compile(self, function: Function) -> ReferenceExecutable:
-        return ReferenceExecutable(function, self.check_numerics)
-
-    def _execute(self, plan: Plan, fed: list[Array], run: int | None = None) -> list[Any]:
-        """One value per leaf of the plan."""
-        if plan.symbolic:
-            sizes: dict[str, tuple[int, Tensor]] = {}
-            for tensor, array in zip(plan.feeds, fed, strict=True):
-                bind_symbols(tensor, array, sizes)
-        if plan.updates:
-            with self._writing:
-                return self._evaluate(plan, fed, run)
-        return self._evaluate(plan, fed, run)
-
-    def _evaluate(self, plan: Plan, fed: list[Array], run: int | None) -> list[Any]:
-        inputs: list[Any] = list(fed)
-        if plan.variables:
-            values = self._initialised(plan.variables)
-            inputs += [values[name] for name in plan.variables]
-        if plan.needs_key:
-            number = next(self._runs) if run is None else run
-            inputs.append(np.array([self.seed, number], dtype=np.uint64))
-        outputs = plan.executable(inputs)
-        owned = _owned(outputs, inputs)
-        if plan.updates:
-            self._commit(plan.updates, owned[plan.fetched :])
-        results = iter(owned[: plan.fetched])
-        return [next(results)[()] if isinstance(leaf, Tensor) else None for leaf in plan.leaves]
-
-    # -- variables ----------------------------------------------------------------------------
-
-    def _commit(self, names: Sequence[str], arrays: Sequence[Array]) -> None:
-        for name, array in zip(names, arrays, strict=True):
-            variable: Variable = self.graph.variables[name]
-            if not compatible(array.shape, variable.type.shape):
-                raise ShapeError(
-                    f"assign: the new value of variable '{name}' has another shape\n"
-                    f"  have {format_shape(array.shape)}\n"
-                    f"  want {format_shape(variable.type.shape)}\n"
-                    f"  variable at {variable.location}\n"
-                    "  a variable keeps its shape; no variable has changed"
-                )
-        # One assignment: an interrupt falls before it or after it, never between two variables.
-        self._values = {**self._values, **dict(zip(names, arrays, strict=True))}
-
-    def _initialised(self, names: Sequence[str]) -> dict[str, Array]:
-        """The values of variables, those included whose initial value is needed first."""
-        values = self._values
-        if all(name in values for name in names):
-            return values
-        with self._writing:
-            pending = [name for name in names if name not in self._values]
-            while pending:
-                name = pending[-1]
-                if name in self._values:
-                    pending.pop()
-                    continue
-                initial = self.graph.variables[name].initial_value
-                fed = _placeholders((initial,))
-                if fed:
-                    raise self._needs_feeding(name, fed[0])
-                plan = self._plan((initial,), ())
-                missing = [other for other in plan.variables if other not in self._values]
-                if missing:
-                    pending.extend(missing)
-                    continue
-                # Run 0 is for initial values alone, so they do not depend on when they are needed.
-                (value,) = self._execute(plan, [], run=0)
-                self._values = {**self._values, name: np.asarray(value)}
-                pending.pop()
-            return self._values
-
-    def _needs_feeding(self, name: str, needed: Tensor) -> FeedError:
-        variable: Variable = self.graph.variables[name]
-        return FeedError(
-            f"run: the initial value of variable '{name}' needs placeholder '{needed.name}'\n"
-            f"  variable '{name}' at {variable.location}\n"
-            f"  {describe(needed)}\n"
-            "  feed it when you run sg.global_variables_initializer(), or assign a value first\n"
-            f"  at {capture()}"
-        )
 
     # -- closing ------------------------------------------------------------------------------
 
@@ -273,7 +205,8 @@ class Session:
         """Drops plans and variables; a later run is an error."""
         self._closed = True
         self._plans.clear()
-        self._values = {}
+        self._known.clear()
+        self._runs.close()
 
     def __enter__(self) -> Session:
         return self
@@ -286,7 +219,8 @@ class Session:
     ) -> None:
         self.close()
 
-    def _check_open(self, what: str) -> None:
+    def check_open(self, what: str) -> None:
+        """Raises GraphError when the session is closed."""
         if self._closed:
             raise GraphError(
                 f"{what}: the session is closed\n"
@@ -298,6 +232,12 @@ class Session:
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"{len(self._plans)} plans"
         return f"<Session backend='{self.backend}', {state}>"
+
+
+_BACKENDS: dict[str, type[NativeRuns] | type[ReferenceRuns]] = {
+    "native": NativeRuns,
+    "reference": ReferenceRuns,
+}
 
 
 class _Growth:
@@ -361,33 +301,3 @@ def _check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
         raise GraphError(
             f"Session: {what}={value!r} is not available\n  give {listed}\n  at {capture()}"
         )
-
-
-def _owned(outputs: Sequence[Any], inputs: Sequence[Any]) -> list[Array]:
-    """The outputs as arrays that alias nothing: no input, no constant, no other output."""
-    taken = {id(array) for array in inputs}
-    owned: list[Array] = []
-    for output in outputs:
-        array = np.asarray(output)
-        if not array.flags.owndata or not array.flags.writeable or id(array) in taken:
-            array = array.copy()
-        taken.add(id(array))
-        owned.append(array)
-    return owned
-
-
-def _placeholders(leaves: Sequence[Leaf]) -> list[Tensor]:
-    """The placeholders that the leaves need, in the order in which they were made."""
-    seen: set[Operation] = set()
-    found: list[Tensor] = []
-    stack = [leaf.node if isinstance(leaf, Tensor) else leaf for leaf in leaves]
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if node.op.role == "placeholder":
-            found.append(node.out)
-        stack.extend(node.control_inputs)
-        stack.extend([tensor.node for tensor in node.inputs])
-    return sorted(found, key=lambda tensor: tensor.node.id)

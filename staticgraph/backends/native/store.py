@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from staticgraph.backends.native import trampoline_code as code
+from staticgraph.backends.native import trampoline_load as load
 from staticgraph.core.location import capture
 from staticgraph.errors import RunError
 
@@ -29,8 +30,6 @@ _CELLS = 256
 # How long a wait lasts without looking again: what is missed when a waker is interrupted.
 _LOOK_SECONDS = 0.1
 
-_increment = ctypes.pythonapi.Py_IncRef
-_increment.restype, _increment.argtypes = None, [ctypes.py_object]
 _decrement = ctypes.pythonapi.Py_DecRef
 _decrement.restype, _decrement.argtypes = None, [ctypes.py_object]
 
@@ -75,17 +74,20 @@ class Store:
     def value(self, name: str) -> Array:
         """A copy of a variable's value."""
         # One step: another thread may replace the array as soon as Python can switch to it.
-        held: ctypes.py_object[Array] = ctypes.py_object.from_address(self.cell(name))
-        return held.value.copy()
+        held: Any = ctypes.py_object.from_address(self.cell(name))
+        array: Array = held.value.copy()
+        return array
 
-    def set(self, name: str, value: Any) -> None:
-        """Gives a variable a copy of `value`, which has its dtype."""
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a variable's value."""
+        held: Any = ctypes.py_object.from_address(self.cell(name))
+        shape: tuple[int, ...] = held.value.shape
+        return shape
+
+    def offer(self, name: str, value: Array) -> None:
+        """Gives a variable a copy of `value`, which has its dtype, unless it has a value."""
         array = np.array(value, order="C", copy=True, subok=False)
-        cell = ctypes.c_void_p.from_address(self.cell(name))
-        _increment(array)
-        old, cell.value = cell.value, id(array)
-        if old:
-            _decrement(ctypes.cast(old, ctypes.py_object))
+        load.trampoline().offer(self.cell(name), array)
 
     def clear(self) -> None:
         """Takes their values from all variables."""

@@ -17,9 +17,10 @@ import numpy as np
 
 from staticgraph.backends.native import context, layout, runtime
 from staticgraph.backends.native import trampoline_code as code
-from staticgraph.backends.native import trampoline_load as load
 from staticgraph.backends.native.spec import FEED, KEY, VARIABLE, Compiled, OutputSpec
 from staticgraph.backends.native.store import Store
+from staticgraph.backends.native.trampoline_code import LIST, SINGLE, TUPLE
+from staticgraph.backends.native.trampoline_load import MachineCallable, check, trampoline
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 from staticgraph.core.location import capture
@@ -95,7 +96,7 @@ class Bound:
         }
         table = _words([plan[name] for name in code.PLAN])
         kept = (self, table, places, rebuild)
-        return load.trampoline().new(ctypes.addressof(table), slow, kept)
+        return trampoline().new(ctypes.addressof(table), slow, kept)
 
     # -- tables -------------------------------------------------------------------------------
 
@@ -312,4 +313,4 @@ def _no_host(site: int, arguments: int) -> NoReturn:
     raise CompilerError(f"machine code: site {site} calls Python and nothing answers\n{_BUG}")
 
 
-MachineCallable = load.MachineCallable
+__all__ = ["LIST", "SINGLE", "TUPLE", "Bound", "MachineCallable", "Store", "check", "trampoline"]

@@ -19,6 +19,7 @@ from staticgraph.backends.native import trampoline_code as code
 from staticgraph.backends.native import trampoline_results as results
 from staticgraph.backends.native import trampoline_run as run
 from staticgraph.backends.native.assembly import assemble
+from staticgraph.core.location import capture
 from staticgraph.errors import GraphError
 
 # What modules that are compiled later may call.
@@ -80,13 +81,7 @@ class Trampoline:
     """The loaded code. `new` makes callables; the addresses of EXPORTS are given to LLVM."""
 
     def __init__(self) -> None:
-        refusal = layout.refusal()
-        if refusal is not None:
-            raise GraphError(
-                "Session: backend='native' does not work here\n"
-                f"  {refusal}\n"
-                "  use backend='reference'"
-            )
+        check()
         runtime.load()
         jit.add_symbol("sg_new_array", layout.new_array_function())
         for name in code.PYTHON_FUNCTIONS:
@@ -96,6 +91,10 @@ class Trampoline:
         self._call = self._library.address("sg_call")
         for name in EXPORTS:
             jit.add_symbol(name, self._library.address(name))
+        # PYFUNCTYPE keeps the GIL, which guards the cell.
+        self.offer = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.py_object)(
+            self._library.address("sg_offer")
+        )
         self._fill_objects()
         self.type = self._make_type()
 
@@ -143,6 +142,18 @@ class Trampoline:
         for field, value in ((_PLAN, plan), (_SLOW, id(slow)), (_VECTORCALL, self._call)):
             ctypes.c_void_p.from_address(id(made) + field).value = value
         return made
+
+
+def check() -> None:
+    """Raises GraphError where machine code cannot work with this Python or this NumPy."""
+    refusal = layout.refusal()
+    if refusal is not None:
+        raise GraphError(
+            "Session: backend='native' does not work here\n"
+            f"  {refusal}\n"
+            "  use backend='reference'\n"
+            f"  at {capture()}"
+        )
 
 
 def trampoline_text() -> str:

@@ -1,7 +1,7 @@
 """A run, as LLVM IR: it starts, runs, keeps what it made and ends, whatever happens on the way.
 
-Variables change at one place, the swap in `sg_call`, after everything that can fail. A run that goes
-wrong before it leaves the store as it was.
+Variables change at one place, the swap in `sg_call`, after everything that can fail. A run that
+goes wrong before it leaves the store as it was.
 """
 
 from __future__ import annotations
@@ -187,6 +187,21 @@ done:
 """
 
 _CALL = """
+; Gives a cell its first array; 0 where it has one. In one step, for all threads of Python.
+define i32 @sg_offer(ptr %cell, ptr %array) nounwind {
+entry:
+  %known = load ptr, ptr %cell
+  %empty = icmp eq ptr %known, null
+  br i1 %empty, label %fill, label %done
+fill:
+  call void @Py_IncRef(ptr %array)
+  store ptr %array, ptr %cell
+  br label %done
+done:
+  %filled = zext i1 %empty to i32
+  ret i32 %filled
+}
+
 ; The vectorcall function of every compiled callable.
 define ptr @sg_call(ptr %callable, ptr %arguments, i64 %count_and_flag, ptr %names) nounwind {
 entry:

@@ -1,0 +1,222 @@
+"""Runs on machine code: what the trampoline hands to Python, and why.
+
+A call goes straight into machine code. It comes here, with its arguments as they were, when one of
+them is not just what the code takes, when a variable has no value yet, when another run is in the
+way, or when the session is closed. The loop in `NativeCall.call` then mends one cause after the
+other and tries again, until the run takes place or an error says why it cannot.
+
+Machine code needs to know how many axes its inputs have. A plan with inputs of unknown rank is made
+once for every combination of ranks that it meets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from staticgraph import config
+from staticgraph.core.graph import Tensor, describe
+from staticgraph.core.location import capture
+from staticgraph.core.types import Shape
+from staticgraph.errors import CompilerError, ShapeError
+from staticgraph.runtime.fetches import Rebuild, only
+from staticgraph.runtime.plan import Plan
+from staticgraph.runtime.runs import Array, Call, Owner, Runs, feed_arrays
+
+# Loaded by the first session that needs them, and LLVM by the first plan.
+_compiler = config.LazyModule("staticgraph.backends.native.executable")
+_trampoline = config.LazyModule("staticgraph.backends.native.trampoline")
+_machine = config.LazyModule("staticgraph.backends.native.machine")
+
+# What a callable answers that finds something unusual, instead of mending it.
+_REFUSED = object()
+# Between two tries another thread may get in the way again, but not without end.
+_TRIES = 1000
+
+
+def _refuse(*values: Any) -> object:
+    return _REFUSED
+
+
+class NativeRuns(Runs):
+    """Runs of a session with ``backend="native"``."""
+
+    headline = "backend native: machine code"
+
+    def __init__(self, owner: Owner) -> None:
+        super().__init__(owner)
+        _trampoline.check()
+        self.store = _trampoline.Store(owner.seed)
+        self.threads = _machine.cores() if owner.threads is None else owner.threads
+
+    def compile(self, plan: Plan) -> Any:
+        """The machine code of a plan; nothing yet where ranks are not known."""
+        if any(value.type.shape is None for value in plan.function.inputs):
+            return None
+        # What generated code calls has to be there before it is loaded.
+        _trampoline.trampoline()
+        return _compiler.NativeFunction(
+            plan.function,
+            plan.fetched,
+            check_numerics=self.owner.check_numerics,
+            contract=self.owner.math == "contract",
+        )
+
+    def call(self, plan: Plan, rebuild: Rebuild) -> Call:
+        """See `Runs.call`."""
+        if plan.executable is None:
+            return RankedCall(self, plan, rebuild).call
+        entry: Call = NativeCall(self, plan, rebuild).entry
+        return entry
+
+    def bind(self, plan: Plan, initial: bool = False) -> Any:
+        """The plan's machine code with the tables that it is called by."""
+
+        def misfit(k: int, shape: tuple[int, ...]) -> None:
+            self.misfit(plan.updates[k], shape)
+
+        return _trampoline.Bound(
+            plan.executable.compiled,
+            self.store,
+            plan.updates,
+            misfit,
+            threads=self.threads,
+            memory_limit=self.owner.memory_limit,
+            checked=config.check_enabled(),
+            initial=initial,
+        )
+
+    def has(self, name: str) -> bool:
+        """See `Runs.has`."""
+        return bool(self.store.has(name))
+
+    def initial_value(self, plan: Plan) -> Array:
+        """See `Runs.initial_value`."""
+        if plan.executable is None:
+            return np.asarray(RankedCall(self, plan, only, initial=True).call())
+        # Run 0 is for initial values alone, so they do not depend on when they are needed.
+        return np.asarray(NativeCall(self, plan, only, initial=True).entry())
+
+    def offer(self, name: str, value: Array) -> None:
+        """See `Runs.offer`."""
+        self.store.offer(name, value)
+
+    def close(self) -> None:
+        """See `Runs.close`."""
+        self.store.close()
+
+
+class NativeCall:
+    """One combination of fetches and feeds on machine code. `entry` is what others call."""
+
+    def __init__(
+        self, runs: NativeRuns, plan: Plan, rebuild: Rebuild, initial: bool = False
+    ) -> None:
+        self._runs, self._plan = runs, plan
+        bound = runs.bind(plan, initial)
+        self._refused_in = bound.refused_in
+        outputs = iter(range(plan.fetched))
+        leaves = [next(outputs) if isinstance(leaf, Tensor) else -1 for leaf in plan.leaves]
+        structures = {
+            only: (_trampoline.SINGLE, None),
+            list: (_trampoline.LIST, None),
+            tuple: (_trampoline.TUPLE, None),
+        }
+        structure, build = structures.get(rebuild, (_trampoline.TUPLE, rebuild))
+        self.direct = bound.callable(_refuse, leaves, structure, build)
+        self.entry = bound.callable(self.call, leaves, structure, build)
+
+    def call(self, *values: Any) -> Any:
+        """What is fetched, for values that are not all as machine code takes them."""
+        self._runs.owner.check_open("call")
+        given = feed_arrays(self._plan, values)
+        arrays = [_usual(array) for array in given]
+        for _ in range(_TRIES):
+            result = self.direct(*arrays)
+            if result is not _REFUSED:
+                return result
+            self._make_way(arrays)
+        raise CompilerError(
+            "machine code does not take inputs that fit it\n"
+            "  this is a bug in staticgraph; report it with the program that shows it"
+        )
+
+    def _make_way(self, arrays: Sequence[Array]) -> None:
+        runs, store = self._runs, self._runs.store
+        runs.owner.check_open("call")
+        if store.barred(self._refused_in):
+            store.wait(self._refused_in)
+        elif not all(store.has(name) for name in self._plan.variables):
+            runs.initialise(self._plan.variables)
+        else:
+            self._compare_sizes(arrays)
+
+    def _compare_sizes(self, arrays: Sequence[Array]) -> None:
+        """Raises ShapeError where a variable has not the sizes that the plan's types promise."""
+        known: dict[str, tuple[int, str]] = {}
+        shapes = [array.shape for array in arrays]
+        shapes += [self._runs.store.shape(name) for name in self._plan.variables]
+        for value, shape in zip(self._plan.function.inputs, shapes, strict=False):
+            for dim, size in zip(value.type.shape or (), shape, strict=False):
+                if not isinstance(dim, str):
+                    continue
+                first, what = known.setdefault(dim, (size, describe(value)))
+                if first != size:
+                    raise ShapeError(
+                        "run: sizes that follow from each other in the graph have come to differ\n"
+                        f"  {first} in {what}\n"
+                        f"  {size} in {describe(value)}\n"
+                        "  assign the variable a value of the new size first\n"
+                        f"  at {capture()}"
+                    )
+
+
+class RankedCall:
+    """A call whose inputs have any number of axes: one `NativeCall` per combination of ranks."""
+
+    def __init__(
+        self, runs: NativeRuns, plan: Plan, rebuild: Rebuild, initial: bool = False
+    ) -> None:
+        self._runs, self._plan, self._rebuild, self._initial = runs, plan, rebuild, initial
+        self._calls: dict[tuple[int, ...], NativeCall] = {}
+        self._last: Call = _refuse
+        variables = runs.graph.variables
+        self._open = [i for i, tensor in enumerate(plan.feeds) if tensor.type.shape is None]
+        self._variables = [name for name in plan.variables if variables[name].type.shape is None]
+
+    def call(self, *values: Any) -> Any:
+        """What is fetched for these values."""
+        result = self._last(*values)
+        if result is not _REFUSED:
+            return result
+        self._runs.owner.check_open("call")
+        arrays = feed_arrays(self._plan, values)
+        self._runs.initialise(self._variables)
+        shapes: list[tuple[Any, tuple[int, ...]]] = [
+            (self._plan.feeds[i], arrays[i].shape) for i in self._open
+        ]
+        shapes += [(name, self._runs.store.shape(name)) for name in self._variables]
+        ranks = tuple([len(shape) for _, shape in shapes])
+        call = self._calls.get(ranks)
+        if call is None:
+            call = self._calls[ranks] = self._of_ranks([(key, len(shape)) for key, shape in shapes])
+        self._last = call.direct
+        return call.call(*arrays)
+
+    def _of_ranks(self, ranks: Sequence[tuple[Any, int]]) -> NativeCall:
+        plan, runs = self._plan, self._runs
+        shapes: dict[Any, Shape] = {key: (None,) * rank for key, rank in ranks}
+        ranked = Plan(runs.graph, plan.leaves, plan.feeds, runs.compile, shapes)
+        return NativeCall(runs, ranked, self._rebuild, self._initial)
+
+
+def _usual(array: Array) -> Array:
+    """The array as machine code takes it: an ndarray that is aligned and in the order of C."""
+    flags = array.flags
+    dtype = np.dtype(array.dtype.type)
+    if type(array) is not np.ndarray or not flags.c_contiguous or not flags.aligned:
+        return np.array(array, dtype, order="C", copy=True, subok=False)
+    # An equal dtype may be another object, which the machine code does not know.
+    return array if array.dtype is dtype else array.view(dtype)
