@@ -13,6 +13,7 @@ from staticgraph.backends.native import (  # noqa: F401  (the lowerings register
     lower_basic,
     lower_indexing,
     lower_matmul,
+    lower_movement,
     regions,
 )
 from staticgraph.backends.native.lower import count_uses, lower_nodes, prepared

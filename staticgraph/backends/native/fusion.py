@@ -81,8 +81,13 @@ class Fusion:
         group = self._choose(held, dims, node)
         self._add_map(group, node, dims, tuple(range(len(dims))), row=False)
 
-    def reduce(self, node: Node, combine: str, axes: tuple[int, ...], keepdims: bool) -> None:
-        """Adds a reduction of the node's operand along `axes`, which are sorted."""
+    def reduce(
+        self, node: Node, combine: str, axes: tuple[int, ...], keepdims: bool | frozenset[int]
+    ) -> None:
+        """Adds a reduction of the node's operand along `axes`, which are sorted.
+
+        keepdims   whether the result has them with size 1, or which of them
+        """
         program = self.program
         value = node.inputs[0]
         held = program.scope.held[value]
@@ -120,7 +125,7 @@ class Fusion:
             if axis not in axes:
                 dims.append(dim)
                 places.append(axis)
-            elif keepdims:
+            elif keepdims is True or (keepdims and axis in keepdims):
                 dims.append(ONE)
                 places.append(None)
         lazy = Lazy(

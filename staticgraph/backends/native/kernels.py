@@ -86,6 +86,8 @@ def _lanes(nest: Nest, vector_bytes: int) -> int:
     """How many elements of the last axis are computed at once."""
     sizes = [_width(e.dtype) for e in nest.expressions if not e.row]
     sizes += [_width(access.dtype) for _, access in nest.stores]
+    # Beside every element a reduction that chooses keeps its place, an int64.
+    sizes += [8 for e in nest.expressions if e.combine in ("argmax", "argmin")]
     widest = max(sizes, default=4)
     maps = [e for e in nest.expressions if e.kind == "map" and not e.row]
     light = len(maps) <= _LIGHT_NODES and all(

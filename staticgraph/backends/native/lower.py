@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from staticgraph.backends.native.checks import with_checks
 from staticgraph.backends.native.expand import expanded
 from staticgraph.backends.native.program import Program
 from staticgraph.backends.native.scalars import Register
@@ -61,8 +62,10 @@ def lower_nodes(program: Program, function: Function) -> None:
             )
 
 
-def prepared(function: Function) -> Function:
+def prepared(program: Program, function: Function) -> Function:
     """A Function as it is lowered."""
+    if program.options.check_numerics:
+        function = with_checks(function)
     return expanded(function)
 
 
@@ -86,8 +89,6 @@ def apply(program: Program, node: Node, registers: list[Register]) -> Register:
     result: Register = node.op.emit(builder, *registers, **node.attrs)
     if builder.failed is not None:
         program.fail_if(builder.failed.text, node)
-    if program.options.check_numerics:
-        program.check_finite(node, result, registers)
     return result
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from staticgraph.backends.native.lower import hold_size, lowering
+from staticgraph.backends.native.nest import Access, Expression, Nest
 from staticgraph.backends.native.program import Program
 from staticgraph.backends.native.scalars import Register
 from staticgraph.backends.native.sizes import ONE, ZERO, Size, product, row_major
-from staticgraph.backends.native.values import Array, Lazy, Scalar
-from staticgraph.core import dtypes
+from staticgraph.backends.native.values import Array, Buffer, Lazy, Scalar
+from staticgraph.core import dtypes, opdef
 from staticgraph.core.node import Node, Value
+from staticgraph.core.types import TensorType
 
 
 def _done(program: Program, node: Node) -> None:
@@ -296,3 +298,59 @@ def lower_arange(program: Program, node: Node) -> None:
     none = program.code.intrinsic("smax.i64", "i64", [("i64", count), ("i64", "0")])
     size = program.size(none) if count.startswith("%") else Size(max(int(count), 0))
     program.scope.fusion.index(node, size)
+
+
+# -- check_numerics --------------------------------------------------------------------------------
+
+
+@lowering("check_finite")
+def lower_check_finite(program: Program, node: Node) -> None:
+    """Leaves at the node that made a NaN or an infinity of finite operands."""
+    code, count = program.code, node.attrs["results"]
+    bad = _any_not_finite(program, node.inputs[:count], node)
+    suspect, after = code.label("suspect"), code.label("finite")
+    code.branch(bad, suspect, after)
+    code.begin(suspect)
+    program.enter_block()
+    given = _any_not_finite(program, node.inputs[count:], node)
+    program.fail_if(code.let(f"xor i1 {given}, true"), node.attrs["node"])
+    program.leave_block()
+    code.jump(after)
+    code.begin(after)
+    _done(program, node)
+
+
+def _any_not_finite(program: Program, values: tuple[Value, ...], node: Node) -> str:
+    """An i1: whether one of these values has an element that is not finite."""
+    found = "false"
+    for value in values:
+        held = program.scope.held[value]
+        if not isinstance(held, Scalar):
+            held = program.array(value)
+        if isinstance(held, Scalar):
+            builder = program.builder
+            bad = builder.logical_not(builder.isfinite(held.register)).text
+        else:
+            bad = _holds_not_finite(program, held, node)
+        found = program.code.let(f"or i1 {found}, {bad}")
+    return found
+
+
+def _holds_not_finite(program: Program, array: Array, node: Node) -> str:
+    loaded = Expression("load", array.dtype)
+    loaded.access = Access(array.pointer, array.dtype, array.strides)
+    finite = Expression("map", dtypes.bool_, (loaded,), _IS_FINITE)
+    every = Expression("reduce", dtypes.bool_, (finite,), _IS_FINITE, combine="all")
+    room = program.code.stack("i8", 8)
+    every.array = Array(Buffer(room, owned=False), room, dtypes.bool_, (), ())
+    every.target = Access(room, dtypes.bool_, tuple([ZERO] * len(array.dims)))
+    program.run(Nest(array.dims, 0, [loaded, finite, every]), node)
+    return program.code.let(f"xor i1 {program.load(dtypes.bool_, room).text}, true")
+
+
+def _finite_node() -> Node:
+    value = Node(opdef.get("constant"), (), {}, (TensorType(dtypes.float32, ()),), "x").out
+    return Node(opdef.get("isfinite"), (value,), {}, (TensorType(dtypes.bool_, ()),), "isfinite")
+
+
+_IS_FINITE = _finite_node()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from staticgraph.backends.native.lower import lowering
 from staticgraph.backends.native.matmul import BatchAxis, Product, Target, count_tasks, write_kernel
 from staticgraph.backends.native.program import Program
-from staticgraph.backends.native.sizes import ONE, Size, product
+from staticgraph.backends.native.sizes import ONE, ZERO, Size, product
 from staticgraph.backends.native.values import Array
 from staticgraph.core.node import Node
 
@@ -57,6 +57,8 @@ def multiply(
 ) -> None:
     """Writes the kernel of ``c = a @ b`` and calls it."""
     m, n, k = sizes
+    if product(c.dims) == ZERO:
+        return
     distances = [_batch_strides(program, array, batch) for array in (a, b)]
     whole = m.times(n)
     steps: list[Size] = []

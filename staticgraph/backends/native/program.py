@@ -93,6 +93,7 @@ class Program:
         # Whether there are loops, and loops that are worth several threads.
         self.loops = self.parallel = False
         self.kernels: list[str] = []
+        self._products_outside: list[dict[Size, str]] = []
         self.scopes: list[Scope] = []
         self.enter()
         self._failures: dict[int, str] = {}
@@ -110,6 +111,14 @@ class Program:
         scope.fusion = Fusion(self)
         self.scopes.append(scope)
         return scope
+
+    def enter_block(self) -> None:
+        """Begins code that may be passed by: sizes multiplied there are not known after it."""
+        self._products_outside.append(dict(self.scope.products))
+
+    def leave_block(self) -> None:
+        """Ends what `enter_block` began."""
+        self.scope.products = self._products_outside.pop()
 
     # -- sizes ----------------------------------------------------------------------------
 
@@ -285,17 +294,6 @@ class Program:
         dims = tuple([Size(dim) for dim in array.shape])
         return Array(Buffer(pointer, owned=False), pointer, array.dtype, dims, row_major(dims))
 
-    def check_finite(self, node: Node, result: Register, operands: Sequence[Register]) -> None:
-        """Fails where a scalar that is not finite is made of finite ones."""
-        builder = self.builder
-        if result.dtype not in dtypes.FLOATING:
-            return
-        bad = builder.logical_not(builder.isfinite(result))
-        for operand in operands:
-            if operand.dtype in dtypes.FLOATING:
-                bad = builder.logical_and(bad, builder.isfinite(operand))
-        self.fail_if(bad.text, node)
-
     # -- arrays and scalars of values ---------------------------------------------------------------
 
     def array(self, value: Value) -> Array:
@@ -432,9 +430,7 @@ class Program:
         reduces = any(e.kind == "reduce" for e in nest.expressions)
         if not reduces and any(dim == ZERO for dim in nest.domain):
             return
-        writer = KernelWriter(
-            self.module, nest, self.options.vector_bytes, self.scalars, self.options.check_numerics
-        )
+        writer = KernelWriter(self.module, nest, self.options.vector_bytes, self.scalars)
         grain = self.grain(nest, writer.lanes)
         extent = nest.domain[0]
         if serial:

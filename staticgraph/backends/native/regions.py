@@ -44,7 +44,7 @@ def _in_memory(program: Program, value: Value) -> Held:
 
 def _begin(program: Program, function: Function, given: Sequence[Held]) -> Function:
     """Opens the scope of a body whose inputs are `given`; the body as it is lowered."""
-    body = prepared(function)
+    body = prepared(program, function)
     scope = program.enter()
     count_uses(body, scope.uses)
     for value, held in zip(body.inputs, given, strict=True):
