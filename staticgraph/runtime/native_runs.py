@@ -73,15 +73,11 @@ class NativeRuns(Runs):
 
     def bind(self, plan: Plan, initial: bool = False) -> Any:
         """The plan's machine code with the tables that it is called by."""
-
-        def misfit(k: int, shape: tuple[int, ...]) -> None:
-            self.misfit(plan.updates[k], shape)
-
         return _trampoline.Bound(
             plan.executable.compiled,
             self.store,
-            plan.updates,
-            misfit,
+            {name: self.graph.variables[name].type.shape for name in plan.updates},
+            self.misfit,
             threads=self.threads,
             memory_limit=self.owner.memory_limit,
             checked=config.check_enabled(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, Literal, NoReturn, Protocol
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Owner(Protocol):
     graph: Graph
     seed: int
     check_numerics: bool
-    math: str
+    math: Literal["strict", "contract"]
     threads: int | None
     memory_limit: int | None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -24,10 +24,11 @@ from staticgraph.backends.native.trampoline_load import MachineCallable, check, 
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 from staticgraph.core.location import capture
-from staticgraph.core.types import Dim, format_shape
+from staticgraph.core.types import Dim, Shape, compatible, format_shape
 from staticgraph.errors import CompilerError, RunError
 
 Words = ctypes.Array[ctypes.c_int64]
+Misfit = Callable[[str, tuple[int, ...]], NoReturn]
 
 _BUG = "  this is a bug in staticgraph; report it with the program that shows it"
 
@@ -37,9 +38,10 @@ class Bound:
 
     compiled        the Function
     store           where the variables are
-    updates         per output beyond the fetched ones: the variable that takes it
-    misfit          ``misfit(k, shape)`` raises the error of update `k` whose shape is not the
-                    variable's
+    updates         per output beyond the fetched ones, in order: the variable that takes it, and
+                    its shape as far as it is known
+    misfit          ``misfit(name, shape)`` raises the error of a new value that has not the shape
+                    of its variable
     threads         how many threads a run may use
     memory_limit    bytes that a run may use, its results included; None: no limit
     checked         put guard bytes around every block of memory
@@ -50,21 +52,20 @@ class Bound:
         self,
         compiled: Compiled,
         store: Store,
-        updates: Sequence[str],
-        misfit: Callable[[int, tuple[int, ...]], NoReturn],
+        updates: Mapping[str, Shape],
+        misfit: Misfit,
         threads: int = 1,
         memory_limit: int | None = None,
         checked: bool = False,
         initial: bool = False,
     ) -> None:
-        self.compiled, self.store, self.updates = compiled, store, tuple(updates)
+        self.compiled, self.store, self.updates = compiled, store, dict(updates)
         self.fetched = len(compiled.outputs) - len(self.updates)
         self.memory_limit = memory_limit
-        self._misfit_of_update = misfit
         self._kept: list[object] = [compiled, store]
         self._arguments, self._variables, self._slots = self._input_rows()
         self._outputs = self._output_rows()
-        self._plan = self._common(threads, checked, initial)
+        self._plan = self._common(misfit, threads, checked, initial)
 
     @property
     def refused_in(self) -> int:
@@ -144,7 +145,11 @@ class Bound:
         assert shape is not None, "the compiler makes no unknown rank"
         kind, dims = code.ARRAY, 0
         if k >= self.fetched:
-            dims = self._keep(_words([dim if isinstance(dim, int) else -1 for dim in shape] or [0]))
+            wanted = list(self.updates.values())[k - self.fetched]
+            if wanted is not None and len(wanted) != len(shape):
+                kind = code.MISFIT
+            elif wanted:
+                dims = self._keep(_words([dim if isinstance(dim, int) else -1 for dim in wanted]))
         elif not shape:
             kind = code.BOOL if dtype == dtypes.bool_ else code.SCALAR
         overwrites = -1 if output.overwrites is None else variables[output.overwrites]
@@ -154,7 +159,7 @@ class Bound:
             layout.scalar_allocator(scalar), dtype.itemsize,
         ]  # fmt: skip
 
-    def _common(self, threads: int, checked: bool, initial: bool) -> dict[str, int]:
+    def _common(self, misfit: Misfit, threads: int, checked: bool, initial: bool) -> dict[str, int]:
         """What the plans of all callables have in common."""
         compiled = self.compiled
         flags = code.INITIAL if initial else 0
@@ -191,7 +196,7 @@ class Bound:
             "PLAN_UPDATE_CELLS": self._keep(cells),
             "PLAN_FAIL": self._keep(functools.partial(_fail, compiled)),
             "PLAN_MISFIT": self._keep(
-                functools.partial(_misfit, compiled, self.fetched, self._misfit_of_update)
+                functools.partial(_misfit, compiled, list(self.updates.items()), misfit)
             ),
             "PLAN_HOST": self._keep(compiled.host or _no_host),
             "PLAN_KEY_SLOT": self._slots[keys[0]] if keys else -1,
@@ -271,8 +276,8 @@ _EXCEPTION, _NO_MEMORY = -1, -2
 
 def _misfit(
     compiled: Compiled,
-    fetched: int,
-    of_update: Callable[[int, tuple[int, ...]], NoReturn],
+    updates: Sequence[tuple[str, Shape]],
+    misfit: Misfit,
     k: int,
     pointer: int,
     dims: int,
@@ -281,9 +286,9 @@ def _misfit(
     wanted = compiled.outputs[k].type
     assert wanted.shape is not None
     shape = tuple((ctypes.c_int64 * len(wanted.shape)).from_address(dims)) if wanted.shape else ()
-    pairs = zip(shape, wanted.shape, strict=True)
-    if k >= fetched and any(isinstance(want, int) and have != want for have, want in pairs):
-        of_update(k - fetched, shape)
+    update = k - (len(compiled.outputs) - len(updates))
+    if update >= 0 and not compatible(shape, updates[update][1]):
+        misfit(updates[update][0], shape)
     size = wanted.dtype.itemsize
     for dim in shape:
         size *= dim

@@ -37,8 +37,8 @@ INITIAL = 16
 # What becomes of the results.
 SINGLE, LIST, TUPLE = 0, 1, 2
 
-# What an output is made as.
-ARRAY, SCALAR, BOOL = 0, 1, 2
+# What an output is made as; MISFIT is an update that can never have its variable's shape.
+ARRAY, SCALAR, BOOL, MISFIT = 0, 1, 2, 3
 
 # What a run ended with, beyond what machine code returns.
 NO_RESULT = -3
@@ -136,6 +136,7 @@ CONSTANTS = {
     "ARRAY": ARRAY,
     "SCALAR": SCALAR,
     "BOOL": BOOL,
+    "MISFIT": MISFIT,
     "NO_RESULT": NO_RESULT,
     "DAMAGED": DAMAGED,
     "NO_CONTEXT": NO_CONTEXT,

@@ -104,6 +104,7 @@ entry:
   switch i64 %kind, label %array [
     i64 $SCALAR, label %scalar
     i64 $BOOL, label %truth
+    i64 $MISFIT, label %refuse
   ]
 truth:
   ; There are two objects for it; which one is known when the run has ended.
