@@ -11,9 +11,12 @@ from collections.abc import Sequence
 
 from staticgraph.backends.native import (  # noqa: F401  (the lowerings register themselves)
     lower_basic,
+    lower_cumulative,
     lower_indexing,
     lower_matmul,
     lower_movement,
+    lower_order,
+    lower_random,
     regions,
 )
 from staticgraph.backends.native.lower import count_uses, lower_nodes, prepared

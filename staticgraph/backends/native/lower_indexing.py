@@ -18,6 +18,7 @@ from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ONE, ZERO, Size, product
 from staticgraph.backends.native.values import Array, Buffer, Scalar
 from staticgraph.core import dtypes
+from staticgraph.core.dtypes import DType
 from staticgraph.core.elements import ElementBuilder
 from staticgraph.core.node import Node, Value
 from staticgraph.core.opdef import NOT_DIFFERENTIABLE, OpDef
@@ -421,7 +422,7 @@ class _Scatter:
             return
         others = product([axis.dim for number, axis in enumerate(self.axes) if number != split])
         step = 1 if split < len(self.front) else 64
-        kernel.call(program.text(self.axes[split].dim), _grain(program, others, step))
+        kernel.call(program.text(self.axes[split].dim), grain_of(program, others, step))
 
     def _split(self) -> int | None:
         """The axis of which a chunk is a part."""
@@ -441,7 +442,7 @@ class _Scatter:
         begin, end = ("%lo", "%hi") if chunked else ("0", kernel.size(axis.dim))
         last = number == len(self.axes) - 1 and axis.result == axis.updates == ONE
         if last and self.back:
-            kernel.vectors(begin, end, self._lanes(axis.dim), lambda index, builder: self._add(
+            kernel.vectors(begin, end, fitting_lanes(self.program, axis.dim, self.result.dtype), lambda index, builder: self._add(
                 kernel.offset(pointers[0], self.result.dtype, index),
                 kernel.offset(pointers[1], self.result.dtype, index),
                 builder,
@@ -476,11 +477,13 @@ class _Scatter:
         update = kernel.load(dtype, source, builder.lanes)
         kernel.store(builder.add(before, update), target, builder.lanes)
 
-    def _lanes(self, dim: Size) -> int:
-        lanes = 2 * self.program.options.vector_bytes // self.result.dtype.itemsize
-        while dim.known is not None and lanes > max(dim.known, 1):
-            lanes //= 2
-        return lanes
+
+def fitting_lanes(program: Program, dim: Size, dtype: DType) -> int:
+    """How many elements of an axis are taken at once."""
+    lanes = 2 * program.options.vector_bytes // dtype.itemsize
+    while dim.known is not None and lanes > max(dim.known, 1):
+        lanes //= 2
+    return lanes
 
 
 def _stride_of(program: Program, place: Array, number: int, dims: tuple[Size, ...]) -> Size:
@@ -504,7 +507,7 @@ def _joined(axes: Sequence[_Axis]) -> list[_Axis]:
     return joined
 
 
-def _grain(program: Program, others: Size, step: int) -> str:
+def grain_of(program: Program, others: Size, step: int) -> str:
     """How much of an axis is a chunk, where each entry of it is work for `others`."""
     if others.known is not None:
         return str(step * max(CHUNK_WORK // (step * max(others.known, 1)), 1))
