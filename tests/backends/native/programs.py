@@ -53,6 +53,39 @@ done:
   ret void
 }
 
+; Two chunks. The first waits until the second has begun, which goes on for a while and then writes
+; its number; `arguments`: whether it has begun, and that number.
+define void @meet(ptr %arguments, i64 %lo, i64 %hi) {
+entry:
+  %number_at = getelementptr i64, ptr %arguments, i64 1
+  %first = icmp eq i64 %lo, 0
+  br i1 %first, label %wait, label %begin
+wait:
+  %begun = load atomic i64, ptr %arguments seq_cst, align 8
+  %go = icmp ne i64 %begun, 0
+  br i1 %go, label %done, label %wait
+begin:
+  store atomic i64 1, ptr %arguments seq_cst, align 8
+  br label %step
+step:
+  %k = phi i64 [ 0, %begin ], [ %k1, %step ]
+  %k1 = add i64 %k, 1
+  %more = icmp slt i64 %k1, 20000000
+  br i1 %more, label %step, label %write
+write:
+  store i64 %k1, ptr %number_at
+  br label %done
+done:
+  ret void
+}
+
+define i32 @meet_for(ptr %ctx, ptr %arguments) {
+  call void @sg_release_gil(ptr %ctx)
+  %a = call i32 @sg_parallel_for(ptr %ctx, ptr @meet, ptr %arguments, i64 2, i64 1)
+  call void @sg_acquire_gil(ptr %ctx)
+  ret i32 %a
+}
+
 define void @nothing(ptr %arguments, i64 %lo, i64 %hi) {
   ret void
 }
@@ -174,6 +207,7 @@ class Programs:
         loop = (ctypes.c_int32, _POINTER, _POINTER, _INT, _INT, _INT)
         self.fill_for = self._program("fill_for", *loop)
         self.nothing_for = self._program("nothing_for", *loop)
+        self.meet_for = self._program("meet_for", ctypes.c_int32, _POINTER, _POINTER)
         self.churn = self._program("churn", ctypes.c_int32, _POINTER, _INT, _INT, _INT)
         self.gil_twice = self._program("gil_twice", ctypes.c_int32, _POINTER)
         self.poll_for = self._program("poll_for", ctypes.c_int32, _POINTER, _INT)

