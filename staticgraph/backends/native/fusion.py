@@ -15,13 +15,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from staticgraph.backends.native.kernels import KernelWriter
-from staticgraph.backends.native.nest import Access, Expression, Nest, collapse
-from staticgraph.backends.native.reduce import identity
+from staticgraph.backends.native.nest import Access, Expression
+from staticgraph.backends.native.products import PendingProduct, ProductWriting
 from staticgraph.backends.native.scalars import Register
-from staticgraph.backends.native.sizes import ONE, ZERO, Size, product, row_major
+from staticgraph.backends.native.sizes import ONE, ZERO, Size, row_major
 from staticgraph.backends.native.values import Array, Held, Lazy, Scalar
-from staticgraph.core.dtypes import DType
+from staticgraph.backends.native.writing import GroupWriting
 from staticgraph.core.node import Node, Value
 
 if TYPE_CHECKING:
@@ -52,6 +51,8 @@ class Group:
         self.written = False
         # Whether one of its nodes can fail in the run.
         self.fails = False
+        # The matrix product whose result the nodes use before it is stored; see products.py.
+        self.product: PendingProduct | None = None
 
     @property
     def full(self) -> bool:
@@ -191,6 +192,7 @@ class Fusion:
         return (
             not held.terminal
             and not held.group.full
+            and held.group.product is None
             and held.dims == held.group.domain
             and held.axes == tuple(range(len(held.dims)))
         )
@@ -243,6 +245,19 @@ class Fusion:
         group.fails |= node.op.name in FAILING and node.out.type.dtype.kind != "f"
         self._finish(group, node, Lazy(group, expression, expression.dtype, dims, axes))
 
+    def product(self, node: Node, product: PendingProduct, dims: tuple[Size, ...]) -> None:
+        """Adds a matrix product: elementwise nodes may still change what it stores."""
+        group = Group(len(self.groups), dims, node)
+        group.product = product
+        self.groups.append(group)
+        self._latest[dims] = group
+        for number, array in enumerate(product.operands):
+            self.program.retain(array)
+            group.arrays[node.inputs[number]] = array
+        expression = self._add(group, Expression("product", node.out.type.dtype))
+        axes = tuple(range(len(dims)))
+        self._finish(group, node, Lazy(group, expression, expression.dtype, dims, axes))
+
     # -- choosing a group ---------------------------------------------------------------------
 
     def _choose(
@@ -253,7 +268,9 @@ class Fusion:
         group = self._latest.get(dims)
         if not fresh and group is not None and not group.full and group.index >= oldest:
             inside = [h for h in held if isinstance(h, Lazy) and h.group is group]
-            if all(self._fits(h, dims) for h in inside):
+            # What has nothing to do with a product is better off in a kernel of its own.
+            welcome = group.product is None or (inside and _suits(node, dims))
+            if welcome and all(self._fits(h, dims) for h in inside):
                 return group
         group = Group(len(self.groups), dims, node)
         self.groups.append(group)
@@ -397,8 +414,10 @@ class Fusion:
         if self._latest.get(group.domain) is group:
             del self._latest[group.domain]
         wanted = self._wanted(group)
-        if wanted:
-            _Writing(program, group, wanted).write()
+        if wanted and group.product is not None:
+            ProductWriting(program, group, wanted).write()
+        elif wanted:
+            GroupWriting(program, group, wanted).write()
         for array in group.arrays.values():
             program.release(array)
 
@@ -412,105 +431,6 @@ class Fusion:
         ]
 
 
-class _Writing:
-    """One group on its way to a kernel."""
-
-    def __init__(self, program: Program, group: Group, wanted: Sequence[Value]) -> None:
-        self.program = program
-        self.group = group
-        self.wanted = wanted
-        self.outer = group.outer or 0
-        self.nest = Nest(group.domain, self.outer)
-        # Per reduction that ends the group: the value, and where it is added up.
-        self.totals: list[tuple[Expression, tuple[Size, ...]]] = []
-
-    def write(self) -> None:
-        """Writes the kernel and its call, and puts arrays in place of the lazy values."""
-        program, nest, group = self.program, self.nest, self.group
-        lazies: dict[Value, Lazy] = {}
-        for value in self.wanted:
-            held = program.scope.held[value]
-            assert isinstance(held, Lazy)
-            lazies[value] = held
-        live = self._live([lazy.expression for lazy in lazies.values()])
-        nest.expressions = [e for e in group.expressions if e in live]
-        for expression in nest.expressions:
-            if expression.kind in ("load", "gather"):
-                self._resolve(expression)
-        arrays = self._place(lazies)
-        program.run(nest, group.node)
-        for value, lazy in lazies.items():
-            array = arrays[_key(lazy)]
-            view = _viewed(array, lazy)
-            for _ in range(group.awaited.get(value, 0)):
-                program.retain(view)
-            program.hold(value, view)
-
-    def _live(self, roots: Sequence[Expression]) -> set[Expression]:
-        live: set[Expression] = set()
-        stack = list(roots)
-        while stack:
-            expression = stack.pop()
-            if expression not in live:
-                live.add(expression)
-                stack.extend(expression.operands)
-        return live
-
-    def _resolve(self, expression: Expression) -> None:
-        """Finds the strides of a load, now that its array is there."""
-        source, axes = expression.source, expression.axes
-        assert source is not None
-        array = self.group.arrays[source]
-        strides = [ZERO] * len(self.group.domain)
-        lead = len(axes) - len(array.dims)
-        for number, axis in enumerate(axes):
-            if axis is None or number < lead:
-                continue
-            dim, stride = array.dims[number - lead], array.strides[number - lead]
-            strides[axis] = self.program.stride_along(dim, stride, self.group.domain[axis])
-        expression.access = Access(array.pointer, array.dtype, tuple(strides))
-
-    def _place(self, lazies: dict[Value, Lazy]) -> dict[object, Array]:
-        """An array per distinct value, with the store that fills it."""
-        arrays: dict[object, Array] = {}
-        for value, lazy in lazies.items():
-            key = _key(lazy)
-            if key in arrays:
-                continue
-            whole = self.program.result(value, lazy.dims, lazy.dtype)
-            dims = tuple([d for d, a in zip(lazy.dims, lazy.axes, strict=True) if a is not None])
-            array = Array(whole.buffer, whole.pointer, lazy.dtype, dims, row_major(dims))
-            arrays[key] = array
-            if lazy.terminal:
-                assert lazy.expression.target is not None
-                lazy.expression.target.pointer = array.pointer
-                lazy.expression.array = array
-                continue
-            strides = [ZERO] * len(self.group.domain)
-            places = [axis for axis in lazy.axes if axis is not None]
-            for axis, stride in zip(places, row_major(dims), strict=True):
-                strides[axis] = stride
-            expression = lazy.expression
-            if expression.row and any(axis >= self.outer for axis in places):
-                expression = Expression(
-                    "spread", expression.dtype, (expression,), phase=expression.phase + 1
-                )
-                self.nest.expressions.append(expression)
-            self.nest.stores.append((expression, Access(array.pointer, lazy.dtype, tuple(strides))))
-        return arrays
-
-
-def _key(lazy: Lazy) -> object:
-    return (lazy.expression, tuple([axis for axis in lazy.axes if axis is not None]))
-
-
-def _viewed(array: Array, lazy: Lazy) -> Array:
-    """The array with the dims of size 1 that a lazy value has."""
-    strides = iter(array.strides)
-    return Array(
-        array.buffer,
-        array.pointer,
-        array.dtype,
-        lazy.dims,
-        tuple([ZERO if axis is None else next(strides) for axis in lazy.axes]),
-    )
+def _suits(node: Node, dims: tuple[Size, ...]) -> bool:
+    """Whether an elementwise node may be computed where a product stores its elements."""
+    return node.op.elementwise and node.op.name not in FAILING

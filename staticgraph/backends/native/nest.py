@@ -37,8 +37,10 @@ class Expression:
     """A value inside a nest.
 
     kind      load: read through `access`; gather: read through `access` at the places that the
-              operands name; parameter: a register of the caller; index: the place along `axis`; map: what `node` makes of the operands; spread: a value per row as one
-              per element; reduce: the operand combined along the axes that the result lacks
+              operands name; parameter: a register of the caller; index: the place along `axis`;
+              map: what `node` makes of the operands; spread: a value per row as one per element;
+              reduce: the operand combined along the axes that the result lacks; product: the
+              matrix product of the group
     row       one value per row, not one per element
     phase     the walk over the row in which it is first known
     combine   of a reduce: sum, prod, max, min, any, all, argmax or argmin
@@ -49,7 +51,7 @@ class Expression:
               are in range; those below 0 count from the end
     """
 
-    kind: Literal["load", "gather", "parameter", "index", "map", "spread", "reduce"]
+    kind: Literal["load", "gather", "parameter", "index", "map", "spread", "reduce", "product"]
     dtype: DType
     operands: tuple[Expression, ...] = ()
     node: Node | None = None

@@ -71,7 +71,7 @@ class _Copies:
 
 
 def _copies(program: Program, updates: Sequence[Update], inputs: Sequence[Array]) -> _Copies:
-    """Where the values stand that no last kernel writes: never in a variable that is overwritten."""
+    """Where the values stand that no last kernel writes: never in a variable that is written."""
     copies = _Copies()
     buffers = {array.buffer for array in inputs}
     for update in updates:
@@ -139,6 +139,8 @@ def _safe(program: Program, group: Group, written: dict[Buffer, Update]) -> bool
     if program.options.check_numerics or group.outer is not None or group.fails:
         return False
     if any(expression.kind in ("reduce", "gather") for expression in group.expressions):
+        return False
+    if group.product is not None and any(a.buffer in written for a in group.product.operands):
         return False
     for source, array in group.arrays.items():
         update = written.get(array.buffer)
