@@ -16,14 +16,24 @@ from typing import NamedTuple
 
 from staticgraph.backends.native.ir import Code, Module
 from staticgraph.backends.native.matmul_code import Number, Target, Writer
+from staticgraph.backends.native.matmul_dot import DotKernel
+from staticgraph.backends.native.matmul_finish import Epilogue, Job, Place, finish_block
+from staticgraph.backends.native.matmul_panel import Panel, PanelWriter
 from staticgraph.backends.native.matmul_shape import (
     BatchAxis,
+    Numbers,
     Product,
-    choose_tile,
+    Tile,
+    Tiling,
+    choose_dot_tile,
+    choose_small_tile,
+    choose_tiling,
     grain,
     grid,
+    grid_unit,
+    swapped,
 )
-from staticgraph.backends.native.matmul_tile import Epilogue, Place, TileKernel
+from staticgraph.backends.native.matmul_task import TaskWriter
 
 __all__ = [
     "BatchAxis",
@@ -57,14 +67,63 @@ def write_kernel(
     The slots of its arguments are those of matmul_shape, then the epilogue's own, which start at
     `Product.slots`.
     """
-    tile = choose_tile(product, target)
-    code = TileKernel(module, "KERNEL", product, target, tile, epilogue, contract).write()
+    job = _job(product, target, epilogue, contract)
+    code = _write(module, job)
     text = code.text()
     digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
     name = f"matmul_{digest}"
     if not module.has_function(name):
         module.add_function(name, text.replace("@KERNEL(", f"@{name}(", 1))
     return name
+
+
+def _job(product: Product, target: Target, epilogue: Epilogue | None, contract: bool) -> Job:
+    """A result of one column is computed as one row, since vectors go along rows."""
+    one_column = product.n == 1 and product.m != 1 and product.c_row == 1
+    if one_column:
+        product = swapped(product)
+    return Job(product, target, epilogue, contract, one_column)
+
+
+def _write(module: Module, job: Job) -> Code:
+    """The kernel, in whichever way suits the product."""
+    dot = choose_dot_tile(job.product, job.target)
+    if dot is not None:
+        return DotKernel(module, "KERNEL", job, dot).write()
+    code = Code(module, "KERNEL", "void", ["ptr %args", "i64 %lo", "i64 %hi"])
+    w = Writer(code)
+    small = choose_small_tile(job.product, job.target)
+    tiling = Tiling(small, None) if small else choose_tiling(job.product, job.target)
+    tasks = TaskWriter(w, job.product, job.target, tiling, job.swapped)
+    with w.loop("%lo", "%hi", once=True) as task:
+        block, a, b = tasks.block(task)
+        if small:
+            _small(job, w, small, tasks.numbers, (a, b, block.c))
+        else:
+            tasks.compute(block, a, b)
+        if job.epilogue is not None:
+            finish_block(job, w, block, tasks.numbers.c_row)
+    code.do("ret void")
+    return code
+
+
+def _small(
+    job: Job, writer: Writer, tile: Tile, numbers: Numbers, pointers: tuple[str, str, str]
+) -> None:
+    """A small product, written for its sizes: whole panels at known addresses."""
+    w, dtype, (a, b, c) = writer, job.product.dtype, pointers
+    n, size = numbers.n, dtype.itemsize
+    panels = PanelWriter(w, dtype, tile, job.target.masks(dtype))
+    add = "true" if job.product.accumulate else None
+    assert isinstance(n, int)
+    with w.loop(0, n, tile.columns) as column:
+        columns = tile.columns if n % tile.columns == 0 else w.subtract(n, column)
+        offset = w.multiply(column, size)
+        panel = Panel(
+            a, w.at(b, offset), w.at(c, offset), numbers.m, columns, numbers.k,
+            numbers.a_row, numbers.a_column, numbers.b_row, numbers.c_row, add,
+        )  # fmt: skip
+        panels.write(panel)
 
 
 def count_tasks(
@@ -79,9 +138,11 @@ def count_tasks(
     Numbers that are known cost no code. A result without elements has no tasks.
     """
     w = Writer(code)
+    job = _job(product, target, None, False)
     m, n, k = sizes
-    tile = choose_tile(product, target)
-    whole = grid(w, m, n, k, tile)
+    if job.swapped:
+        m, n = n, m
+    whole = grid(w, (m, n, k), *grid_unit(job.product, target))
     count = w.multiply(w.multiply(whole.row_tasks, whole.column_tasks), batch)
     elements = w.multiply(m, n)
     if isinstance(elements, int):

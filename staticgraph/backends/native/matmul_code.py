@@ -148,6 +148,22 @@ class Writer:
             f"call void {name}({type} {value}, ptr {pointer}, i32 {align}, {masks} {mask})"
         )
 
+    def gather(self, pointer: str, step: Number, dtype: DType, lanes: int, mask: str | None) -> str:
+        """`lanes` elements, `step` bytes apart; those that the mask leaves out are not read."""
+        type, code = vector(memory_type(dtype), lanes), self.code
+        steps = self.splat(str(step), dtypes.int64, lanes)
+        numbers = ", ".join(f"i64 {lane}" for lane in range(lanes))
+        offsets = code.let(f"mul <{lanes} x i64> {steps}, <{numbers}>")
+        places = code.let(f"getelementptr i8, ptr {pointer}, <{lanes} x i64> {offsets}")
+        name = f"@llvm.masked.gather.{_suffix(dtype, lanes)}.v{lanes}p0"
+        masks = f"<{lanes} x i1>"
+        code.module.declare(f"declare {type} {name}(<{lanes} x ptr>, i32, {masks}, {type})")
+        chosen = "splat (i1 true)" if mask is None else mask
+        return code.let(
+            f"call {type} {name}(<{lanes} x ptr> {places}, i32 {dtype.itemsize}, "
+            f"{masks} {chosen}, {type} zeroinitializer)"
+        )
+
     def splat(self, value: str, dtype: DType, lanes: int) -> str:
         """`value` in every lane."""
         if lanes == 1:

@@ -8,182 +8,147 @@ element.
 
 from __future__ import annotations
 
-from staticgraph.backends.native.ir import Code, memory_type, vector
+from typing import NamedTuple
+
+from staticgraph.backends.native.ir import Code, Module, memory_type, vector
 from staticgraph.backends.native.matmul_code import Number, Target, Writer
-from staticgraph.backends.native.matmul_shape import DEPTH, Numbers, Product, Tile, layout
+from staticgraph.backends.native.matmul_panel import Panel
+from staticgraph.backends.native.matmul_shape import DEPTH, Layout
 from staticgraph.core.dtypes import DType
 
-# A copy of a panel pays when so many tiles are computed with it.
-_TILES_WORTH_A_COPY = 6
-# A matrix of so many bytes stays in the nearest cache without being copied.
-_SMALL_MATRIX = 1 << 14
+# A block that is turned over has so many rows and columns, or as many as a vector has lanes.
+_TURNED = 8
+# Rows of B that are so many bytes apart are in a page each, and collide in the caches where that is
+# a power of two: then a copy pays, if enough rows of the result use it.
+_FAR_ROWS = 4096
+_ROWS_WORTH_A_COPY = 96
 
 
-class PanelPacker:
-    """Writes what makes a panel of B ready, for one kernel."""
+def copy_wanted(
+    writer: Writer, kind: Layout, masked: bool, tile: tuple[Number, Number], panel: Panel
+) -> str | None:
+    """The i1 that says whether a panel has to be, or had better be copied; None for always.
 
-    def __init__(self, writer: Writer, product: Product, target: Target, tile: Tile) -> None:
-        self.writer, self.code = writer, writer.code
-        self.product, self.tile = product, tile
-        self.dtype, self.size = product.dtype, product.dtype.itemsize
-        self.layout = layout(product.b_row, product.b_column)
-        self.masked = target.masks(product.dtype)
-        self.whole = product.n is not None and product.n % tile.columns == 0
-        self._buffer: str | None = None
-
-    def panel(
-        self, b: str, numbers: Numbers, columns: Number, depth: Number, rows: Number
-    ) -> tuple[str, Number]:
-        """The address of row 0 of the panel that starts at `b`, and the bytes from row to row."""
-        if self.layout != "rows":
-            self._copy(b, numbers, columns, depth)
-            return self.buffer, self.tile.columns * self.size
-        needed = self._needed(columns)
-        if needed is None:
-            wanted = self._wanted(rows)
-            if wanted is None:
-                return b, numbers.b_row
-        else:
-            wanted = needed
-        if wanted == "true":
-            self._copy(b, numbers, columns, depth)
-            return self.buffer, self.tile.columns * self.size
-        return self._either(wanted, b, numbers, columns, depth)
-
-    @property
-    def buffer(self) -> str:
-        """The room for a copy; a block of a transposed matrix may fill rows beyond the depth."""
-        if self._buffer is None:
-            count = (DEPTH + self.tile.lanes) * self.tile.columns
-            self._buffer = self.code.stack(f"[{count} x {memory_type(self.dtype)}]")
-        return self._buffer
-
-    def _needed(self, columns: Number) -> str | None:
-        """The condition on which B cannot be read where it is; None for never."""
-        if self.masked or self.whole:
-            return None
-        return self.code.let(f"icmp slt i64 {columns}, {self.tile.columns}")
-
-    def _wanted(self, rows: Number) -> str | None:
-        """The condition on which a copy pays; None for never."""
-        p = self.product
-        if p.k is not None and p.n is not None and p.k * p.n * self.size <= _SMALL_MATRIX:
-            return None
-        least = _TILES_WORTH_A_COPY * self.tile.rows
-        if p.m is not None:
-            return "true" if p.m >= least else None
-        return self.code.let(f"icmp sge i64 {rows}, {least}")
-
-    def _either(
-        self, wanted: str, b: str, numbers: Numbers, columns: Number, depth: Number
-    ) -> tuple[str, Number]:
-        code = self.code
-        buffer, before = self.buffer, code.block
-        copy, ready = code.label("copy"), code.label("ready")
-        code.branch(wanted, copy, ready)
-        code.begin(copy)
-        self._copy(b, numbers, columns, depth)
-        code.jump(ready)
-        after = code.block
-        code.begin(ready)
-        pointer, step = code.phi("ptr"), code.phi("i64")
-        pointer.add(b, before)
-        pointer.add(buffer, after)
-        step.add(str(numbers.b_row), before)
-        step.add(str(self.tile.columns * self.size), after)
-        return pointer.name, step.name
-
-    # -- copies -----------------------------------------------------------------------------------
-
-    def _copy(self, b: str, numbers: Numbers, columns: Number, depth: Number) -> None:
-        inside = self.writer.minimum(columns, self.tile.columns)
-        if self.layout == "columns" and self.size >= 4 and self.tile.lanes > 1:
-            self._turn(b, numbers, inside, depth)
-        elif self.layout == "rows" and (self.masked or self.whole):
-            self._copy_rows(b, numbers, inside, depth)
-        else:
-            self._copy_elements(b, numbers, inside, 0, depth)
-
-    def _copy_rows(self, b: str, numbers: Numbers, columns: Number, depth: Number) -> None:
-        w, tile = self.writer, self.tile
-        width = tile.lanes * self.size
-        masks = [None if self.whole else w.mask(w.subtract(columns, v * tile.lanes), tile.lanes)
-                 for v in range(tile.vectors)]  # fmt: skip
-        with w.loop(0, depth) as k:
-            source = w.at(b, w.multiply(k, numbers.b_row))
-            target = w.at(self.buffer, w.multiply(k, tile.columns * self.size))
-            for v, mask in enumerate(masks):
-                row = w.load(w.at(source, v * width), self.dtype, tile.lanes, mask)
-                w.store(row, w.at(target, v * width), self.dtype, tile.lanes, align=width)
-
-    def _copy_elements(
-        self, b: str, numbers: Numbers, columns: Number, start: Number, depth: Number
-    ) -> None:
-        w = self.writer
-        with w.loop(start, depth) as k:
-            source = w.at(b, w.multiply(k, numbers.b_row))
-            target = w.at(self.buffer, w.multiply(k, self.tile.columns * self.size))
-            with w.loop(0, columns) as j:
-                element = w.load(w.at(source, w.multiply(j, numbers.b_column)), self.dtype, 1)
-                w.store(element, w.at(target, w.multiply(j, self.size)), self.dtype, 1)
-
-    def _turn(self, b: str, numbers: Numbers, columns: Number, depth: Number) -> None:
-        """Copies a B whose columns are contiguous."""
-        w, tile = self.writer, self.tile
-        lanes, row = tile.lanes, tile.columns * self.size
-        name = _turn_function(self.code, self.dtype, lanes, self.masked)
-        # Without masks, the rows that do not fill a block are copied element by element.
-        end = depth if self.masked else w.multiply(w.divide(depth, lanes), lanes)
-        with w.loop(0, columns, lanes, once=True) as j, w.loop(0, end, lanes) as k:
-            source = w.at(b, w.add(w.multiply(j, numbers.b_column), w.multiply(k, self.size)))
-            target = w.at(self.buffer, w.add(w.multiply(k, row), w.multiply(j, self.size)))
-            self.code.do(
-                f"call void @{name}(ptr {source}, i64 {numbers.b_column}, "
-                f"i64 {w.subtract(columns, j)}, i64 {w.subtract(depth, k)}, "
-                f"ptr {target}, i64 {row})"
-            )
-        if not self.masked:
-            self._copy_elements(b, numbers, columns, end, depth)
-
-
-def _turn_function(code: Code, dtype: DType, lanes: int, masked: bool) -> str:
-    """The function that transposes a block of `lanes` columns of `lanes` elements.
-
-    Columns from `columns` on repeat the last one, elements from `depth` on are not read where the
-    processor has masks.
+    `tile` is the columns of a tile and the bytes of an element.
     """
-    name = f"matmul_turn_{dtype.name}_{lanes}"
-    if code.module.has_function(name):
+    w, code = writer, writer.code
+    if kind != "rows":
+        return None
+    many = code.let(f"icmp sge i64 {panel.rows}, {_ROWS_WORTH_A_COPY}")
+    far = code.let(f"icmp sge i64 {panel.b_row}, {_FAR_ROWS}")
+    pays = code.let(f"and i1 {many}, {far}")
+    if masked:
+        return pays
+    partial = code.let(f"icmp slt i64 {panel.columns}, {tile[0]}")
+    return w.code.let(f"or i1 {partial}, {pays}")
+
+
+COPY_TYPES = ("ptr", "i64", "i64", "i64", "i64", "ptr", "i64")
+
+
+def buffer_bytes(target: Target) -> int:
+    """Room for a copy of a panel of two vectors; a turned block may reach beyond the last row."""
+    return (DEPTH + _TURNED) * 2 * target.vector_bytes
+
+
+class Copy(NamedTuple):
+    """The parameters of a copying function; steps are in bytes."""
+
+    source: str
+    b_row: Number
+    b_column: Number
+    columns: Number
+    depth: Number
+    target: str
+    step: Number
+
+
+def copy_function(module: Module, dtype: DType, kind: Layout, target: Target) -> str:
+    """The function that copies a panel; its parameters are Copy's."""
+    name = f"matmul_copy_{dtype.name}_{kind}"
+    if module.has_function(name):
         return name
-    parameters = ["ptr %source", "i64 %step", "i64 %columns", "i64 %depth", "ptr %target",
-                  "i64 %row"]  # fmt: skip
-    turn = Code(code.module, name, "internal void", parameters)
-    w = Writer(turn)
-    mask = w.mask("%depth", lanes) if masked else None
-    last = w.subtract("%columns", 1)
-    block = []
-    for j in range(lanes):
-        column = w.at("%source", w.multiply(w.minimum(j, last), "%step"))
-        block.append(w.load(column, dtype, lanes, mask))
-    type = vector(memory_type(dtype), lanes)
-    half = 1
-    while half < lanes:
-        low = [lane if not lane & half else lanes + lane - half for lane in range(lanes)]
-        high = [lane + half if not lane & half else lanes + lane for lane in range(lanes)]
-        for j in [j for j in range(lanes) if not j & half]:
-            pair = block[j], block[j + half]
-            block[j] = _shuffle(turn, type, lanes, pair, low)
-            block[j + half] = _shuffle(turn, type, lanes, pair, high)
-        half *= 2
-    for k, row in enumerate(block):
-        w.store(row, w.at("%target", w.multiply(k, "%row")), dtype, lanes)
-    turn.do("ret void")
-    turn.finish("noinline nounwind")
+    names = [f"%{field}" for field in Copy._fields]
+    parameters = [f"{type} {field}" for type, field in zip(COPY_TYPES, names, strict=True)]
+    code = Code(module, name, "internal void", parameters)
+    writer = _Copier(Writer(code), dtype, target)
+    copy = Copy(*names)
+    if kind == "columns" and dtype.itemsize >= 4 and target.masks(dtype):
+        writer.turn(copy)
+    elif kind == "rows" and target.masks(dtype):
+        writer.rows(copy)
+    else:
+        writer.elements(copy)
+    code.do("ret void")
+    code.finish("noinline nounwind")
     return name
 
 
-def _shuffle(code: Code, type: str, lanes: int, pair: tuple[str, str], order: list[int]) -> str:
-    numbers = ", ".join(f"i32 {lane}" for lane in order)
-    return code.let(
-        f"shufflevector {type} {pair[0]}, {type} {pair[1]}, <{lanes} x i32> <{numbers}>"
-    )
+class _Copier:
+    """Writes one way of copying."""
+
+    def __init__(self, writer: Writer, dtype: DType, target: Target) -> None:
+        self.writer, self.code = writer, writer.code
+        self.dtype, self.size = dtype, dtype.itemsize
+        self.lanes = target.vector_bytes // self.size
+
+    def rows(self, copy: Copy) -> None:
+        """A panel whose rows are contiguous, a vector at a time."""
+        w, lanes = self.writer, self.lanes
+        with w.loop(0, copy.columns, lanes, once=True) as column:
+            mask = w.mask(w.subtract(copy.columns, column), lanes)
+            offset = w.multiply(column, self.size)
+            source, target = w.at(copy.source, offset), w.at(copy.target, offset)
+            with w.loop(0, copy.depth) as k:
+                row = w.load(w.at(source, w.multiply(k, copy.b_row)), self.dtype, lanes, mask)
+                w.store(row, w.at(target, w.multiply(k, copy.step)), self.dtype, lanes, mask)
+
+    def elements(self, copy: Copy) -> None:
+        """Any panel, element by element."""
+        w = self.writer
+        with w.loop(0, copy.depth) as k:
+            source = w.at(copy.source, w.multiply(k, copy.b_row))
+            target = w.at(copy.target, w.multiply(k, copy.step))
+            with w.loop(0, copy.columns, once=True) as j:
+                element = w.load(w.at(source, w.multiply(j, copy.b_column)), self.dtype, 1)
+                w.store(element, w.at(target, w.multiply(j, self.size)), self.dtype, 1)
+
+    def turn(self, copy: Copy) -> None:
+        """A panel whose columns are contiguous, in square blocks."""
+        w, lanes = self.writer, min(self.lanes, _TURNED)
+        with w.loop(0, copy.columns, lanes, once=True) as j, w.loop(0, copy.depth, lanes) as k:
+            source = w.at(
+                copy.source, w.add(w.multiply(j, copy.b_column), w.multiply(k, self.size))
+            )
+            target = w.at(copy.target, w.add(w.multiply(k, copy.step), w.multiply(j, self.size)))
+            last = w.subtract(w.subtract(copy.columns, j), 1)
+            mask = w.mask(w.subtract(copy.depth, k), lanes)
+            # Beyond the last column, it is repeated: what is not stored may be anything.
+            columns = [
+                w.at(source, w.multiply(w.minimum(i, last), copy.b_column)) for i in range(lanes)
+            ]
+            block = [w.load(column, self.dtype, lanes, mask) for column in columns]
+            for i, row in enumerate(self._transposed(block, lanes)):
+                w.store(row, w.at(target, w.multiply(i, copy.step)), self.dtype, lanes)
+
+    def _transposed(self, block: list[str], lanes: int) -> list[str]:
+        """The rows of a block, made of its columns by exchanging ever larger squares."""
+        block = list(block)
+        half = 1
+        while half < lanes:
+            low = [lane if not lane & half else lanes + lane - half for lane in range(lanes)]
+            high = [lane + half if not lane & half else lanes + lane for lane in range(lanes)]
+            for j in [j for j in range(lanes) if not j & half]:
+                pair = block[j], block[j + half]
+                block[j] = self._shuffle(pair, low)
+                block[j + half] = self._shuffle(pair, high)
+            half *= 2
+        return block
+
+    def _shuffle(self, pair: tuple[str, str], order: list[int]) -> str:
+        lanes = len(order)
+        type = vector(memory_type(self.dtype), lanes)
+        numbers = ", ".join(f"i32 {lane}" for lane in order)
+        return self.code.let(
+            f"shufflevector {type} {pair[0]}, {type} {pair[1]}, <{lanes} x i32> <{numbers}>"
+        )

@@ -22,10 +22,12 @@ BATCH_SLOTS = 4
 # Products summed in one go; then the sum joins those of the blocks before. One block of a panel of
 # B fits beside the rows of A in the cache next to the registers, and short sums round less.
 DEPTH = 256
-# Multiply-adds that are worth a task of their own: some microseconds.
-_TASK_WORK = 1 << 19
+# Multiply-adds of a task: from half a microsecond to some, and enough tasks for several threads.
+_LEAST_WORK = 1 << 16
+_MOST_WORK = 1 << 19
+_TASKS = 8
 # Rows of a task, in tiles, where there are that many: a packed panel of B serves all of them.
-_TASK_TILES = 32
+_TASK_TILES = 64
 
 
 class BatchAxis(NamedTuple):
@@ -45,6 +47,8 @@ class BatchAxis(NamedTuple):
 class Product:
     """``c[m, n] = a[m, k] @ b[k, n]``, or a batch of such products.
 
+    With `accumulate`, the product is added to what `c` holds.
+
     Sizes and strides are ints, or None where only a run knows them. Strides are in elements and
     may be negative or 0 for `a` and `b`; the elements of a row of `c` are neighbours, its rows do
     not overlap. No operand overlaps `c`.
@@ -60,6 +64,7 @@ class Product:
     b_column: int | None = None
     c_row: int | None = None
     batch: tuple[BatchAxis, ...] = ()
+    accumulate: bool = False
 
     @property
     def slots(self) -> int:
@@ -80,6 +85,26 @@ class Tile(NamedTuple):
         return self.lanes * self.vectors
 
 
+class DotTile(NamedTuple):
+    """So many rows of A times columns of B; `strands` sums per element, taking turns along k."""
+
+    lanes: int
+    rows: int
+    columns: int
+    strands: int
+
+
+class Tiling(NamedTuple):
+    """How the columns of a result are covered.
+
+    main   the tile of most columns; a multiple of it makes a task
+    edge   the tile of what is left over, of as many rows; None: the main one does that as well
+    """
+
+    main: Tile
+    edge: Tile | None
+
+
 class Grid(NamedTuple):
     """How a result is cut into tasks: a task is `rows` times `columns` of one matrix."""
 
@@ -89,74 +114,144 @@ class Grid(NamedTuple):
     column_tasks: Number
 
 
-def choose_tile(product: Product, target: Target) -> Tile:
-    """The tile that wastes least of the processor on the edges of the result."""
-    size = product.dtype.itemsize
-    best: tuple[float, Tile] | None = None
-    for lanes in _widths(product, target):
-        for vectors in (2, 3, 4, 1):
-            for rows in _row_counts(product, target, vectors):
-                tile = Tile(lanes, vectors, rows)
-                cost = _cost(product, tile, lanes * size / target.vector_bytes)
-                if best is None or cost < best[0]:
-                    best = cost, tile
-    assert best is not None
-    return best[1]
+def choose_small_tile(product: Product, target: Target) -> Tile | None:
+    """The tile of a product so small that its code is made for it alone; None for any other."""
+    m, n, k = product.m, product.n, product.k
+    if m is None or n is None or k is None or m * n * k > _SMALL_WORK or k > DEPTH:
+        return None
+    if not m * n or layout(product.b_row, product.b_column) != "rows":
+        return None
+    full = target.vector_bytes // product.dtype.itemsize
+    widths = [width for width in (full, full // 2, full // 4) if width >= 1]
+    tiles = [
+        Tile(width, vectors, rows)
+        for width in widths
+        for vectors in (1, 2, 3, 4)
+        for rows in range(1, min(m, _most_sums(target) // vectors) + 1)
+        if target.masks(product.dtype) or n % (width * vectors) == 0
+    ]
+    return min(tiles, key=lambda tile: _cost(product, target, tile), default=None)
 
 
-def _widths(product: Product, target: Target) -> list[int]:
-    """Numbers of lanes worth trying, widest first."""
+# Multiply-adds up to which a product has code of its own: there, a call would be felt.
+_SMALL_WORK = 1 << 15
+
+
+def _most_sums(target: Target) -> int:
+    """How many accumulators leave registers for a row of B and an element of A."""
+    return 24 if target.registers >= 32 else 12
+
+
+def _cost(product: Product, target: Target, tile: Tile) -> float:
+    """Cycles, roughly.
+
+    Sums that wait for each other leave the units idle, and so do loads that serve few products.
+    """
+    assert product.m is not None and product.n is not None and product.k is not None
+    width = max(tile.lanes * product.dtype.itemsize / target.vector_bytes, 0.5)
+    tiles = -(-product.m // tile.rows) * -(-product.n // tile.columns)
+    step = max(tile.rows * tile.vectors * width, 4.5, 0.75 * tile.rows + tile.vectors * width)
+    return tiles * (product.k * step + 12 + 2 * tile.rows * tile.vectors)
+
+
+def choose_tiling(product: Product, target: Target) -> Tiling:
+    """The tiles of a product that shares its code with others: of few kinds, so that it does."""
     full = max(1, target.vector_bytes // product.dtype.itemsize)
-    widths = [full]
-    while product.n is not None and widths[-1] >= 2 * product.n and widths[-1] > 4:
-        widths.append(widths[-1] // 2)
-    return widths[-1:]
+    masked = target.masks(product.dtype)
+    main = Tile(full, 2, _rows(product, target))
+    wide = masked and layout(product.b_row, product.b_column) == "rows"
+    if wide and main.rows < _USUAL_ROWS // 2:
+        # Memory gives more when more of a row of B is read at a time.
+        main = main._replace(vectors=16 // main.rows)
+    if product.n is None:
+        return Tiling(main, main._replace(vectors=1) if full > 1 else None)
+    left = product.n % main.columns
+    if not left or left > full:
+        return Tiling(main, None)
+    lanes = full
+    while lanes >= 2 * left and lanes * product.dtype.itemsize > 16:
+        lanes //= 2
+    edge = Tile(lanes, 1, main.rows)
+    return Tiling(edge, None) if product.n <= lanes else Tiling(main, edge)
 
 
-def _row_counts(product: Product, target: Target, vectors: int) -> list[int]:
-    """Numbers of rows worth trying: the accumulators, a row of B and one of A share registers."""
-    most = (target.registers - vectors - 1) // vectors
-    if product.m is None or product.m > 64:
-        usual = {1: 12, 2: 8, 3: 8, 4: 6} if target.registers >= 32 else {1: 8, 2: 6, 3: 4, 4: 2}
-        return [min(most, usual[vectors])] if vectors != 1 else [min(most, 12)]
-    most = min(most, 24 // vectors)
-    return list(range(1, max(1, min(most, product.m)) + 1))
+# The rows of A go through the nearest cache side by side. It holds 8 lines of an address modulo
+# its way size, and row lengths that are powers of two are common.
+_USUAL_ROWS = 8
 
 
-def _cost(product: Product, tile: Tile, width: float) -> float:
-    """Cycles, roughly: multiply-adds that wait for each other leave units idle, edges are waste."""
-    rows = 1024 if product.m is None else product.m
-    columns = 1024 if product.n is None else product.n
-    depth = 256 if product.k is None else max(1, product.k)
-    tiles = -(-rows // tile.rows) * -(-columns // tile.columns)
-    issued = max(8, tile.rows * tile.vectors)
-    # A multiply-add reads registers only if what is broadcast and loaded serves several.
-    loads = tile.rows + tile.vectors
-    return tiles * (depth * max(issued, 1.25 * loads) * max(width, 0.5) + 24 + 2 * tile.rows)
+def _rows(product: Product, target: Target) -> int:
+    """Rows of a tile: the usual number, unless a result of few rows would waste much of it."""
+    usual = _USUAL_ROWS if target.registers >= 32 else 6
+    if product.m is None or product.m <= 0:
+        return usual
+    if product.m <= usual:
+        return product.m
+    wasted = -product.m % usual / product.m
+    if wasted < 0.1:
+        return usual
+    most = _most_sums(target) // 2
+    return min(range(most, usual // 2, -1), key=lambda rows: -product.m % rows)  # type: ignore[operator]
 
 
-def grid(writer: Writer, m: Number, n: Number, k: Number, tile: Tile) -> Grid:
+def choose_dot_tile(product: Product, target: Target) -> DotTile | None:
+    """The tile of dot products, where they are the better way; None otherwise."""
+    p, lanes = product, target.vector_bytes // product.dtype.itemsize
+    if p.m is None or p.m > 4 or p.a_column != 1 or p.b_row != 1:
+        return None
+    if not target.masks(p.dtype) and (p.k is None or p.k % lanes):
+        return None
+    most = min(lanes, 8 if p.m == 1 else (4 if target.registers >= 32 or p.m == 2 else 2))
+    columns = 1
+    while columns < most and (p.n is None or columns < p.n):
+        columns *= 2
+    strands = 1
+    while strands * columns * p.m < 8:
+        strands *= 2
+    return DotTile(lanes, p.m, columns, strands)
+
+
+def grid_unit(product: Product, target: Target) -> tuple[int, int]:
+    """The rows and the columns that tasks are multiples of."""
+    dot = choose_dot_tile(product, target)
+    if dot is not None:
+        return dot.rows, dot.columns
+    if choose_small_tile(product, target) is not None:
+        assert product.m is not None and product.n is not None
+        return product.m, product.n
+    main = choose_tiling(product, target).main
+    return main.rows, main.columns
+
+
+def grid(
+    writer: Writer, sizes: tuple[Number, Number, Number], rows: Number, columns: Number
+) -> Grid:
     """The tasks of one matrix.
 
     A task has some tiles of rows, for the sake of the panel of B they share, and as many panels as
     make it worth a task.
     """
-    w = writer
-    row_tiles = w.maximum(w.divide_up(m, tile.rows), 1)
-    panels = w.maximum(w.divide_up(n, tile.columns), 1)
-    work = w.multiply(w.maximum(k, 1), tile.rows * tile.columns)
-    wanted = w.divide_up(_TASK_WORK, work)
-    # Thin results have few panels: then more rows make up the work.
-    most_rows = w.maximum(w.divide_up(wanted, panels), _TASK_TILES)
-    row_tasks = w.divide_up(row_tiles, most_rows)
-    rows = w.divide_up(row_tiles, row_tasks)
-    most_panels = w.maximum(w.divide(wanted, rows), 1)
+    w, (m, n, k) = writer, sizes
+    row_tiles = w.maximum(w.divide_up(m, rows), 1)
+    panels = w.maximum(w.divide_up(n, columns), 1)
+    # Few rows leave the processor waiting for memory, which is worth as much as products.
+    work = w.multiply(w.maximum(k, 1), w.multiply(w.maximum(rows, 4), columns))
+    total = w.multiply(work, w.multiply(row_tiles, panels))
+    worth = w.minimum(w.maximum(w.divide(total, _TASKS), _LEAST_WORK), _MOST_WORK)
+    wanted = w.divide_up(worth, work)
+    # Rows are cut for the sake of the cache, and where there are too few panels for the threads.
+    tasks = w.minimum(w.divide_up(w.multiply(row_tiles, panels), wanted), 2 * _TASKS)
+    cuts = w.maximum(w.divide_up(row_tiles, _TASK_TILES), w.divide_up(tasks, panels))
+    row_tasks = w.minimum(cuts, row_tiles)
+    task_rows = w.divide_up(row_tiles, row_tasks)
+    most_panels = w.maximum(w.divide(wanted, task_rows), 1)
     column_tasks = w.divide_up(panels, most_panels)
-    columns = w.divide_up(panels, column_tasks)
-    column_tasks = w.divide_up(panels, columns)
-    row_tasks = w.divide_up(row_tiles, rows)
+    task_panels = w.divide_up(panels, column_tasks)
     return Grid(
-        w.multiply(rows, tile.rows), w.multiply(columns, tile.columns), row_tasks, column_tasks
+        w.multiply(task_rows, rows),
+        w.multiply(task_panels, columns),
+        w.divide_up(row_tiles, task_rows),
+        w.divide_up(panels, task_panels),
     )
 
 
@@ -165,7 +260,7 @@ def grain(writer: Writer, m: Number, n: Number, k: Number, whole: Grid) -> Numbe
     w = writer
     rows, columns = w.minimum(whole.rows, m), w.minimum(whole.columns, n)
     work = w.maximum(w.multiply(w.multiply(rows, columns), k), 1)
-    return w.maximum(w.divide(_TASK_WORK // 2, work), 1)
+    return w.maximum(w.divide(_LEAST_WORK, work), 1)
 
 
 Layout = Literal["rows", "columns", "any"]
@@ -191,13 +286,34 @@ class Numbers(NamedTuple):
     c_row: Number
 
 
-def read_numbers(writer: Writer, arguments: str, product: Product) -> Numbers:
-    """Sizes, and strides in bytes: known ones from the product, the others from their slots."""
+# What a slot holds of the transposed product, whose operands have changed places.
+_SWAPPED_SLOTS = {
+    SLOT_A: SLOT_B, SLOT_B: SLOT_A, SLOT_C: SLOT_C, SLOT_M: SLOT_N, SLOT_N: SLOT_M, SLOT_K: SLOT_K,
+    SLOT_A_ROW: SLOT_B_COLUMN, SLOT_A_COLUMN: SLOT_B_ROW,
+    SLOT_B_ROW: SLOT_A_COLUMN, SLOT_B_COLUMN: SLOT_A_ROW, SLOT_C_ROW: SLOT_C_ROW,
+}  # fmt: skip
+
+
+def swapped(product: Product) -> Product:
+    """The transposed product: the operands change places and are read by columns."""
+    p = product
+    batch = tuple(BatchAxis(axis.size, axis.b, axis.a, axis.c) for axis in p.batch)
+    return Product(p.dtype, p.n, p.m, p.k, p.b_column, p.b_row, p.a_column, p.a_row, p.c_row, batch)
+
+
+def read_numbers(writer: Writer, arguments: str, product: Product, swapped: bool) -> Numbers:
+    """Sizes, and strides in bytes: known ones from the product, the others from their slots.
+
+    A product that is `swapped` reads the slots of the one that it was made from.
+    """
     w, size = writer, product.dtype.itemsize
 
     def number(known: int | None, slot: int, factor: int) -> Number:
-        value = w.slot(arguments, slot) if known is None else known
-        return w.multiply(value, factor)
+        if known is None:
+            found: Number = w.slot(arguments, _SWAPPED_SLOTS[slot] if swapped else slot)
+        else:
+            found = known
+        return w.multiply(found, factor)
 
     return Numbers(
         number(product.m, SLOT_M, 1),
@@ -212,10 +328,11 @@ def read_numbers(writer: Writer, arguments: str, product: Product) -> Numbers:
 
 
 def batch_pointers(
-    writer: Writer, arguments: str, product: Product, batch: Number
+    writer: Writer, arguments: str, product: Product, batch: Number, swapped: bool
 ) -> tuple[str, str, str]:
     """The addresses of a, b and c of matrix `batch`, whose number runs over all batch axes."""
     w, size = writer, product.dtype.itemsize
+    slots = (SLOT_B, SLOT_A, SLOT_C) if swapped else (SLOT_A, SLOT_B, SLOT_C)
     offsets: list[Number] = [0, 0, 0]
     rest = batch
     for axis in reversed(range(len(product.batch))):
@@ -227,11 +344,12 @@ def batch_pointers(
             rest = w.divide(rest, length)
             index = w.subtract(index, w.multiply(rest, length))
         for operand, stride in enumerate(known[1:]):
-            step = w.slot(arguments, base + 1 + operand) if stride is None else stride
+            slot = base + 1 + slots[operand]
+            step = w.slot(arguments, slot) if stride is None else stride
             distance = w.multiply(w.multiply(index, step), size)
             offsets[operand] = w.add(offsets[operand], distance)
     a, b, c = (
         w.at(w.slot(arguments, slot, "ptr"), offset)
-        for slot, offset in zip((SLOT_A, SLOT_B, SLOT_C), offsets, strict=True)
+        for slot, offset in zip(slots, offsets, strict=True)
     )
     return a, b, c
