@@ -12,8 +12,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from staticgraph.backends.native import conversion, integers
+from staticgraph.backends.native import (
+    conversion,
+    integers,
+    math_error,
+    math_exponential,
+    math_logarithm,
+    math_power,
+    math_trigonometric,
+)
 from staticgraph.backends.native.ir import Code, element_type, literal, vector
+from staticgraph.backends.native.math_values import Value
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 
@@ -45,6 +54,10 @@ class Scalars:
         # The flag of every instruction that may be contracted: a multiply and an add round once.
         self.flags = "contract " if contract else ""
 
+    def beside(self, code: Code) -> Scalars:
+        """A builder of single elements in another function, for the same target."""
+        return Scalars(code, fused=self.fused)
+
     # -- what instructions are made of ------------------------------------------------------
 
     def type(self, dtype: DType) -> str:
@@ -56,6 +69,10 @@ class Scalars:
         text = literal(value, dtype)
         if self.lanes > 1:
             text = f"splat ({element_type(dtype)} {text})"
+        return Register(text, dtype)
+
+    def element(self, text: str, dtype: DType) -> Register:
+        """The register that other code calls `text`."""
         return Register(text, dtype)
 
     def known(self, x: Register) -> int | None:
@@ -223,77 +240,53 @@ class Scalars:
 
     def exp(self, x: Register) -> Register:
         """e to the x."""
-        return self._library("exp", x)
+        return math_exponential.exp(Value(self, x)).register
 
     def expm1(self, x: Register) -> Register:
         """``exp(x) - 1``."""
-        return self._library("expm1", x)
+        return math_exponential.expm1(Value(self, x)).register
 
     def log(self, x: Register) -> Register:
         """The natural logarithm."""
-        return self._library("log", x)
+        return math_logarithm.log(Value(self, x)).register
 
     def log1p(self, x: Register) -> Register:
         """``log(1 + x)``."""
-        return self._library("log1p", x)
+        return math_logarithm.log1p(Value(self, x)).register
 
     def pow(self, base: Register, exponent: Register) -> Register:
         """``base ** exponent``."""
         if base.dtype in dtypes.INTEGER:
             return integers.power(self, base, exponent)
-        return self._library("pow", base, exponent)
+        return math_power.pow(Value(self, base), Value(self, exponent)).register
 
     def sin(self, x: Register) -> Register:
         """The sine."""
-        return self._library("sin", x)
+        return math_trigonometric.sin(Value(self, x)).register
 
     def cos(self, x: Register) -> Register:
         """The cosine."""
-        return self._library("cos", x)
+        return math_trigonometric.cos(Value(self, x)).register
 
     def tan(self, x: Register) -> Register:
         """The tangent."""
-        return self._library("tan", x)
+        return math_trigonometric.tan(Value(self, x)).register
 
     def tanh(self, x: Register) -> Register:
         """The hyperbolic tangent."""
-        return self._library("tanh", x)
+        return math_exponential.tanh(Value(self, x)).register
 
     def sigmoid(self, x: Register) -> Register:
         """``1 / (1 + exp(-x))``."""
-        one = self.constant(1, x.dtype)
-        small = self.exp(self.negative(self.abs(x)))
-        above = self.where(self.less(x, self.constant(0, x.dtype)), small, one)
-        return self.divide(above, self.instruction("fadd", one, small))
+        return math_exponential.sigmoid(Value(self, x)).register
 
     def softplus(self, x: Register) -> Register:
         """``log(1 + exp(x))``."""
-        small = self.log1p(self.exp(self.negative(self.abs(x))))
-        return self.instruction("fadd", self.maximum(x, self.constant(0, x.dtype)), small)
+        return math_exponential.softplus(Value(self, x)).register
 
     def erf(self, x: Register) -> Register:
         """The error function."""
-        return self._library("erf", x)
-
-    def _library(self, name: str, *operands: Register) -> Register:
-        """A function of the C library, lane by lane."""
-        dtype = operands[0].dtype
-        element = element_type(dtype)
-        called = f"@{name}{'f' if dtype == dtypes.float32 else ''}"
-        self.code.module.declare(
-            f"declare {element} {called}({', '.join([element] * len(operands))})"
-        )
-        if self.lanes == 1:
-            given = ", ".join(f"{element} {operand.text}" for operand in operands)
-            return Register(self.code.let(f"call {element} {called}({given})"), dtype)
-        type = self.type(dtype)
-        result = "poison"
-        for lane in range(self.lanes):
-            parts = [self.code.let(f"extractelement {type} {o.text}, i64 {lane}") for o in operands]
-            given = ", ".join(f"{element} {part}" for part in parts)
-            value = self.code.let(f"call {element} {called}({given})")
-            result = self.code.let(f"insertelement {type} {result}, {element} {value}, i64 {lane}")
-        return Register(result, dtype)
+        return math_error.erf(Value(self, x)).register
 
     # -- comparison, logic and choice -------------------------------------------------------
 

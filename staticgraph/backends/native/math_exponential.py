@@ -1,0 +1,170 @@
+"""exp and what is made of it: expm1, tanh, sigmoid, softplus.
+
+``x = n * ln 2 + r`` with an integer n and ``abs(r) <= ln 2 / 2``; then ``exp(r) - 1`` is a minimax
+polynomial, and two to the n goes into the exponent. ln 2 is subtracted in two parts, of which the
+first has so few bits that n times it is exact.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from staticgraph.backends.native.math_logarithm import log1p_of_fraction
+from staticgraph.backends.native.math_values import (
+    BIAS,
+    FRACTION,
+    Value,
+    at_least,
+    at_most,
+    fma,
+    nearest_integer,
+    polynomial,
+    power_of_two,
+    where,
+)
+from staticgraph.core import dtypes
+from staticgraph.core.dtypes import DType
+
+_LOG2_E = 1.4426950408889634
+
+
+class _Exponential(NamedTuple):
+    """What depends on the dtype.
+
+    ln2           in two parts
+    coefficients  of ``(exp(r) - 1 - r) / r**2``; errors below 3.2e-9 and 3.5e-18 times r**2
+    lowest        where exp is 0 from here down
+    highest       where exp is infinite from here up
+    minus_one     where expm1 is -1 from here down
+    flat          where tanh is 1 from here up
+    """
+
+    ln2: tuple[float, float]
+    coefficients: tuple[float, ...]
+    lowest: float
+    highest: float
+    minus_one: float
+    flat: float
+
+
+_TABLE: dict[DType, _Exponential] = {
+    dtypes.float32: _Exponential(
+        ln2=(0.693145751953125, 1.4286068203094173e-6),
+        coefficients=(
+            0.500000009567554736, 0.166665183085881573, 0.0416662042309780665,
+            0.00836895332269253511, 0.00139505963810633288,
+        ),
+        lowest=-104.0, highest=88.75, minus_one=-18.0, flat=9.25,
+    ),
+    dtypes.float64: _Exponential(
+        ln2=(0.6931471805598903, 5.497923018708371e-14),
+        coefficients=(
+            0.500000000000001286, 0.166666666666666993, 0.0416666666665143204,
+            0.00833333333330702889, 0.00138888889473319761, 0.000198412699177705935,
+            0.0000248014895897545915, 2.75572159482543732e-6, 2.76314140841496974e-7,
+            2.51179748869908363e-8,
+        ),
+        lowest=-746.0, highest=709.79, minus_one=-38.0, flat=20.0,
+    ),
+}  # fmt: skip
+
+
+class Reduced(NamedTuple):
+    """``exp(x)`` as two to the `exponent`, an integer in the low bits, times ``1 + r + curved``."""
+
+    exponent: Value
+    r: Value
+    curved: Value
+
+
+def reduced(x: Value, addend: Value | None = None) -> Reduced:
+    """The parts of ``exp(x + addend)`` for an x of moderate size and a tiny addend."""
+    table = _TABLE[x.dtype]
+    n, exponent = nearest_integer(x, _LOG2_E)
+    high, low = table.ln2
+    r = fma(n, -low, fma(n, -high, x))
+    if addend is not None:
+        r = r + addend
+    return Reduced(exponent, r, r * r * polynomial(r, table.coefficients))
+
+
+def scaled(parts: Reduced) -> Value:
+    """What `reduced` took apart; the result may be subnormal, 0 or infinite."""
+    dtype = parts.r.dtype
+    # Two to the n need not be a normal number where the result is none: half of n each time.
+    fraction = FRACTION[dtype]
+    whole = parts.exponent << fraction
+    half = (whole >> 1) & -(1 << fraction)
+    one = BIAS[dtype] << fraction
+    first, second = (half + one).as_float(), ((whole - half) + one).as_float()
+    return fma(parts.r + parts.curved, first, first) * second
+
+
+def exp(x: Value) -> Value:
+    """e to the x."""
+    table = _TABLE[x.dtype]
+    return scaled(reduced(at_least(at_most(x, table.highest), table.lowest)))
+
+
+def exp_of_negative(x: Value) -> Value:
+    """e to an x that is not positive."""
+    return scaled(reduced(at_least(x, _TABLE[x.dtype].lowest)))
+
+
+def exp_of_moderate(x: Value) -> Value:
+    """e to an x for which the result is a normal number."""
+    parts = reduced(x)
+    factor = power_of_two(parts.exponent, x.dtype)
+    return fma(parts.r + parts.curved, factor, factor)
+
+
+# Of (exp(r) - 1 - r) / r**2 in float64, good for float32: error below 4.9e-11 times r**2.
+_SHORT = (
+    0.500000007832577921, 0.166666668616514692, 0.0416662685074960207, 0.00833326412589825239,
+    0.00139461766932568589, 0.000199185146388635781,
+)  # fmt: skip
+
+
+def exp_for_float32(x: Value) -> Value:
+    """e to a float64, for a result that becomes a float32."""
+    x = at_least(at_most(x, 100.0), -110.0)
+    n, exponent = nearest_integer(x, _LOG2_E)
+    r = fma(n, -sum(_TABLE[x.dtype].ln2), x)
+    factor = power_of_two(exponent, x.dtype)
+    return fma(fma(r * r, polynomial(r, _SHORT), r), factor, factor)
+
+
+def _expm1_parts(parts: Reduced, factor: Value, one: float) -> Value:
+    """``factor * exp(r) - one``, rounded so that what cancels was exact."""
+    straight = fma(factor, parts.r, factor - one)
+    return fma(factor, parts.curved, straight)
+
+
+def expm1(x: Value) -> Value:
+    """``exp(x) - 1``."""
+    table = _TABLE[x.dtype]
+    parts = reduced(at_least(at_most(x, table.highest), table.minus_one))
+    # Half of the result: two to the n alone can be too large.
+    factor = power_of_two(parts.exponent - 1, x.dtype)
+    result = _expm1_parts(parts, factor, 0.5) * 2.0
+    # Half of the result would lose bits of a subnormal number, and its sign.
+    return where(abs(x) < 2.0**-60, x, result)
+
+
+def tanh(x: Value) -> Value:
+    """The hyperbolic tangent, ``t / (t + 2)`` with ``t = expm1(2 * abs(x))``."""
+    size = at_most(abs(x), _TABLE[x.dtype].flat)
+    parts = reduced(size + size)
+    t = _expm1_parts(parts, power_of_two(parts.exponent, x.dtype), 1.0)
+    return (t / (t + 2.0)).with_sign_of(x)
+
+
+def sigmoid(x: Value) -> Value:
+    """``1 / (1 + exp(-x))``, with the exponential of what is not positive."""
+    small = exp_of_negative(-abs(x))
+    return where(x < 0.0, small, 1.0) / (small + 1.0)
+
+
+def softplus(x: Value) -> Value:
+    """``log(1 + exp(x))``, as ``max(x, 0) + log1p(exp(-abs(x)))``."""
+    return where(x < 0.0, 0.0, x) + log1p_of_fraction(exp_of_negative(-abs(x)))

@@ -1,0 +1,199 @@
+"""How exact the elementary functions are: the largest error of each, in units in the last place.
+
+    python -m tests.benchmarks.accuracy [--write] [--quick] [name ...]
+
+float32 is measured at every one of its numbers, against NumPy in float64 (SciPy for erf). float64
+is measured at ten million numbers per function, against NumPy in `numpy.longdouble`, which must
+have the 64 bits of x86's extended precision; erf, which NumPy lacks, is a series there. `pow` is
+measured at ten million pairs in either. An error is the distance to the exact result by the
+distance between floats there, so correct rounding is 0.5. ``--write`` puts the table into
+docs/accuracy.md; ``--quick`` takes one number in 64.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from staticgraph.backends.native.scalars import Register
+from staticgraph.core import dtypes
+from staticgraph.core.dtypes import DType
+from tests.backends.native.elements import Array, Rule
+
+PAGE = Path(__file__).parents[2] / "docs" / "accuracy.md"
+BEGIN, END = "<!-- measured -->", "<!-- end -->"
+SAMPLES = 10_000_000
+BLOCK = 1 << 20
+LANES = {dtypes.float32: 32, dtypes.float64: 16}
+HIGHER: dict[DType, Any] = {dtypes.float32: np.float64, dtypes.float64: np.longdouble}
+
+
+class Function(NamedTuple):
+    """A function to measure: its emit rule, and its meaning in arrays of higher precision."""
+
+    emit: Callable[..., Register]
+    meaning: Callable[..., Array]
+    operands: int = 1
+
+
+def error_function(x: Array) -> Array:
+    """erf in the precision of x."""
+    if x.dtype == np.float64:
+        result: Array = special.erf(x)
+        return result
+    # erf(x) = 2 / sqrt(pi) * exp(-x**2) * sum of x * (2 x**2)**n / (1 * 3 * ... * (2 n + 1)), whose
+    # terms have one sign, so nothing cancels.
+    size = np.minimum(np.abs(x), x.dtype.type(7))
+    term = size.copy()
+    total = size.copy()
+    for n in range(1, 200):
+        term *= 2 * size * size / (2 * n + 1)
+        total += term
+    two_over_root_pi = x.dtype.type(2) / np.sqrt(4 * np.arctan(x.dtype.type(1)))
+    return np.copysign(two_over_root_pi * np.exp(-size * size) * total, x)
+
+
+def logistic(x: Array) -> Array:
+    """1 / (1 + exp(-x)) without overflow."""
+    small = np.exp(-np.abs(x))
+    return np.where(x < 0, small, 1) / (1 + small)
+
+
+FUNCTIONS: dict[str, Function] = {
+    "exp": Function(lambda s, x: s.exp(x), np.exp),
+    "expm1": Function(lambda s, x: s.expm1(x), np.expm1),
+    "log": Function(lambda s, x: s.log(x), np.log),
+    "log1p": Function(lambda s, x: s.log1p(x), np.log1p),
+    "tanh": Function(lambda s, x: s.tanh(x), np.tanh),
+    "sigmoid": Function(lambda s, x: s.sigmoid(x), logistic),
+    "softplus": Function(
+        lambda s, x: s.softplus(x),
+        lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+    ),
+    "erf": Function(lambda s, x: s.erf(x), error_function),
+    "sin": Function(lambda s, x: s.sin(x), np.sin),
+    "cos": Function(lambda s, x: s.cos(x), np.cos),
+    "tan": Function(lambda s, x: s.tan(x), np.tan),
+    "rsqrt": Function(
+        lambda s, x: s.divide(s.constant(1, x.dtype), s.sqrt(x)), lambda x: 1 / np.sqrt(x)
+    ),
+    "pow": Function(lambda s, x, y: s.pow(x, y), np.power, operands=2),
+}
+
+# Ranges of the size of the operand, of which each has a column.
+RANGES = ((0.0, 2.0**-10), (2.0**-10, 1.0), (1.0, 32.0), (32.0, 2.0**20), (2.0**20, np.inf))
+
+
+def errors(result: Array, exact: Array) -> Array:
+    """The errors of `result` in units in its last place; infinite where NaN is wrong."""
+    info = np.finfo(result.dtype)
+    with np.errstate(all="ignore"):
+        rounded = exact.astype(result.dtype)
+        _, exponent = np.frexp(exact)
+        unit = np.ldexp(exact.dtype.type(1), np.maximum(exponent - 1, info.minexp) - info.nmant)
+        found = (np.abs(result.astype(exact.dtype) - exact) / unit).astype(np.float64)
+    same = (rounded == result) & ~np.isfinite(result)
+    same |= np.isnan(rounded) & np.isnan(result)
+    found[same] = 0.0
+    found[np.isnan(found)] = np.inf
+    return found
+
+
+def samples(function: Function, dtype: DType, step: int) -> Iterator[tuple[Array, ...]]:
+    """Blocks of operands: every float32 (or one in `step`), else random ones of many kinds."""
+    generator = np.random.default_rng(11)
+    if function.operands == 1 and dtype == dtypes.float32:
+        for begin in range(0, 1 << 32, BLOCK * step):
+            bits = np.arange(begin, begin + BLOCK * step, step, dtype=np.uint64)
+            if step > 1:
+                bits += generator.integers(0, step, bits.size, dtype=np.uint64)
+            yield (bits.astype(np.uint32).view(np.float32),)
+        return
+    blocks = max(SAMPLES // step // BLOCK, 5)
+    for number in range(blocks):
+        yield tuple(
+            _drawn(generator, dtype, (number + operand) % 5) for operand in range(function.operands)
+        )
+
+
+def _drawn(generator: np.random.Generator, dtype: DType, kind: int) -> Array:
+    """A block of numbers: of any exponent, ordinary, near 0, near 1, or near multiples of pi/2."""
+    if kind == 0:
+        integers: DType = np.dtype(f"u{dtype.itemsize}")
+        bits = generator.integers(0, np.iinfo(integers).max, BLOCK, integers, endpoint=True)
+        return bits.view(dtype)
+    if kind == 1:
+        return generator.uniform(-50, 50, BLOCK).astype(dtype)
+    if kind == 2:
+        return (generator.standard_normal(BLOCK) * 2.0 ** generator.uniform(-30, 2, BLOCK)).astype(
+            dtype
+        )
+    if kind == 3:
+        return (
+            1 + generator.standard_normal(BLOCK) * 2.0 ** generator.uniform(-40, 0, BLOCK)
+        ).astype(dtype)
+    multiples = np.floor(2.0 ** generator.uniform(0, 40, BLOCK))
+    return (multiples * (math.pi / 2)).astype(dtype)
+
+
+def measure(name: str, dtype: DType, step: int = 1, **options: Any) -> list[tuple[float, Any]]:
+    """Per range the largest error and the operands where it is."""
+    function = FUNCTIONS[name]
+    rule = Rule(function.emit, (dtype,) * function.operands, dtype, LANES[dtype], **options)
+    worst: list[tuple[float, Any]] = [(0.0, None)] * len(RANGES)
+    for operands in samples(function, dtype, step):
+        with np.errstate(all="ignore"):
+            exact = function.meaning(*[operand.astype(HIGHER[dtype]) for operand in operands])
+        found = errors(rule(*operands), exact)
+        size = np.abs(operands[0])
+        for column, (low, high) in enumerate(RANGES):
+            within = np.where((size >= low) & (size < high), found, 0.0)
+            place = int(np.argmax(within))
+            if within[place] > worst[column][0]:
+                worst[column] = (float(within[place]), tuple(o[place] for o in operands))
+    return worst
+
+
+def main() -> None:
+    """Measures, prints, and with ``--write`` writes the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=list(FUNCTIONS))
+    parser.add_argument("--write", action="store_true", help="put the table into docs/accuracy.md")
+    parser.add_argument("--quick", action="store_true", help="take one number in 64")
+    given = parser.parse_args()
+    if np.finfo(np.longdouble).nmant < 63:
+        sys.exit("numpy.longdouble is no wider than float64 on this machine")
+    rows = []
+    for dtype in (dtypes.float32, dtypes.float64):
+        for name in given.names:
+            worst = measure(name, dtype, 64 if given.quick else 1)
+            shown = " | ".join(f"{error:.2f}" for error, _ in worst)
+            rows.append(f"| {name} | {dtype} | {shown} |")
+            print(rows[-1], max(worst, key=lambda pair: pair[0])[1], flush=True)
+    if given.write:
+        write(rows)
+
+
+def write(rows: list[str]) -> None:
+    """Puts the table between the marks of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    table = "\n".join(rows)
+    PAGE.write_text(f"{before}{BEGIN}\n{HEAD}\n{table}\n{END}{after}", encoding="utf-8")
+
+
+HEAD = (
+    "| function | dtype | below 2^-10 | to 1 | to 32 | to 2^20 | above |\n"
+    "| --- | --- | --- | --- | --- | --- | --- |"
+)
+
+if __name__ == "__main__":
+    main()
