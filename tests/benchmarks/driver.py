@@ -93,6 +93,11 @@ class Process:
             os.killpg(self._process.pid, number)
 
     @property
+    def number(self) -> int:
+        """The number of the process, and of the session that it leads."""
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether it can be asked."""
         return self._process.poll() is None

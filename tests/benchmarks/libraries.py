@@ -87,6 +87,7 @@ CONTENDERS: dict[str, Contender] = {
 
 # Where each library keeps what it compiled: an empty folder makes the first run a cold one.
 CACHES: dict[str, str] = {
+    "STATICGRAPH_CACHE": "{caches}/staticgraph",
     "XDG_CACHE_HOME": "{caches}/xdg",
     "NUMBA_CACHE_DIR": "{caches}/numba",
     "PYTENSOR_FLAGS": "base_compiledir={caches}/pytensor",
@@ -94,11 +95,14 @@ CACHES: dict[str, str] = {
     "TRITON_CACHE_DIR": "{caches}/triton",
 }
 
+# A check that a developer has switched on is no part of a comparison.
+SWITCHES: dict[str, str] = {"STATICGRAPH_CHECK": "0"}
+
 # Another name under which a distribution may be installed.
 OTHER_NAMES: dict[str, tuple[str, ...]] = {"tensorflow": ("tensorflow_cpu", "tensorflow-intel")}
 
 
 def environment(contender: Contender, caches: str) -> dict[str, str]:
     """What is added to the environment of a contender's process."""
-    added = {**CACHES, **contender.environment}
+    added = {**CACHES, **SWITCHES, **contender.environment}
     return {name: value.format(caches=caches) for name, value in added.items()}

@@ -2,7 +2,8 @@
 
 A figure is ``{"median", "low", "high", "rounds", ...}`` in seconds (low and high are quartiles), or
 ``{"error": why}``. Rounds go through all contenders in turn, another one first each time, so that
-what the machine does meanwhile falls on all of them alike.
+what the machine does meanwhile falls on all of them alike. ``calm`` is the number of rounds during
+which nobody else used the machine (see `calm`); a round in which somebody did is tried again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks import calm
 from tests.benchmarks.driver import ROOT, Failure, Stable, disagreement
 from tests.benchmarks.libraries import CONTENDERS
 from tests.benchmarks.workloads import GROWTHS, Growth, Workload
@@ -36,12 +38,14 @@ class Settings:
     batch       seconds that a batch takes, at least one call
     patience    seconds after which a slow contender has had enough rounds, three at least
     processes   fresh processes where compiling is measured
+    attempts    how often a round is tried, as long as others use the machine
     """
 
     rounds: int = 15
-    batch: float = 0.05
+    batch: float = 0.1
     patience: float = 20.0
     processes: int = 5
+    attempts: int = 4
 
     def allowed(self, seconds: float, rounds: int) -> int:
         """The rounds of a contender that takes `seconds` for one."""
@@ -102,23 +106,36 @@ def compare_calls(stable: Stable, workload: Workload | Growth, settings: Setting
             figures[name] = {"error": str(failure)}
             stable.drop(name)
     samples: dict[str, list[float]] = {name: [] for name in plans}
+    calms = dict.fromkeys(plans, 0)
     for turn in range(settings.rounds):
         for name in rotated(list(plans), turn):
             plan = plans[name]
             if turn >= plan["rounds"] or name in figures:
                 continue
             try:
-                process = stable.kept(name)
-                taken = process.ask("measure", calls=plan["calls"], warm=plan["warm"])
-                samples[name].append(taken["seconds"])
+                taken, watched = _batch(stable.kept(name), plan, settings)
+                samples[name].append(taken)
+                calms[name] += watched.calm
             except Failure as failure:
                 figures[name] = {"error": str(failure)}
                 stable.drop(name)
     for name, taken_here in samples.items():
         if name not in figures:
-            figures[name] = summary(taken_here, calls=plans[name]["calls"])
+            figures[name] = summary(taken_here, calls=plans[name]["calls"], calm=calms[name])
             stable.kept(name).ask("release")
     return {name: figures[name] for name in workload.contenders}
+
+
+def _batch(process: Any, plan: dict[str, Any], settings: Settings) -> tuple[float, calm.Watched]:
+    """Seconds a call, measured in as calm a moment as there is."""
+    # What takes long is not tried again and again.
+    attempts = settings.attempts if plan["calls"] * plan["each"] < 1.0 else 1
+
+    def work() -> float:
+        seconds: float = process.ask("measure", calls=plan["calls"], warm=plan["warm"])["seconds"]
+        return seconds
+
+    return calm.calmest(process.number, work, attempts)
 
 
 def compare_first(stable: Stable, workload: Workload, settings: Settings) -> Figure:
@@ -148,6 +165,7 @@ def compare_first(stable: Stable, workload: Workload, settings: Settings) -> Fig
                 key: statistics.median(part[key] for part in parts)
                 for key in ("load", "start", "whole")
             }
+            rest["calm"] = sum(part["others"] <= calm.TOLERATED for part in parts)
             figures[name] = summary([part["seconds"] for part in parts], **rest)
     return {name: figures[name] for name in workload.contenders}
 
@@ -157,12 +175,21 @@ def _first(
 ) -> dict[str, float]:
     process, loaded = stable.fresh(name, caches)
     try:
-        seconds = process.ask("prepare", method=workload.method, size=workload.size)["seconds"]
+        answer, watched = calm.watch(
+            process.number,
+            lambda: process.ask("prepare", method=workload.method, size=workload.size),
+        )
         whole = time.perf_counter() - process.started
         _checked(process, stable, wanted, workload.tolerance)
     finally:
         process.close()
-    return {"seconds": seconds, "whole": whole, "load": loaded["load"], "start": loaded["start"]}
+    return {
+        "seconds": answer["seconds"],
+        "whole": whole,
+        "load": loaded["load"],
+        "start": loaded["start"],
+        "others": watched.others or 0.0,
+    }
 
 
 def compare(stable: Stable, workload: Workload, settings: Settings) -> Figure:

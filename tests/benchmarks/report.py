@@ -315,6 +315,16 @@ def failures(figures: Figures) -> list[str]:
     return list(lines)
 
 
+def calm_share(figures: Figures) -> float | None:
+    """The part of all rounds in which nobody else used the machine."""
+    rows = list(figures.get("workloads", {}).values())
+    for sizes in figures.get("growth", {}).values():
+        rows += sizes.values()
+    rounds = [figure for row in rows for figure in row.values() if "calm" in figure]
+    total = sum(figure["rounds"] for figure in rounds)
+    return sum(figure["calm"] for figure in rounds) / total if total else None
+
+
 def machine(figures: Figures) -> str:
     """What it was measured on, and how often."""
     about = figures["machine"]
@@ -328,6 +338,12 @@ def machine(figures: Figures) -> str:
         f"- Up to {about['rounds']} rounds of at least {about['batch'] * 1e3:.0f} ms and "
         f"{about['processes']} processes, at least 3 of what is slow.",
     ]
+    calm = calm_share(figures)
+    if calm is not None:
+        lines.append(
+            f"- In {calm:.0%} of the rounds other programs and neighbours took less than a tenth "
+            "of the machine; a round in which they took more was tried again, four times at most."
+        )
     return "\n".join(lines)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.benchmarks import measure
+from tests.benchmarks import calm, measure
 from tests.benchmarks.compare import chosen, parsed
 from tests.benchmarks.driver import Failure, Process, Stable, disagreement
 from tests.benchmarks.measure import Settings
@@ -106,6 +109,8 @@ class Actors:
         actors = self
 
         class Actor:
+            number = 0
+
             def ask(self, action: str, **_: Any) -> dict[str, Any]:
                 actors.asked.append((name, action))
                 return {"calls": 10, "each": actors.seconds, "seconds": actors.seconds}
@@ -124,6 +129,7 @@ def test_contenders_take_turns_and_each_begins_once(
     monkeypatch: pytest.MonkeyPatch, seconds: float, rounds: int
 ) -> None:
     monkeypatch.setattr(measure, "disagreement", lambda *_: None)
+    monkeypatch.setattr(calm, "busy_seconds", lambda: None)
     actors: Any = Actors(seconds)
     names = ("staticgraph", "NumPy", "jax")
     figures = measure.compare_calls(actors, _neuron(*names), Settings(rounds=4))
@@ -132,6 +138,39 @@ def test_contenders_take_turns_and_each_begins_once(
     for turn in range(rounds):
         assert turns[3 * turn : 3 * turn + 3] == measure.rotated(names, turn)
     assert figures["jax"]["rounds"] == rounds
+
+
+@pytest.mark.parametrize(
+    ("shares", "taken"), [([0.5, 0.02, 0.0], 1), ([0.5, 0.2, 0.3], 1), ([0.0], 0)]
+)
+def test_a_disturbed_round_is_tried_again_and_the_calmest_counts(
+    monkeypatch: pytest.MonkeyPatch, shares: list[float], taken: int
+) -> None:
+    monkeypatch.setattr(calm, "PAUSE_SECONDS", 0.0)
+    attempts = iter(range(len(shares)))
+
+    def watch(_: int, work: Any) -> Any:
+        attempt = work()
+        return attempt, calm.Watched(shares[attempt])
+
+    monkeypatch.setattr(calm, "watch", watch)
+    attempt, watched = calm.calmest(0, lambda: next(attempts), len(shares))
+    assert attempt == taken
+    assert watched.calm == (shares[taken] <= calm.TOLERATED)
+
+
+def test_what_another_process_does_is_a_disturbance() -> None:
+    """This process's own work is none, and neither is a session's that is watched."""
+    if calm.busy_seconds() is None:
+        pytest.skip("this system does not tell")
+    code = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
+    alone = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    before = calm.session_seconds(alone.pid)
+    while calm.session_seconds(alone.pid) < before + 0.1:
+        pass
+    assert calm.session_seconds(os.getpid() + 10**7) == 0.0
+    _, watched = calm.watch(0, alone.wait)
+    assert watched.others is not None and watched.others > 0.0
 
 
 def test_results_that_differ_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,17 @@ def test_a_bound_counts_what_starts_with_the_first_session() -> None:
     assert row[1:] == ("14.0 ms", "bound", "15.0 ms", "1.07", "1.00", "yes")
 
 
+def test_the_share_of_calm_rounds() -> None:
+    row = {"jax": _figure(1.0, calm=1), "NumPy": _figure(1.0, calm=3), "torch": {"error": "x"}}
+    figures = {
+        "workloads": {"neuron": row},
+        "growth": {"batch": {"1": {"jax": _figure(1, calm=2)}}},
+    }
+    assert report.calm_share(figures) == pytest.approx(6 / 9)
+    assert report.calm_share({}) is None
+    assert "In 67% of the rounds" in report.machine({**FIGURES, **figures})
+
+
 def test_what_was_not_measured_reaches_nothing() -> None:
     (row,) = [row for row in report.targets(FIGURES).rows if row[2] == "torch.compile"]
     assert row[3:] == ("RuntimeError: no compiler", "–", "20.0", "–")
