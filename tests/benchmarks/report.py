@@ -157,6 +157,18 @@ def _matmul_row(figures: Figures) -> list[tuple[str, ...]]:
     return [(title, count, "the best", NOTHING, three_digits(least), "1.00", _reached(least, 1.0))]
 
 
+def _memory_row(figures: Figures) -> list[tuple[str, ...]]:
+    """All peaks of memory in one line: how many are at or under the peer's."""
+    verdicts = [row[-1] for row in memory(figures).rows if row[-1] != NOTHING]
+    if not verdicts:
+        return []
+    within = verdicts.count(YES)
+    title = f"workloads whose peak of memory is at or under {MEMORY_PEER}'s (table below)"
+    count = f"{within} of {len(verdicts)}"
+    reached = YES if within == len(verdicts) else NO
+    return [(title, count, MEMORY_PEER, NOTHING, NOTHING, "all", reached)]
+
+
 def _import_row(figures: Figures) -> list[tuple[str, ...]]:
     seconds = median(figures, OURS)
     if seconds is None:
@@ -176,6 +188,7 @@ def targets(figures: Figures) -> Sheet:
             rows += _target_rows(workload, measured[workload.key])
     rows += _matmul_row(measured)
     rows += _import_row(figures.get("imports", {}))
+    rows += _memory_row(figures)
     header = ("workload", OURS, "peer", "peer's time", "ratio", "wanted", "reached")
     return Sheet("Peer's time over ours", header, tuple(rows))
 

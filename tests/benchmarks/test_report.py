@@ -105,6 +105,8 @@ def test_ratio_needs_both() -> None:
 def test_memory_is_judged_by_the_higher_of_both_peaks() -> None:
     (row,) = report.memory(FIGURES).rows
     assert row[1:] == ("4.0 / 1.0", "1.0 / 4.0", "yes")
+    (line,) = [line for line in report.targets(FIGURES).rows if "peak of memory" in line[0]]
+    assert line[1:] == ("1 of 1", "jax", "–", "–", "all", "yes")
 
 
 @pytest.mark.parametrize(
