@@ -64,6 +64,7 @@ class Carries:
         self.types = [tensor.type for tensor in self.inits]
         self.names = names_of(self.structure.paths, "carry", called)
         self.counted = False
+        self.counter_name = "iteration"
         self.loosened = False
         # A dtype settles after one change, or two where it follows another carry's.
         self._kinds = [weak_kind(leaf) for leaf in self.structure.leaves]
@@ -141,7 +142,7 @@ class Carries:
         def counter() -> Tensor:
             if not counters:
                 with body.absolute_scope(""):
-                    counters.append(body.parameter(_COUNTER, "iteration"))
+                    counters.append(body.parameter(_COUNTER, self.counter_name))
                 self.counted = True
             return counters[0]
 

@@ -17,9 +17,15 @@ from staticgraph.core.types import Shape
 from staticgraph.errors import DTypeError, GraphError, ShapeError
 from staticgraph.ops.carries import Carries, names_of, parameters_of
 from staticgraph.ops.checkpoint import check_every, segmented
-from staticgraph.ops.convert import as_tensor, is_tensor_like
-from staticgraph.ops.creation import arange
-from staticgraph.ops.elementwise import add
+from staticgraph.ops.convert import (
+    as_tensor,
+    cast_to,
+    constant,
+    is_tensor_like,
+    promote,
+    scalar_value,
+)
+from staticgraph.ops.elementwise import add, maximum, subtract
 from staticgraph.ops.loops import SCAN, WHILE, scan_length
 from staticgraph.ops.regions import (
     Build,
@@ -31,6 +37,7 @@ from staticgraph.ops.regions import (
     place,
     single,
 )
+from staticgraph.ops.shaping import broadcast_to
 from staticgraph.ops.structure import Structure, flatten
 
 # -- while_loop -------------------------------------------------------------------------------
@@ -259,7 +266,9 @@ def _scan(
     name: str | None,
     called: Sequence[str] | None = None,
     build: Build = single,
+    first: Any = None,
 ) -> tuple[Any, Any]:
+    """A scan. With `first` its function is given numbers that count from there, and no entries."""
     along = flatten(xs)
     _check_length(length)
     graph = graph_of([*flatten(init).leaves, *along.leaves, length])
@@ -269,10 +278,13 @@ def _scan(
         sequences = [as_tensor(leaf) for leaf in along.leaves]
         known = _known_length(what, sequences, along, length)
         if not sequences or (length is not None and known is None):
-            # Going along the numbers of the steps as well, the run compares the lengths.
-            sequences.append(arange(length))
+            # Going along the steps as well, the run compares the lengths.
+            sequences.append(_steps(length))
     stacks: list[Structure] = []
     entry_names = names_of(along.paths, "x", names[1] if len(names) > 1 else ())
+    called_index = (names[1] if len(names) > 1 else "") or "i"
+    if first is not None and scalar_value(first) == 0:
+        carries.counter_name = called_index
 
     def trace() -> tuple[Region, ...]:
         with tracing(graph, f"the body of {what}") as step:
@@ -283,6 +295,9 @@ def _scan(
                 for tensor, entry in named
             ]
             given = along.rebuild(entries) if along.leaves else None
+            if first is not None:
+                assert step.counter is not None
+                given = _numbered(step.counter(), first, called_index)
             new, output = _pair(fn(carries.structure.rebuild(taken), given))
             outputs = carries.leave(new)
             outputs += [add(counter, 1) for counter in carries.counters(step)]
@@ -303,6 +318,19 @@ def _scan(
     operands = (*inits, *closed.state, *sequences, *closed.captures)
     named = name or what
     return _placed(graph, SCAN, operands, attrs, named, closed, carries, stacks[-1], build)
+
+
+def _steps(length: Any) -> Tensor:
+    """A sequence of `length` entries that has no elements, so that it takes no memory."""
+    if not is_tensor_like(length):
+        return constant(np.zeros((int(length), 0), dtypes.bool_), name="steps")
+    return broadcast_to(constant(np.zeros(0, dtypes.bool_)), [length, 0], name="steps")
+
+
+def _numbered(counter: Tensor, first: Tensor, name: str) -> Tensor:
+    """The number of an iteration, counted from `first`, in the dtype of that."""
+    number = cast_to(counter, first.dtype)
+    return number if scalar_value(first) == 0 else add(number, first, name=name)
 
 
 def _check_length(length: Any) -> None:
@@ -385,15 +413,23 @@ def fori_loop(
     _check_bound("lower", lower)
     _check_bound("upper", upper)
     with graph_of([*flatten(init).leaves, lower, upper]).as_default():
-        steps = arange(lower, upper)
+        first, last = promote((lower, upper))
+        count: Any = max(0, int(upper) - int(lower)) if _are_known(lower, upper) else None
+        if count is None:
+            ends = [cast_to(bound, dtypes.int64) for bound in (last, first)]
+            count = maximum(subtract(*ends), 0)
 
     def step(value: Any, i: Any) -> tuple[Any, Any]:
         new = body(i, value)
         return (None if init is None else new), None
 
     called = parameters_of(body)[1::-1]
-    carry, effect = _scan("fori_loop", step, init, steps, None, False, name, called)
+    carry, effect = _scan("fori_loop", step, init, None, count, False, name, called, first=first)
     return effect if init is None else carry
+
+
+def _are_known(*bounds: Any) -> bool:
+    return not any(is_tensor_like(bound) for bound in bounds)
 
 
 def _check_bound(which: str, bound: Any) -> None:

@@ -363,7 +363,7 @@ def test_a_length_beside_sequences_is_compared() -> None:
         "scan: the sequences differ in length\n"
         "  operands[0] 'constant'  float32[]  constant at {-3}\n"
         "  operands[1] 'xs'  float32[?]  feed at {-5}\n"
-        "  operands[2] 'arange'  int64[?]  arange at {-3}\n"
+        "  operands[2] 'steps'  bool[?, 0]  broadcast_to at {-3}\n"
         "  their lengths in this run are [2, 3]\n"
         "  created at {-3}: total, _ = sg.scan(lambda c, x: (c + x, None), 0.0, xs, length=n)"
     )

@@ -207,7 +207,7 @@ def test_a_failure_in_a_later_iteration_commits_nothing() -> None:
     assert message(caught) == (
         "assert: three is too many\n"
         "  condition 'less'  bool[]  less at {-6}\n"
-        "  data[0] 'i'  int64[]  entry at {-3}\n"
+        "  data[0] 'i'  int64[]  carry at {-3}\n"
         "  data[0] is 3\n"
         '  created at {-6}: with sg.control_dependencies([sg.assert_true(i < 3, "three is too '
         'many", [i])]):'
