@@ -37,13 +37,9 @@ def with_checks(function: Function) -> Function:
             continue
         taken = [value for value in node.inputs if value.type.dtype in dtypes.FLOATING]
         attrs = {"results": len(made), "node": node}
-        nodes.append(
-            Node(CHECK, (*made, *_distinct(taken)), attrs, (), node.name, node.location)
-        )
+        nodes.append(Node(CHECK, (*made, *_distinct(taken)), attrs, (), node.name, node.location))
     return function.replace(nodes, function.outputs)
 
 
 def _distinct(values: list[Value]) -> list[Value]:
     return list(dict.fromkeys(values))
-
-

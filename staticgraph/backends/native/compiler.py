@@ -38,8 +38,7 @@ class Compilation:
     def __init__(self, function: Function, options: Options, fetched: int | None = None) -> None:
         self.function = function
         self.inputs = [
-            InputSpec(value.node.attrs["kind"], value.type, value.name)
-            for value in function.inputs
+            InputSpec(value.node.attrs["kind"], value.type, value.name) for value in function.inputs
         ]
         self.fetched = len(function.outputs) if fetched is None else fetched
         self.outputs = self._outputs()

@@ -1,8 +1,8 @@
 """A Function as loaded machine code, and what happens when it asks for Python or fails.
 
-Machine code that fails says at which node. The error itself is made by the reference backend, which
-runs the Function again on the same inputs up to the node that fails: so both backends raise the same
-error, with the values that were met. Effects are muted in that run; they have been seen already.
+Machine code that fails says at which node. The error itself is made by the reference backend,
+which runs the Function again on the same inputs up to the node that fails: so both backends raise
+the same error, with the values that were met. Effects are muted in that run; they have been seen.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class NativeFunction:
         raise self._unexplained(self.sites[site - 1])
 
     def _unexplained(self, node: Node) -> StaticGraphError:
-        """The error of a node at which the reference does not fail: rounding made the difference."""
+        """The error of a node at which the reference does not fail: it rounds differently."""
         if self.check_numerics:
             return NumericsError(
                 f"{node.op.name}: made a value that is not finite from finite operands\n"
@@ -126,8 +126,8 @@ def array_at(address: int, shape: tuple[int, ...], dtype: dtypes.DType) -> Array
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     if size == 0:
         return np.empty(shape, dtype)
-    memory = (ctypes.c_char * size).from_address(address)
-    return np.frombuffer(memory, dtype).reshape(shape)
+    memory = (ctypes.c_uint8 * size).from_address(address)
+    return np.ctypeslib.as_array(memory).view(dtype).reshape(shape)
 
 
 def muted(function: Function) -> Function:

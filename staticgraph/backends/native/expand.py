@@ -8,10 +8,12 @@ step, so both round alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from staticgraph.core import dtypes, opdef
+from staticgraph.core.elements import ElementBuilder
 from staticgraph.core.function import Function
 from staticgraph.core.node import Node, Value
 from staticgraph.core.opdef import NOT_DIFFERENTIABLE, OpDef
@@ -199,10 +201,9 @@ def _sum_to(e: Expander) -> list[Value] | None:
     return [e.squeeze(result, tuple(range(lead))) if lead else result]
 
 
-def _label(s: object, label: object, classes: object) -> object:
-    zero = s.constant(0, dtypes.int64)  # type: ignore[attr-defined]
-    wrong = s.logical_or(s.less(label, zero), s.greater_equal(label, classes))  # type: ignore[attr-defined]
-    s.fail_if(wrong)  # type: ignore[attr-defined]
+def _label(s: ElementBuilder[Any], label: Any, classes: Any) -> Any:
+    below = s.less(label, s.constant(0, dtypes.int64))
+    s.fail_if(s.logical_or(below, s.greater_equal(label, classes)))
     return label
 
 
@@ -216,7 +217,7 @@ LABEL = OpDef(
     vjp=NOT_DIFFERENTIABLE,
     jvp=NOT_DIFFERENTIABLE,
     elementwise=True,
-    emit=_label,  # type: ignore[arg-type]
+    emit=_label,
 )
 SAME_SHAPE = OpDef(
     "same_shape",
@@ -268,5 +269,3 @@ def expanded(function: Function) -> Function:
                 replaced[original] = replaced[stale]
     outputs = [replaced.get(value, value) for value in function.outputs]
     return function.replace(nodes, outputs)
-
-

@@ -264,22 +264,18 @@ class Fusion:
         self, held: Sequence[Held], dims: tuple[Size, ...], node: Node, fresh: bool = False
     ) -> Group:
         """The open group over `dims` that a node may join, or a new one."""
-        oldest = max([h.group.index for h in held if self._is_open(h)], default=-1)
+        oldest = _oldest(held)
         group = self._latest.get(dims)
         if not fresh and group is not None and not group.full and group.index >= oldest:
             inside = [h for h in held if isinstance(h, Lazy) and h.group is group]
             # What has nothing to do with a product is better off in a kernel of its own.
-            welcome = group.product is None or (inside and _suits(node, dims))
+            welcome = group.product is None or (inside and _suits(node))
             if welcome and all(self._fits(h, dims) for h in inside):
                 return group
         group = Group(len(self.groups), dims, node)
         self.groups.append(group)
         self._latest[dims] = group
         return group
-
-    @staticmethod
-    def _is_open(held: Held) -> bool:
-        return isinstance(held, Lazy) and not held.group.written
 
     def _fits(self, held: Lazy, dims: tuple[Size, ...]) -> bool:
         """Whether a lazy value is known where an element of its group's domain is computed."""
@@ -309,7 +305,7 @@ class Fusion:
         group: Group = rows[0].group
         if group.full or group.outer is None:
             return None
-        oldest = max([h.group.index for h in held if self._is_open(h)], default=-1)
+        oldest = _oldest(held)
         if group.index < oldest or self._row_axes(group, held, dims) is None:
             return None
         return group
@@ -376,9 +372,7 @@ class Fusion:
     def _parameter(self, group: Group, register: Register) -> Expression:
         known = group.parameters.get(register.text + register.dtype.str)
         if known is None:
-            known = Expression(
-                "parameter", register.dtype, parameter=register, row=True, phase=-1
-            )
+            known = Expression("parameter", register.dtype, parameter=register, row=True, phase=-1)
             group.parameters[register.text + register.dtype.str] = known
             group.expressions.insert(0, known)
         return known
@@ -425,12 +419,16 @@ class Fusion:
         """The values of a group that somebody needs in memory."""
         scope = self.program.scope
         return [
-            value
-            for value in group.values
-            if scope.uses.get(value) or group.awaited.get(value)
+            value for value in group.values if scope.uses.get(value) or group.awaited.get(value)
         ]
 
 
-def _suits(node: Node, dims: tuple[Size, ...]) -> bool:
+def _oldest(held: Sequence[Held]) -> int:
+    """The number of the last open group that a node with these operands needs; -1 for none."""
+    groups = [h.group for h in held if isinstance(h, Lazy) and not h.group.written]
+    return max([group.index for group in groups], default=-1)
+
+
+def _suits(node: Node) -> bool:
     """Whether an elementwise node may be computed where a product stores its elements."""
     return node.op.elementwise and node.op.name not in FAILING

@@ -48,7 +48,7 @@ def literal(value: object, dtype: DType) -> str:
                 # A conversion would quiet or drop the payload of a NaN.
                 widened = (bits >> 31) << 63 | 0x7FF << 52 | (bits & 0x7FFFFF) << 29
                 return f"0x{widened:016X}"
-        return f"0x{struct.unpack('<Q', struct.pack('<d', float(dtype.type(value))))[0]:016X}"  # type: ignore[arg-type]
+        return f"0x{struct.unpack('<Q', struct.pack('<d', float(dtype.type(value))))[0]:016X}"
     if dtype == dtypes.bool_:
         return "true" if value else "false"
     return str(int(value))  # type: ignore[call-overload]
@@ -73,7 +73,7 @@ class Module:
     def add_function(self, name: str, text: str) -> None:
         """Adds the definition of a function; one name has one text."""
         assert self._functions.setdefault(name, text) == text
-    
+
     def has_function(self, name: str) -> bool:
         """Whether the function is already defined."""
         return name in self._functions

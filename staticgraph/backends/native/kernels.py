@@ -1,9 +1,9 @@
 """From a nest to a kernel: loops, vectors, accumulators.
 
-A kernel is ``void @kernel(ptr args, i64 lo, i64 hi)`` and covers [lo, hi) of the first loop. What it
-knows of the caller comes through `args`, 8 bytes a slot; the writer says which values of the caller
-belong there. Equal nests have equal text, so equal kernels are compiled once. Sums of floats add
-vector lanes by halves, in an order that depends on the sizes alone.
+A kernel is ``void @kernel(ptr args, i64 lo, i64 hi)`` and covers [lo, hi) of the first loop. What
+it knows of the caller comes through `args`, 8 bytes a slot; the writer says which values of the
+caller belong there. Equal nests have equal text, so equal kernels are compiled once. Sums of floats
+add vector lanes by halves, in an order that depends on the sizes alone.
 """
 
 from __future__ import annotations
@@ -108,11 +108,15 @@ def _width(dtype: DType) -> int:
 
 # Ops that are an instruction or two.
 LIGHT = frozenset(
-    "add subtract multiply negative square abs maximum minimum relu where equal not_equal less "
-    "less_equal greater greater_equal logical_and logical_or logical_xor logical_not bitwise_and "
-    "bitwise_or bitwise_xor bitwise_invert cast identity stop_gradient isnan guard clip divide "
-    "sqrt reciprocal floor ceil round trunc sign isfinite isinf".split()
-)
+    (
+        "add", "subtract", "multiply", "negative", "square", "abs", "maximum", "minimum", "relu",
+        "where", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
+        "logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or",
+        "bitwise_xor", "bitwise_invert", "cast", "identity", "stop_gradient", "isnan", "isinf",
+        "isfinite", "guard", "clip", "divide", "sqrt", "reciprocal", "floor", "ceil", "round",
+        "trunc", "sign",
+    )
+)  # fmt: skip
 
 
 class _Body:
@@ -476,7 +480,8 @@ class _Body:
             moved = builder.add(moved, along)
         base = self.pointers[access, axis - 1]
         if self.lanes == 1:
-            return self.load_at(access.dtype, self.offset(base, access.dtype, moved.text, ONE), None)
+            place = self.offset(base, access.dtype, moved.text, ONE)
+            return self.load_at(access.dtype, place, None)
         lanes = f"<{self.lanes} x i64>"
         element = memory_type(access.dtype)
         many = self.code.let(f"getelementptr {element}, ptr {base}, {lanes} {moved.text}")
@@ -564,9 +569,7 @@ class _Body:
         nest = self.nest
         base = "0"
         for axis in range(nest.outer, len(nest.domain) - 1):
-            scaled = self.code.let(
-                f"mul i64 {base}, {self.size(nest.domain[axis])}"
-            )
+            scaled = self.code.let(f"mul i64 {base}, {self.size(nest.domain[axis])}")
             base = self.code.let(f"add i64 {scaled}, {self.indices[axis]}")
         if base != "0":
             base = self.code.let(f"mul i64 {base}, {self.size(nest.domain[-1])}")

@@ -90,9 +90,7 @@ def hold_view(
     pointer: str | None = None,
 ) -> None:  # fmt: skip
     """Another way to read the elements of `array`."""
-    view = Array(
-        array.buffer, pointer or array.pointer, array.dtype, tuple(dims), tuple(strides)
-    )
+    view = Array(array.buffer, pointer or array.pointer, array.dtype, tuple(dims), tuple(strides))
     program.hold(node.out, view)
 
 
@@ -138,9 +136,7 @@ def lower_permute_dims(program: Program, node: Node) -> None:
     axes = node.attrs["axes"]
     if axes is None:
         axes = tuple(reversed(range(len(array.dims))))
-    hold_view(
-        program, node, array, [array.dims[a] for a in axes], [array.strides[a] for a in axes]
-    )
+    hold_view(program, node, array, [array.dims[a] for a in axes], [array.strides[a] for a in axes])
     _done(program, node)
 
 
@@ -236,19 +232,15 @@ def _left_over(program: Program, wanted: list[Size], number: int, total: Size) -
     if given.known == -1 and exact is not None:
         return exact
     code = program.code
-    divisor = code.intrinsic(
-        "smax.i64", "i64", [("i64", program.text(others)), ("i64", "1")]
-    )
+    divisor = code.intrinsic("smax.i64", "i64", [("i64", program.text(others)), ("i64", "1")])
     quotient = code.let(f"sdiv i64 {program.text(total)}, {divisor}")
     if given.known == -1:
         return program.size(quotient)
     asked = code.let(f"icmp eq i64 {program.text(given)}, -1")
-    return program.size(
-        code.let(f"select i1 {asked}, i64 {quotient}, i64 {program.text(given)}")
-    )
+    return program.size(code.let(f"select i1 {asked}, i64 {quotient}, i64 {program.text(given)}"))
 
 
-# -- reductions ------------------------------------------------------------------------------------
+# -- reductions -----------------------------------------------------------------------------------
 
 
 @lowering("sum", "prod", "max", "min", "any", "all")
@@ -300,7 +292,7 @@ def lower_arange(program: Program, node: Node) -> None:
     program.scope.fusion.index(node, size)
 
 
-# -- check_numerics --------------------------------------------------------------------------------
+# -- check_numerics -------------------------------------------------------------------------------
 
 
 @lowering("check_finite")

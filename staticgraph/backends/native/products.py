@@ -1,4 +1,4 @@
-"""Matrix products, and the elementwise nodes that are computed while their results are in registers.
+"""Matrix products, and the elementwise nodes that are computed before their results are stored.
 
 A product waits in a group until something needs it in memory. Elementwise nodes over the same
 elements join the group, and become the epilogue of the product's kernel: a bias is added and a
@@ -108,9 +108,7 @@ def _number(program: Program, size: Size) -> Number:
 def _batch_strides(program: Program, array: Array, batch: tuple[Size, ...]) -> list[Size]:
     lead = len(batch) - (len(array.dims) - 2)
     strides = [ZERO] * lead
-    for dim, stride, extent in zip(
-        array.dims[:-2], array.strides[:-2], batch[lead:], strict=True
-    ):
+    for dim, stride, extent in zip(array.dims[:-2], array.strides[:-2], batch[lead:], strict=True):
         strides.append(program.stride_along(dim, stride, extent))
     return strides
 
@@ -185,6 +183,7 @@ class _EpilogueCode:
 
     def _steps(self, access: Access) -> tuple[Size, Size]:
         """The distances, in bytes, to the next row and to the next column."""
+
         def step(axis: int | None) -> Size:
             size = Size(access.dtype.itemsize)
             return ZERO if axis is None else access.strides[axis].times(size)
@@ -258,5 +257,3 @@ def _spread(place: Place, text: str, element: str, lanes: int) -> str:
     return code.let(
         f"shufflevector {type} {single}, {type} poison, <{lanes} x i32> zeroinitializer"
     )
-
-

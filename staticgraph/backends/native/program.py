@@ -11,23 +11,22 @@ is no memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from staticgraph.backends.native.fusion import Fusion
-from staticgraph.backends.native.ir import Code, Module, element_type, memory_type
+from staticgraph.backends.native.ir import Code, Module, memory_type
 from staticgraph.backends.native.kernels import KernelWriter, ScalarOptions
 from staticgraph.backends.native.nest import Access, Expression, Nest, collapse
 from staticgraph.backends.native.reduce import identity
-from staticgraph.backends.native.scalars import Register, Scalars
+from staticgraph.backends.native.scalars import Register
 from staticgraph.backends.native.sizes import ONE, ZERO, Size, product, row_major, size_of
 from staticgraph.backends.native.values import Array, Buffer, Held, Lazy, Scalar
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
-from staticgraph.core.function import Function
 from staticgraph.core.node import Node, Value
 
 # A chunk of a parallel loop is about this many simple element operations: some 10 microseconds.
@@ -120,7 +119,7 @@ class Program:
         """Ends what `enter_block` began."""
         self.scope.products = self._products_outside.pop()
 
-    # -- sizes ----------------------------------------------------------------------------
+    # -- sizes ------------------------------------------------------------------------------------
 
     def text(self, size: Size) -> str:
         """A size as an operand of type i64."""
@@ -143,7 +142,7 @@ class Program:
         """The size that an i64 operand stands for."""
         return Size(int(text)) if not text.startswith("%") else size_of(text)
 
-    # -- failing ------------------------------------------------------------------------------
+    # -- failing ----------------------------------------------------------------------------------
 
     def leave_if(self, condition: str, code: int) -> None:
         """Leaves the function with `code` where the i1 `condition` holds."""
@@ -171,7 +170,7 @@ class Program:
         self.module.declare("declare i32 @sg_poll(ptr)")
         self.check_call(self.code.let("call i32 @sg_poll(ptr %ctx)"))
 
-    # -- memory -------------------------------------------------------------------------------
+    # -- memory -----------------------------------------------------------------------------------
 
     def allocate(self, dims: tuple[Size, ...], dtype: DType) -> Array:
         """A new array in the arena."""
@@ -212,7 +211,7 @@ class Program:
             if held.buffer.users == 0:
                 self.free(held.buffer)
 
-    # -- values ---------------------------------------------------------------------------------
+    # -- values -----------------------------------------------------------------------------------
 
     def hold(self, value: Value, held: Held) -> None:
         """Says what `value` is from now on."""
@@ -239,7 +238,7 @@ class Program:
         held = self.scope.held[value]
         return () if isinstance(held, Scalar) else held.dims
 
-    # -- single elements -------------------------------------------------------------------------
+    # -- single elements --------------------------------------------------------------------------
 
     def load(self, dtype: DType, pointer: str) -> Register:
         """One element from memory."""
@@ -294,7 +293,7 @@ class Program:
         dims = tuple([Size(dim) for dim in array.shape])
         return Array(Buffer(pointer, owned=False), pointer, array.dtype, dims, row_major(dims))
 
-    # -- arrays and scalars of values ---------------------------------------------------------------
+    # -- arrays and scalars of values -------------------------------------------------------------
 
     def array(self, value: Value) -> Array:
         """A value in memory; a group that computes it is written now."""
@@ -343,9 +342,7 @@ class Program:
         if dim == ONE:
             return ZERO
         single = self.code.let(f"icmp eq i64 {self.text(dim)}, 1")
-        return self.size(
-            self.code.let(f"select i1 {single}, i64 0, i64 {self.text(stride)}")
-        )
+        return self.size(self.code.let(f"select i1 {single}, i64 0, i64 {self.text(stride)}"))
 
     def broadcast(self, shapes: Sequence[tuple[Size, ...]], node: Node) -> tuple[Size, ...]:
         """The dims of a broadcast; sizes that only the run knows are compared in it."""
@@ -385,7 +382,7 @@ class Program:
             differ = self.code.let(f"icmp ne i64 {self.text(first)}, {self.text(second)}")
             self.fail_if(differ, node)
 
-    # -- kernels ------------------------------------------------------------------------------------
+    # -- kernels ----------------------------------------------------------------------------------
 
     def copy(self, source: Array, target: Array, node: Node) -> None:
         """Copies elements between arrays of equal dims."""
@@ -439,6 +436,9 @@ class Program:
         if split and any(e.array.dims for e in split) and not serial:
             grain = self._few_chunks(extent, grain, writer.lanes if len(nest.domain) == 1 else 1)
         chunks = ONE if serial else self.chunks(extent, grain)
+        if chunks == ZERO:
+            # One call that walks nothing still writes what nothing adds up to.
+            chunks = ONE
         partial = [self._prepare(nest, e, chunks, node) for e in totals]
         name = writer.write()
         self.kernels.append(name)
@@ -559,7 +559,7 @@ class Program:
         above = self.arithmetic("add", self.text(extent), self.arithmetic("sub", grain, "1"))
         return self.size(self.code.let(f"sdiv i64 {above}, {grain}"))
 
-    # -- the end ------------------------------------------------------------------------------------
+    # -- the end ----------------------------------------------------------------------------------
 
     @property
     def long(self) -> bool:
@@ -585,9 +585,12 @@ class Program:
 
 # Ops that cost more than an instruction or two, in simple operations an element.
 WORK = dict.fromkeys(
-    "exp expm1 log log1p tanh sigmoid softplus erf sin cos tan pow remainder floor_divide".split(),
+    (
+        "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "erf", "sin", "cos", "tan",
+        "pow", "remainder", "floor_divide",
+    ),
     16,
-)
+)  # fmt: skip
 
 
 def _multiple(count: int, step: int) -> int:

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
+
 from staticgraph.backends.native.ir import Code, Phi, element_type, vector
 from staticgraph.backends.native.nest import Access, Expression, Nest
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ZERO, Size
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
-
-import numpy as np
 
 
 def identity(combine: str, dtype: DType) -> Any:
@@ -60,13 +60,19 @@ class Place(Protocol):
     rows: dict[Expression, Register]
     pointers: dict[tuple[Access, int], str]
 
-    def size(self, size: Size) -> str: ...
+    def size(self, size: Size) -> str:
+        """The text of a size."""
+        ...
 
-    def offset(self, pointer: str, dtype: DType, index: str, stride: Size) -> str: ...
+    def offset(self, pointer: str, dtype: DType, index: str, stride: Size) -> str:
+        """A pointer moved by so many steps."""
+        ...
 
     def load_at(
         self, dtype: DType, pointer: str, many: str | None, lanes: int | None = None
-    ) -> Register: ...
+    ) -> Register:
+        """Reads a vector."""
+        ...
 
     def store_at(
         self,
@@ -75,13 +81,21 @@ class Place(Protocol):
         pointer: str,
         many: str | None = None,
         lanes: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """Writes a vector."""
+        ...
 
-    def addresses(self, access: Access, index: str) -> tuple[str, str | None]: ...
+    def addresses(self, access: Access, index: str) -> tuple[str, str | None]:
+        """Where a vector of an array stands."""
+        ...
 
-    def flat_index(self, index: str) -> Register: ...
+    def flat_index(self, index: str) -> Register:
+        """The place within the row."""
+        ...
 
-    def halved(self, lanes: int) -> Scalars: ...
+    def halved(self, lanes: int) -> Scalars:
+        """A builder for fewer lanes."""
+        ...
 
 
 class Reducer:
@@ -98,9 +112,7 @@ class Reducer:
         self.chosen = expression.combine in ("argmax", "argmin")
         parts = [self.dtype, dtypes.int64] if self.chosen else [self.dtype]
         self.parts = [] if self.in_memory else parts
-        self.slots = [
-            place.code.stack(vector(_stored(part), place.lanes)) for part in self.parts
-        ]
+        self.slots = [place.code.stack(vector(_stored(part), place.lanes)) for part in self.parts]
         self.now: list[Register] = []
         self.phis: list[Phi] = []
 

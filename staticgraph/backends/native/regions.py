@@ -181,7 +181,7 @@ def _joined(program: Program, type: TensorType, ends: Sequence[_End], number: in
     )
 
 
-# -- what is carried --------------------------------------------------------------------------------
+# -- what is carried ------------------------------------------------------------------------------
 
 
 class Carry:
@@ -230,9 +230,7 @@ class Carry:
         if self.scalar:
             return Scalar(Register(self.phis[0].name, self.dtype))
         pointer = self.phis[0].name
-        return Array(
-            Buffer(pointer, owned), pointer, self.dtype, self.dims, row_major(self.dims)
-        )
+        return Array(Buffer(pointer, owned), pointer, self.dtype, self.dims, row_major(self.dims))
 
     def next_texts(self, held: Held) -> list[str]:
         """What the phis become after an iteration that gives `held`."""
@@ -265,7 +263,7 @@ def _initial(program: Program, value: Value, type: TensorType, node: Node) -> He
     return copy
 
 
-# -- what is stacked --------------------------------------------------------------------------------
+# -- what is stacked ------------------------------------------------------------------------------
 
 
 class Stack:
@@ -315,9 +313,7 @@ class Stack:
         """The memory of the next entry, where that can be told before there is one."""
         if self.whole is None:
             return None
-        pointer = self.program.offset(
-            self.whole.pointer, self.dtype, count, self.whole.strides[0]
-        )
+        pointer = self.program.offset(self.whole.pointer, self.dtype, count, self.whole.strides[0])
         return Array(
             Buffer(pointer, owned=False), pointer, self.dtype, self.dims, row_major(self.dims)
         )
@@ -355,9 +351,7 @@ class Stack:
         code = self.program.code
         later = code.let(f"icmp ne i64 {self.phis[1].name}, 0")
         for have, want in zip(dims, self.dims, strict=True):
-            differ = code.let(
-                f"icmp ne i64 {self.program.text(have)}, {self.program.text(want)}"
-            )
+            differ = code.let(f"icmp ne i64 {self.program.text(have)}, {self.program.text(want)}")
             self.program.fail_if(code.let(f"and i1 {later}, {differ}"), self.node)
 
     def _grown(self, dims: Sequence[Size], count: str) -> tuple[str, str]:
@@ -408,7 +402,7 @@ class Stack:
         return Array(Buffer(pointer, owned=True), pointer, self.dtype, dims, row_major(dims))
 
 
-# -- loops ------------------------------------------------------------------------------------------
+# -- loops ----------------------------------------------------------------------------------------
 
 
 @lowering("while")
@@ -440,9 +434,7 @@ class _Loop:
         for value in operands[self.count : first]:
             self.sequences.append(program.array(value))
         self.carries = [
-            Carry(
-                program, parameter.type, _initial(program, value, parameter.type, node)
-            )
+            Carry(program, parameter.type, _initial(program, value, parameter.type, node))
             for value, parameter in zip(
                 operands[: self.count], self.body.inputs[: self.count], strict=True
             )
@@ -472,7 +464,8 @@ class _Loop:
         code.begin(head)
         counter = code.phi("i64")
         counter.add("0", before)
-        for item in (*self.carries, *self.stacks):
+        carried: list[Carry | Stack] = [*self.carries, *self.stacks]
+        for item in carried:
             item.enter(before)
         goes_on = self._goes_on(counter.name, length)
         code.branch(goes_on, inside, after)
@@ -482,7 +475,7 @@ class _Loop:
         next_count = code.let(f"add i64 {counter.name}, 1")
         self._poll(next_count, scalars_only=len(program.kernels) == kernels)
         counter.add(next_count, code.block)
-        for item, text in zip((*self.carries, *self.stacks), texts, strict=True):
+        for item, text in zip(carried, texts, strict=True):
             item.leave(text, code.block)
         code.jump(head)
         code.begin(after)
@@ -533,9 +526,7 @@ class _Loop:
                 self.program.scope.reserved.setdefault(value, row)
 
     def _entry(self, sequence: Array, place: str) -> Held:
-        pointer = self.program.offset(
-            sequence.pointer, sequence.dtype, place, sequence.strides[0]
-        )
+        pointer = self.program.offset(sequence.pointer, sequence.dtype, place, sequence.strides[0])
         return Array(
             Buffer(pointer, owned=False), pointer, sequence.dtype, sequence.dims[1:],
             sequence.strides[1:],
@@ -566,5 +557,3 @@ class _Loop:
         for value, carry in zip(node.inputs, self.carries, strict=False):
             if carry.scalar:
                 program.used(value)
-
-

@@ -20,9 +20,9 @@ REDUCTIONS = frozenset(("sum", "prod", "max", "min", "any", "all"))
 
 def scheduled(function: Function) -> list[Node]:
     """The nodes of a Function in the order in which they are lowered."""
-    stages: dict[Value, int] = {value: 0 for value in function.inputs}
+    stages: dict[Value, int] = dict.fromkeys(function.inputs, 0)
     # Whether a value is in memory, so that nothing waits for a kernel to use it.
-    ready: dict[Value, bool] = {value: True for value in function.inputs}
+    ready: dict[Value, bool] = dict.fromkeys(function.inputs, True)
     rows: list[tuple[int, int, Node]] = []
     effect = 0
     for position, node in enumerate(function.nodes):

@@ -1,4 +1,4 @@
-"""What a value of the Function is while code is made: a scalar in a register, or an array in memory.
+"""What a value is while code is made: a scalar in a register, an array in memory, or neither yet.
 
 An array is a view of a buffer: where its first element is, its dims and its strides. Buffers are
 what is allocated and freed; any number of views share one.
