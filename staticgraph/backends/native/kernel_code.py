@@ -8,10 +8,11 @@ the code is as long for large arrays as for small ones.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from staticgraph.backends.native.ir import Code, memory_type, vector
-from staticgraph.backends.native.program import Program
+from staticgraph.backends.native.program import CHUNK_WORK, Program
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ONE, ZERO, Size
 from staticgraph.core import dtypes
@@ -123,3 +124,58 @@ class KernelCode:
             program.module.add_function(name, text.replace("@KERNEL(", f"@{name}(", 1))
         program.kernels.append(name)
         program.call(name, list(self._arguments), count, grain)
+
+
+# -- what kernels are planned with ----------------------------------------------------------------
+
+
+class Axis(NamedTuple):
+    """A loop: its length, and the stride of every array that it walks."""
+
+    dim: Size
+    strides: tuple[Size, ...]
+
+
+def joined_axes(axes: Sequence[Axis]) -> list[Axis]:
+    """Neighbouring axes that every array walks as one, as one."""
+    joined: list[Axis] = []
+    for axis in axes:
+        if joined and all(
+            above == stride.times(axis.dim)
+            for above, stride in zip(joined[-1].strides, axis.strides, strict=True)
+        ):
+            joined[-1] = Axis(joined[-1].dim.times(axis.dim), axis.strides)
+        else:
+            joined.append(axis)
+    return joined
+
+
+def fitting_lanes(program: Program, dim: Size, dtype: DType) -> int:
+    """How many elements of an axis are taken at once."""
+    lanes = 2 * program.options.vector_bytes // dtype.itemsize
+    while dim.known is not None and lanes > max(dim.known, 1):
+        lanes //= 2
+    return lanes
+
+
+def grain_of(program: Program, others: Size, step: int) -> str:
+    """How much of an axis is a chunk, where each entry of it is work for `others`."""
+    if others.known is not None:
+        return str(step * max(CHUNK_WORK // (step * max(others.known, 1)), 1))
+    work = program.arithmetic("mul", larger(program, program.text(others), "1"), str(step))
+    parts = larger(program, program.code.let(f"sdiv i64 {CHUNK_WORK}, {work}"), "1")
+    return program.arithmetic("mul", parts, str(step))
+
+
+def smaller(program: Program, lhs: str, rhs: str) -> str:
+    """The smaller one of two i64."""
+    if not lhs.startswith("%") and not rhs.startswith("%"):
+        return str(min(int(lhs), int(rhs)))
+    return program.code.intrinsic("smin.i64", "i64", [("i64", lhs), ("i64", rhs)])
+
+
+def larger(program: Program, lhs: str, rhs: str) -> str:
+    """The larger one of two i64."""
+    if not lhs.startswith("%") and not rhs.startswith("%"):
+        return str(max(int(lhs), int(rhs)))
+    return program.code.intrinsic("smax.i64", "i64", [("i64", lhs), ("i64", rhs)])

@@ -6,26 +6,22 @@ for bit. Rows are independent: chunks are parts of the other axes.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from staticgraph.backends.native.kernel_code import KernelCode
+from staticgraph.backends.native.kernel_code import (
+    Axis,
+    KernelCode,
+    fitting_lanes,
+    grain_of,
+    joined_axes,
+)
 from staticgraph.backends.native.lower import lowering
-from staticgraph.backends.native.lower_indexing import declared_dims, done, fitting_lanes, grain_of
+from staticgraph.backends.native.lower_indexing import declared_dims, done
 from staticgraph.backends.native.program import Program
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ONE, Size, product
 from staticgraph.backends.native.values import Array
 from staticgraph.core.node import Node
 
-# Of a row that runs alone several elements are in flight only if rows are walked side by side.
 _MINUS_ONE = Size(-1)
-
-
-class _Axis(NamedTuple):
-    """A loop: its length, and the strides of the result and of the operands."""
-
-    dim: Size
-    strides: tuple[Size, ...]
 
 
 @lowering("cumsum", "cumprod", "linear_recurrence")
@@ -45,20 +41,18 @@ def lower_running(program: Program, node: Node) -> None:
 class _Running:
     """The kernel of a running op."""
 
-    def __init__(
-        self, program: Program, node: Node, result: Array, sources: list[Array]
-    ) -> None:
+    def __init__(self, program: Program, node: Node, result: Array, sources: list[Array]) -> None:
         self.program, self.node = program, node
         self.dtype = result.dtype
         self.arrays = [result, *sources]
         self.kernel = KernelCode(program)
         axis = node.attrs["axis"]
         axes = [
-            _Axis(dim, tuple([array.strides[place] for array in self.arrays]))
+            Axis(dim, tuple([array.strides[place] for array in self.arrays]))
             for place, dim in enumerate(result.dims)
         ]
-        self.front, self.along = _joined(axes[:axis]), axes[axis]
-        self.back = _joined(axes[axis + 1 :])
+        self.front, self.along = joined_axes(axes[:axis]), axes[axis]
+        self.back = joined_axes(axes[axis + 1 :])
 
     def write(self) -> None:
         """Writes the kernel and its call."""
@@ -68,7 +62,7 @@ class _Running:
             last = kernel.code.let(f"sub i64 {kernel.size(self.along.dim)}, 1")
             pointers = self._moved(pointers, self.along, last)
             strides = tuple([stride.times(_MINUS_ONE) for stride in self.along.strides])
-            self.along = _Axis(self.along.dim, strides)
+            self.along = Axis(self.along.dim, strides)
         self._fronts(0, pointers)
         if self.front:
             split, step = self.front[0], 1
@@ -96,18 +90,16 @@ class _Running:
             number + 1, self._moved(pointers, axis, index)
         ))  # fmt: skip
 
-    def _bounds(self, axis: _Axis, chunked: bool) -> tuple[str, str]:
+    def _bounds(self, axis: Axis, chunked: bool) -> tuple[str, str]:
         return ("%lo", "%hi") if chunked else ("0", self.kernel.size(axis.dim))
 
-    def _moved(self, pointers: list[str], axis: _Axis, index: str) -> list[str]:
+    def _moved(self, pointers: list[str], axis: Axis, index: str) -> list[str]:
         return [
             self.kernel.offset(pointer, self.dtype, index, stride)
             for pointer, stride in zip(pointers, axis.strides, strict=True)
         ]
 
-    def _combined(
-        self, builder: Scalars, before: Register, operands: list[Register]
-    ) -> Register:
+    def _combined(self, builder: Scalars, before: Register, operands: list[Register]) -> Register:
         name = self.node.op.name
         if name == "cumsum":
             return builder.add(before, operands[0])
@@ -196,17 +188,3 @@ class _Running:
         before = kernel.load(self.dtype, previous, lanes)
         operands = [kernel.load(self.dtype, pointer, lanes) for pointer in pointers[1:]]
         kernel.store(self._combined(builder, before, operands), pointers[0], lanes)
-
-
-def _joined(axes: list[_Axis]) -> list[_Axis]:
-    """Neighbouring axes that every array walks as one, as one."""
-    joined: list[_Axis] = []
-    for axis in axes:
-        if joined and all(
-            above == stride.times(axis.dim)
-            for above, stride in zip(joined[-1].strides, axis.strides, strict=True)
-        ):
-            joined[-1] = _Axis(joined[-1].dim.times(axis.dim), axis.strides)
-        else:
-            joined.append(axis)
-    return joined

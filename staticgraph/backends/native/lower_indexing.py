@@ -9,20 +9,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from staticgraph.backends.native.kernel_code import KernelCode
+from staticgraph.backends.native.ir import Code, vector
+from staticgraph.backends.native.kernel_code import (
+    Axis,
+    KernelCode,
+    fitting_lanes,
+    grain_of,
+    joined_axes,
+    larger,
+    smaller,
+)
 from staticgraph.backends.native.lower import lowering
 from staticgraph.backends.native.lower_basic import target_dims
-from staticgraph.backends.native.nest import Access, Expression, Nest
-from staticgraph.backends.native.program import CHUNK_WORK, Program
+from staticgraph.backends.native.program import Program
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ONE, ZERO, Size, product
-from staticgraph.backends.native.values import Array, Buffer, Scalar
+from staticgraph.backends.native.values import Array, Scalar
 from staticgraph.core import dtypes
-from staticgraph.core.dtypes import DType
-from staticgraph.core.elements import ElementBuilder
 from staticgraph.core.node import Node, Value
-from staticgraph.core.opdef import NOT_DIFFERENTIABLE, OpDef
-from staticgraph.core.types import TensorType
 
 # No axis is longer than this: a larger step takes one element at most.
 _LONGEST = 1 << 47
@@ -56,20 +60,6 @@ def declared_dims(program: Program, node: Node, dims: Sequence[Size]) -> tuple[S
     return tuple(found)
 
 
-def smaller(program: Program, lhs: str, rhs: str) -> str:
-    """The smaller one of two i64."""
-    if not lhs.startswith("%") and not rhs.startswith("%"):
-        return str(min(int(lhs), int(rhs)))
-    return program.code.intrinsic("smin.i64", "i64", [("i64", lhs), ("i64", rhs)])
-
-
-def larger(program: Program, lhs: str, rhs: str) -> str:
-    """The larger one of two i64."""
-    if not lhs.startswith("%") and not rhs.startswith("%"):
-        return str(max(int(lhs), int(rhs)))
-    return program.code.intrinsic("smax.i64", "i64", [("i64", lhs), ("i64", rhs)])
-
-
 # -- slices ---------------------------------------------------------------------------------------
 
 
@@ -77,7 +67,7 @@ class _Range(NamedTuple):
     """A range of an axis: its first element, as an i64, and how many there are."""
 
     first: str
-    count: Size
+    length: Size
 
 
 @lowering("slice")
@@ -150,7 +140,7 @@ def _part(program: Program, node: Node, array: Array, bounds: Sequence[Value]) -
         if isinstance(entry, tuple):
             found = _range_of(program, dim, known(entry[0]), known(entry[1]), entry[2])
             first = found.first
-            dims.append(found.count)
+            dims.append(found.length)
             strides.append(ZERO if abs(entry[2]) > _LONGEST else stride.times(Size(entry[2])))
         else:
             first = entry_place(program, str(known(entry)), dim, node)
@@ -220,23 +210,6 @@ def _clipped(program: Program, bound: int | str, size: str, low: str, high: str)
 # -- gathers --------------------------------------------------------------------------------------
 
 
-def _outside(s: ElementBuilder[Any], index: Any, size: Any) -> Any:
-    return s.logical_or(s.less(index, s.negative(size)), s.greater_equal(index, size))
-
-
-OUTSIDE = OpDef(
-    "outside",
-    operands=("index", "size"),
-    infer=lambda types, attrs: types[0].with_dtype(dtypes.bool_),
-    reference=None,
-    doc="Whether an index names no entry of an axis.",
-    vjp=NOT_DIFFERENTIABLE,
-    jvp=NOT_DIFFERENTIABLE,
-    elementwise=True,
-    emit=_outside,
-)
-
-
 class Picks(NamedTuple):
     """Which entries a gather reads or a scatter writes.
 
@@ -271,8 +244,8 @@ def checked_picks(
     count = product(dims)
     for axis, value in zip(axes, indices, strict=True):
         bad = _is_outside(program, node, value, x[axis])
-        # NumPy looks at no index of several where none of the entries that they name is left.
-        if bad != "false" and len(axes) > 1 and count.known != 1:
+        # NumPy looks at no array of several where they broadcast to no elements.
+        if bad != "false" and program.dims(value) and len(axes) > 1 and count.known != 1:
             some = program.code.let(f"icmp ne i64 {program.text(count)}, 0")
             bad = program.code.let(f"and i1 {bad}, {some}")
         program.fail_if(bad, node)
@@ -286,22 +259,77 @@ def _is_outside(program: Program, node: Node, value: Value, dim: Size) -> str:
         size = dim.known or 0
         inside = not constant.size or (-size <= constant.min() and constant.max() < size)
         return "false" if inside else "true"
-    size = Register(program.text(dim), dtypes.int64)
     if not program.dims(value):
-        return str(_outside(program.builder, program.scalar(value), size).text)
+        return _misses(program.code, program.scalar(value).text, program.text(dim))
     array = program.array(value)
-    room = program.code.stack("i8", 8)
-    flag = Array(Buffer(room, owned=False), room, dtypes.bool_, (), ())
-    load = Expression("load", dtypes.int64)
-    load.access = Access(array.pointer, dtypes.int64, array.strides)
-    parameter = Expression("parameter", dtypes.int64, parameter=size, row=True, phase=-1)
-    types = (TensorType(dtypes.bool_, ()),)
-    test = Node(OUTSIDE, (value, value), {}, types, node.name, node.location)
-    outside = Expression("map", dtypes.bool_, (load, parameter), test)
-    found = Expression("reduce", dtypes.bool_, (outside,), test, combine="any", array=flag)
-    found.target = Access(room, dtypes.bool_, (ZERO,) * len(array.dims))
-    program.run(Nest(array.dims, 0, [parameter, load, outside, found]), node)
-    return program.load(dtypes.bool_, room).text
+    if ZERO in array.dims:
+        return "false"
+    return _IndexCheck(program, array, dim).write()
+
+
+def _misses(code: Code, index: str, size: str, lanes: int = 1) -> str:
+    """Whether places miss an axis, an i1 each: below ``-size`` or not below `size`."""
+    type = vector("i64", lanes)
+    moved = code.let(f"add {type} {index}, {size}")
+    doubled = code.let(f"shl {type} {size}, {splat(code, '1', lanes)}")
+    return code.let(f"icmp uge {type} {moved}, {doubled}")
+
+
+def splat(code: Code, text: str, lanes: int) -> str:
+    """An i64 in every lane."""
+    if lanes == 1:
+        return text
+    if not text.startswith("%"):
+        return f"splat (i64 {text})"
+    type = vector("i64", lanes)
+    single = code.let(f"insertelement {type} poison, i64 {text}, i64 0")
+    zeros = f"<{lanes} x i32> zeroinitializer"
+    return code.let(f"shufflevector {type} {single}, {type} poison, {zeros}")
+
+
+class _IndexCheck:
+    """The kernel that looks at every index; it sets a byte where one is out of range."""
+
+    def __init__(self, program: Program, array: Array, dim: Size) -> None:
+        self.program, self.dim = program, dim
+        self.kernel = KernelCode(program)
+        self.pointer = array.pointer
+        strides = zip(array.dims, array.strides, strict=True)
+        self.axes = joined_axes([Axis(size, (stride,)) for size, stride in strides])
+
+    def write(self) -> str:
+        """Writes the kernel and its call; whether it has found one, an i1."""
+        program, kernel = self.program, self.kernel
+        flag = program.code.stack("i8", 8)
+        program.code.do(f"store i8 0, ptr {flag}")
+        self.flag = kernel.argument(flag, "ptr")
+        self._walk(0, kernel.argument(self.pointer, "ptr"))
+        others = product([axis.dim for axis in self.axes[1:]])
+        kernel.call(program.text(self.axes[0].dim), grain_of(program, others, 64))
+        return program.load(dtypes.bool_, flag).text
+
+    def _walk(self, number: int, pointer: str) -> None:
+        kernel, axis = self.kernel, self.axes[number]
+        begin, end = ("%lo", "%hi") if number == 0 else ("0", kernel.size(axis.dim))
+        (stride,) = axis.strides
+        if number < len(self.axes) - 1:
+            kernel.loop(begin, end, lambda index: self._walk(
+                number + 1, kernel.offset(pointer, dtypes.int64, index, stride)
+            ))  # fmt: skip
+            return
+        lanes = fitting_lanes(self.program, axis.dim, dtypes.int64) if stride == ONE else 1
+        kernel.vectors(begin, end, lanes, lambda index, builder: self._look(
+            kernel.offset(pointer, dtypes.int64, index, stride), builder.lanes
+        ))  # fmt: skip
+
+    def _look(self, pointer: str, lanes: int) -> None:
+        kernel, code = self.kernel, self.kernel.code
+        index = kernel.load(dtypes.int64, pointer, lanes).text
+        missed = _misses(code, index, splat(code, kernel.size(self.dim), lanes), lanes)
+        if lanes > 1:
+            operands = [(vector("i1", lanes), missed)]
+            missed = code.intrinsic(f"vector.reduce.or.v{lanes}i1", "i1", operands)
+        kernel.when(missed, lambda: code.do(f"store i8 1, ptr {self.flag}"))
 
 
 @lowering("gather")
@@ -368,15 +396,6 @@ def _started(program: Program, node: Node, x: Value) -> Array:
     return result
 
 
-class _Axis(NamedTuple):
-    """A loop of a scatter: its length, and the strides of the result, updates and indices."""
-
-    dim: Size
-    result: Size
-    updates: Size
-    indices: tuple[Size, ...] = ()
-
-
 class _Scatter:
     """The kernel of a scatter_add.
 
@@ -392,18 +411,17 @@ class _Scatter:
         self.steps = [(result.dims[axis], result.strides[axis]) for axis in picks.axes]
         end = picks.first + len(picks.dims)
         kept = [
-            _Axis(result.dims[axis], result.strides[axis], updates.strides[number])
+            Axis(result.dims[axis], (result.strides[axis], updates.strides[number]))
             for number, axis in zip(
                 [*range(picks.first), *range(end, len(updates.dims))], picks.kept, strict=True
             )
         ]
-        self.front = _joined(kept[: picks.first])
-        self.back = _joined(kept[picks.first :])
-        self.picked: list[_Axis] = []
+        self.front = joined_axes(kept[: picks.first])
+        self.back = joined_axes(kept[picks.first :])
+        self.picked: list[Axis] = []
         for number, dim in enumerate(picks.dims):
             strides = [_stride_of(program, place, number, picks.dims) for place in places]
-            axis = _Axis(dim, ZERO, updates.strides[picks.first + number], tuple(strides))
-            self.picked.append(axis)
+            self.picked.append(Axis(dim, (ZERO, updates.strides[picks.first + number], *strides)))
         self.axes = [*self.front, *self.picked, *self.back]
         self.kernel = KernelCode(program)
 
@@ -440,27 +458,27 @@ class _Scatter:
         axis = self.axes[number]
         chunked = number == (0 if split is None else split)
         begin, end = ("%lo", "%hi") if chunked else ("0", kernel.size(axis.dim))
-        last = number == len(self.axes) - 1 and axis.result == axis.updates == ONE
-        if last and self.back:
-            kernel.vectors(begin, end, fitting_lanes(self.program, axis.dim, self.result.dtype), lambda index, builder: self._add(
-                kernel.offset(pointers[0], self.result.dtype, index),
-                kernel.offset(pointers[1], self.result.dtype, index),
-                builder,
-            ))  # fmt: skip
+        if self.back and number == len(self.axes) - 1 and axis.strides == (ONE, ONE):
+            dtype = self.result.dtype
+
+            def add(index: str, builder: Scalars) -> None:
+                target, source = [kernel.offset(p, dtype, index) for p in pointers]
+                self._add(target, source, builder)
+
+            kernel.vectors(begin, end, fitting_lanes(self.program, axis.dim, dtype), add)
             return
         kernel.loop(begin, end, lambda index: self._walk(
             number + 1, split, self._moved(pointers, axis, index)
         ))  # fmt: skip
 
-    def _moved(self, pointers: list[str], axis: _Axis, index: str) -> list[str]:
-        dtype = self.result.dtype
+    def _moved(self, pointers: list[str], axis: Axis, index: str) -> list[str]:
+        """The pointers at `index` of an axis; only those that are indexed move those of indices."""
+        types = [self.result.dtype, self.result.dtype, *[dtypes.int64] * len(self.places)]
         moved = [
-            self.kernel.offset(pointers[0], dtype, index, axis.result),
-            self.kernel.offset(pointers[1], dtype, index, axis.updates),
+            self.kernel.offset(pointer, dtype, index, stride)
+            for pointer, dtype, stride in zip(pointers, types, axis.strides, strict=False)
         ]
-        for pointer, stride in zip(pointers[2:], axis.indices, strict=False):
-            moved.append(self.kernel.offset(pointer, dtypes.int64, index, stride))
-        return moved if axis.indices else [*moved, *pointers[2:]]
+        return [*moved, *pointers[len(moved) :]]
 
     def _target(self, pointers: list[str]) -> str:
         """Where the entry that the indices name begins."""
@@ -478,39 +496,9 @@ class _Scatter:
         kernel.store(builder.add(before, update), target, builder.lanes)
 
 
-def fitting_lanes(program: Program, dim: Size, dtype: DType) -> int:
-    """How many elements of an axis are taken at once."""
-    lanes = 2 * program.options.vector_bytes // dtype.itemsize
-    while dim.known is not None and lanes > max(dim.known, 1):
-        lanes //= 2
-    return lanes
-
-
 def _stride_of(program: Program, place: Array, number: int, dims: tuple[Size, ...]) -> Size:
     """The stride of an index along axis `number` of the dims to which it broadcasts."""
     own = number - (len(dims) - len(place.dims))
     if own < 0:
         return ZERO
     return program.stride_along(place.dims[own], place.strides[own], dims[number])
-
-
-def _joined(axes: Sequence[_Axis]) -> list[_Axis]:
-    """Neighbouring axes that result and updates walk as one, as one."""
-    joined: list[_Axis] = []
-    for axis in axes:
-        if joined:
-            above, dim = joined[-1], axis.dim
-            if above.result == axis.result.times(dim) and above.updates == axis.updates.times(dim):
-                joined[-1] = _Axis(above.dim.times(dim), axis.result, axis.updates)
-                continue
-        joined.append(axis)
-    return joined
-
-
-def grain_of(program: Program, others: Size, step: int) -> str:
-    """How much of an axis is a chunk, where each entry of it is work for `others`."""
-    if others.known is not None:
-        return str(step * max(CHUNK_WORK // (step * max(others.known, 1)), 1))
-    work = program.arithmetic("mul", larger(program, program.text(others), "1"), str(step))
-    parts = larger(program, program.code.let(f"sdiv i64 {CHUNK_WORK}, {work}"), "1")
-    return program.arithmetic("mul", parts, str(step))

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from staticgraph.backends.native.kernel_code import larger, smaller
 from staticgraph.backends.native.lower import lowering
 from staticgraph.backends.native.lower_basic import contiguous, target_dims
 from staticgraph.backends.native.lower_indexing import (
     declared_dims,
     done,
     hold_array,
-    larger,
     require_fit,
-    smaller,
 )
 from staticgraph.backends.native.nest import Access, Expression, Nest
 from staticgraph.backends.native.program import Program
@@ -210,7 +209,7 @@ def lower_arange(program: Program, node: Node) -> None:
     program.scope.fusion.index(node, dim)
 
 
-# -- reductions -------------------------------------------------------------------------------------
+# -- reductions -----------------------------------------------------------------------------------
 
 
 @lowering("sum_to")
@@ -227,9 +226,7 @@ def lower_sum_to(program: Program, node: Node) -> None:
         if want != ONE:
             _require_summed(program, dim, want, node)
     single = [lead + i for i, want in enumerate(wanted) if want == ONE]
-    open_axes = [
-        lead + i for i, want in enumerate(wanted) if want.names and want != have[lead + i]
-    ]
+    open_axes = [lead + i for i, want in enumerate(wanted) if want.names and want != have[lead + i]]
     if not open_axes:
         axes = (*range(lead), *[axis for axis in single if have[axis] != ONE])
         if axes:
@@ -250,9 +247,7 @@ def _require_summed(program: Program, dim: Size, want: Size, node: Node) -> None
         require_fit(program, want, dim, node)
 
 
-def _sum_open(
-    program: Program, node: Node, wanted: tuple[Size, ...], open_axes: list[int]
-) -> None:
+def _sum_open(program: Program, node: Node, wanted: tuple[Size, ...], open_axes: list[int]) -> None:
     """A sum where only the run knows which axes are summed.
 
     Such an axis is walked as two, one that is kept and one that is summed, of which one has size 1.
@@ -327,7 +322,7 @@ def _choose(
     program.run(nest, node, serial=product(target.dims) == ONE)
 
 
-# -- the same values --------------------------------------------------------------------------------
+# -- the same values ------------------------------------------------------------------------------
 
 
 def hold_same(program: Program, out: Value, value: Value) -> None:
@@ -346,7 +341,7 @@ def lower_custom_gradient(program: Program, node: Node) -> None:
     done(program, node)
 
 
-# -- effects ----------------------------------------------------------------------------------------
+# -- effects --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -380,9 +375,7 @@ def lower_print(program: Program, node: Node) -> None:
     site = len(program.hosts)
     program.hosts.append(Print(node.attrs["message"], array.dtype, len(array.dims)))
     program.module.declare("declare i32 @sg_host_call(ptr, i32, ptr)")
-    program.check_call(
-        code.let(f"call i32 @sg_host_call(ptr %ctx, i32 {site}, ptr {slots})")
-    )
+    program.check_call(code.let(f"call i32 @sg_host_call(ptr %ctx, i32 {site}, ptr {slots})"))
     if array is not given:
         program.free(array.buffer)
     hold_same(program, node.out, node.inputs[0])

@@ -9,10 +9,10 @@ nothing. Short rows are sorted by insertion.
 from __future__ import annotations
 
 from staticgraph.backends.native.ir import Phi
-from staticgraph.backends.native.kernel_code import KernelCode
+from staticgraph.backends.native.kernel_code import KernelCode, larger
 from staticgraph.backends.native.lower import lowering
 from staticgraph.backends.native.lower_basic import contiguous
-from staticgraph.backends.native.lower_indexing import done, larger
+from staticgraph.backends.native.lower_indexing import done
 from staticgraph.backends.native.program import CHUNK_WORK, Program
 from staticgraph.backends.native.scalars import Register
 from staticgraph.backends.native.sizes import ONE, ZERO, Size, product
@@ -192,9 +192,7 @@ class _Sort:
             code.jump(head)
             code.begin(after)
             kernel.store(key, self._at(self.keys, self.key, hole.name))
-            kernel.store(
-                Register(index, dtypes.int64), self._at(places, dtypes.int64, hole.name)
-            )
+            kernel.store(Register(index, dtypes.int64), self._at(places, dtypes.int64, hole.name))
 
         kernel.loop("0", self.size, insert)
 
