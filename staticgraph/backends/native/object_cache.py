@@ -49,7 +49,7 @@ _numbers = count()
 _warned: set[tuple[Path, str]] = set()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Image:
     """Object code that is not loaded yet.
 
