@@ -62,7 +62,7 @@ class BodyGraph(Graph):
                 if tensor.node.graph is self:
                     self._refuse_foreign(op, tensor, location)
             raise GraphError(
-                f"{op.name}: {self.what} takes no more operations, it was built to its end\n"
+                f"{op.called}: {self.what} takes no more operations, it was built to its end\n"
                 f"  build in the function that makes the body\n  created at {location}"
             )
         return super().add(op, inputs, attrs, name)

@@ -375,14 +375,14 @@ class Graph:
             location = self.locations.capture()
         if self.finalized:
             raise GraphError(
-                f"{op.name}: the graph is finalized and takes no more operations\n"
+                f"{op.called}: the graph is finalized and takes no more operations\n"
                 "  build everything before finalize(), outside the training loop, and feed what "
                 "changes\n"
                 f"  at {location}"
             )
         if name is not None and not isinstance(name, str):
             raise GraphError(
-                f"{op.name}: the name is a {type(name).__name__}: {name!r}\n"
+                f"{op.called}: the name is a {type(name).__name__}: {name!r}\n"
                 "  give a str, or nothing for a name made of the op's\n"
                 f"  at {location}"
             )
@@ -420,15 +420,15 @@ class Graph:
     def _refuse_foreign(self, op: OpDef, tensor: Tensor, location: Location) -> NoReturn:
         if tensor.node.graph.outer is not None:
             raise GraphError(
-                f"{op.name}: '{tensor.name}' was made inside {tensor.node.graph.what} and is used "
-                "outside of it\n"
+                f"{op.called}: '{tensor.name}' was made inside {tensor.node.graph.what} and is "
+                "used outside of it\n"
                 f"  {describe(tensor)}\n"
                 "  a value leaves a body only as one of its results: return it, as a further "
                 "loop variable or output\n"
                 f"  created at {location}"
             )
         raise GraphError(
-            f"{op.name}: operands belong to different graphs\n"
+            f"{op.called}: operands belong to different graphs\n"
             f"  {describe(tensor)}\n"
             "  a graph is closed: build all operands of one computation in one graph, or fetch "
             "the value from one session and feed it to the other\n"
@@ -503,7 +503,7 @@ def get_default_graph() -> Graph:
 def describe(tensor: Value) -> str:
     """``'x'  float32[?, 784]  placeholder at train.py:4``: a tensor in a message."""
     node = tensor.node
-    what = node.attrs["kind"] if node.op.role == "parameter" else node.op.name
+    what = node.attrs["kind"] if node.op.role == "parameter" else node.op.called
     return f"'{tensor.name}'  {tensor.type}  {what} at {node.location.short}"
 
 
@@ -511,7 +511,7 @@ def describe_mismatch(
     op: OpDef, inputs: Sequence[Value], mismatch: Mismatch, location: Location
 ) -> StaticGraphError:
     """The error a user sees: the operation, what it has, what it wants, the way out, the line."""
-    lines = [f"{op.name}: {mismatch.problem}"]
+    lines = [f"{op.called}: {mismatch.problem}"]
     labels = [op.operand_name(index) for index in range(len(inputs))]
     for label, tensor in zip(labels, inputs, strict=True):
         lines.append(f"  {label} {describe(tensor)}")

@@ -117,6 +117,7 @@ class OpDef:
     masked_vjp  for ops that add up products (matmul): the rules behind a node that drops NaN
     effect      it does something visible (print, assert): never removed, merged or reordered
     doc         the docstring of the op
+    title       what messages call it, where the public function has another name
     """
 
     name: str
@@ -139,8 +140,14 @@ class OpDef:
     masked_vjp: tuple[OperandVjp, ...] | None = None
     effect: bool = False
     role: Role = "compute"
+    title: str = ""
     # Types already inferred, for elementwise ops without attributes: a pure function's memory.
     memo: dict[Types, Types] = field(default_factory=dict)
+
+    @property
+    def called(self) -> str:
+        """What messages call the op: the name of its public function."""
+        return self.title or self.name
 
     @property
     def variadic(self) -> bool:

@@ -268,6 +268,7 @@ WHILE = register(
         operands=("operands*",),
         infer=_infer_while,
         reference=_reference_while,
+        title="while_loop",
         attrs=("cond", "body", "carries", "maximum_iterations", "joined"),
         optional=("joined",),
         selects=True,

@@ -23,6 +23,14 @@ Array = np.ndarray[Any, Any]
 def feed_key(key: Any, graph: Graph) -> Tensor:
     """The tensor that a feed key means."""
     if isinstance(key, Tensor):
+        if key.node.graph is not graph and key.node.graph.outer is not None:
+            raise FeedError(
+                f"run: a feed key was made inside {key.node.graph.what}\n"
+                f"  {describe(key)}\n"
+                "  it is another value in each run of the body: feed what the body takes from "
+                "outside\n"
+                f"  at {capture()}"
+            )
         if key.node.graph is not graph:
             raise FeedError(
                 "run: a feed key belongs to another graph than the session\n"
