@@ -29,16 +29,11 @@ from staticgraph.errors import CompilerError, NumericsError, RunError, StaticGra
 
 Array = np.ndarray[Any, Any]
 
-# The kernels of matrix products keep their sums in registers only where those are allocated
-# across blocks, and loops of scalars are as fast as their registers.
-_LEVEL = 1
-
 
 class NativeFunction:
     """Machine code of a Function. `compiled` is what a trampoline needs; the rest is for looking.
 
     text        the LLVM module
-    level       the effort of code generation
     """
 
     def __init__(
@@ -62,10 +57,10 @@ class NativeFunction:
         self.compilation = Compilation(function, options, fetched)
         self.sites = self.compilation.program.sites
         self.text = self.compilation.text
-        self.level = _LEVEL
         constants = self.compilation.program.constants
         # Modules that share their variables would share the table of their constants.
-        library = jit.compile_module(self.text, self.level, shared=not constants)
+        parts = self.compilation.program.module.parts()
+        library = jit.compile_parts(parts, shared=not constants)
         if constants:
             table = (ctypes.c_void_p * len(constants)).from_address(library.address("sg_constants"))
             for number, array in enumerate(constants):

@@ -8,8 +8,10 @@ text.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
@@ -54,33 +56,99 @@ def literal(value: object, dtype: DType) -> str:
     return str(int(value))  # type: ignore[call-overload]
 
 
+class Part(NamedTuple):
+    """Functions of a module that are compiled together, with one effort of code generation."""
+
+    text: str
+    level: int
+
+
 class Module:
-    """The text of one LLVM module: declarations, globals, then functions."""
+    """The text of one LLVM module: declarations, globals, then functions.
+
+    Functions are compiled in parts, one per effort of code generation; a part is a module of its
+    own. A function of internal linkage is a helper of others: every part has its own copy.
+    """
 
     def __init__(self) -> None:
-        self._declarations: dict[str, None] = {}
-        self._globals: list[str] = []
-        self._functions: dict[str, str] = {}
+        self._declarations: dict[str, str] = {}
+        self._globals: dict[str, str] = {}
+        self._functions: dict[str, tuple[str, int]] = {}
+        self._helpers: dict[str, str] = {}
 
     def declare(self, text: str) -> None:
         """Adds a declaration, such as ``declare ptr @sg_alloc(ptr, i64)``, once."""
-        self._declarations[text] = None
+        self._declarations[_named(text)] = text
 
     def add_global(self, text: str) -> None:
         """Adds the definition of a global constant or variable."""
-        self._globals.append(text)
+        self._globals[_named(text)] = text
 
-    def add_function(self, name: str, text: str) -> None:
-        """Adds the definition of a function; one name has one text."""
-        assert self._functions.setdefault(name, text) == text
+    def add_function(self, name: str, text: str, level: int = 1) -> None:
+        """Adds the definition of a function; one name has one text.
+
+        level   the effort of code generation, as LLVM counts it. Without any (0), what lives
+                across blocks lives in memory, which is half the time to compile
+        """
+        if text.startswith("define internal "):
+            assert self._helpers.setdefault(name, text) == text
+            return
+        assert self._functions.setdefault(name, (text, level)) == (text, level)
 
     def has_function(self, name: str) -> bool:
         """Whether the function is already defined."""
-        return name in self._functions
+        return name in self._functions or name in self._helpers
+
+    def function_names(self) -> list[str]:
+        """The names of all functions but helpers, in order."""
+        return list(self._functions)
+
+    def parts(self) -> list[Part]:
+        """The module as modules that refer to each other, one per effort."""
+        levels: dict[int, list[str]] = {}
+        for name, (_, level) in self._functions.items():
+            levels.setdefault(level, []).append(name)
+        return [Part(self._part(names), level) for level, names in sorted(levels.items())]
+
+    def _part(self, names: list[str]) -> str:
+        texts = [self._functions[name][0] for name in names]
+        used = _names_in(texts)
+        helpers: list[str] = []
+        waiting = [name for name in self._helpers if name in used]
+        while waiting:
+            name = waiting.pop()
+            if self._helpers[name] in helpers:
+                continue
+            helpers.append(self._helpers[name])
+            found = _names_in([self._helpers[name]])
+            used |= found
+            waiting += [other for other in self._helpers if other in found and other != name]
+        lines = [text for name, text in self._declarations.items() if name in used]
+        lines += [text for name, text in self._globals.items() if name in used]
+        for name, (text, _) in self._functions.items():
+            if name in used and name not in names:
+                lines.append(f"declare {_HEAD.match(text).group(1)}")  # type: ignore[union-attr]
+        return "\n".join([*lines, *sorted(helpers), *texts]) + "\n"
 
     def __str__(self) -> str:
-        parts = [*self._declarations, *self._globals, *self._functions.values()]
-        return "\n".join(parts) + "\n"
+        functions = [text for text, _ in self._functions.values()]
+        parts = [*self._declarations.values(), *self._globals.values()]
+        return "\n".join([*parts, *self._helpers.values(), *functions]) + "\n"
+
+
+_NAME = re.compile(r"@([\w.]+)")
+_HEAD = re.compile(r"define (.*?\))")
+
+
+def _named(text: str) -> str:
+    """The name that a line declares or defines."""
+    found = _NAME.search(text)
+    assert found is not None, text
+    return found.group(1)
+
+
+def _names_in(texts: list[str]) -> set[str]:
+    return {name for text in texts for name in _NAME.findall(text)}
 
 
 class Code:
@@ -179,9 +247,9 @@ class Code:
         lines = [f"{self._head} {attributes} {{", "entry:", *self._entry, *self._lines, "}"]
         return "\n".join(lines)
 
-    def finish(self, attributes: str = "nounwind") -> None:
+    def finish(self, attributes: str = "nounwind", level: int = 1) -> None:
         """Adds the function to the module."""
-        self.module.add_function(self.name, self.text(attributes))
+        self.module.add_function(self.name, self.text(attributes), level)
 
 
 class Phi:

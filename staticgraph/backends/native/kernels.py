@@ -18,6 +18,10 @@ from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ONE, ZERO, Size
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
+from staticgraph.core.node import Node
+
+# Kernels are straight vector code, which more effort makes little faster.
+_LEVEL = 0
 
 # The last axis is walked in so many bytes at a time, in vectors of the machine: enough for latency
 # to hide, few enough for the registers.
@@ -44,6 +48,8 @@ class KernelWriter:
         self._local: dict[tuple[str, str], str] = {}
         self._sizes: dict[Size, str] = {}
         self.fails = False
+        # Whether the kernel always covers the first axis whole, whose size is known.
+        self.whole = False
         self.vectorised = bool(nest.domain) and len(nest.domain) > nest.outer
         self.lanes = _lanes(nest, vector_bytes) if self.vectorised else 1
 
@@ -55,7 +61,7 @@ class KernelWriter:
         digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
         name = f"kernel_{digest}"
         if not self.module.has_function(name):
-            self.module.add_function(name, text.replace("@KERNEL(", f"@{name}(", 1))
+            self.module.add_function(name, text.replace("@KERNEL(", f"@{name}(", 1), _LEVEL)
         return name
 
     def slot(self, value: str, type: str) -> int:
@@ -106,6 +112,15 @@ def _width(dtype: DType) -> int:
     return max(dtype.itemsize, 4)
 
 
+# Functions of many instructions: a kernel has so many copies of one, then it calls it.
+HEAVY = frozenset(
+    (
+        "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "sigmoid", "softplus", "erf",
+        "sigmoid_cross_entropy_with_logits",
+    )
+)  # fmt: skip
+COPIES = 2
+
 # Ops that are an instruction or two.
 LIGHT = frozenset(
     (
@@ -135,7 +150,7 @@ class _Body:
         self.pointers: dict[tuple[Access, int], str] = {}
         self.indices: list[str] = []
         self.mask: str | None = None
-        self.failure: str | None = None
+        self.outlined = _often_used(writer.nest)
 
     # -- what the caller gives ------------------------------------------------------------
 
@@ -194,7 +209,7 @@ class _Body:
 
     def bounds(self, axis: int) -> tuple[str, str]:
         """Where the loop over an axis begins and ends."""
-        if axis == 0:
+        if axis == 0 and not self.writer.whole:
             return "%lo", "%hi"
         return "0", self.size(self.nest.domain[axis])
 
@@ -334,7 +349,8 @@ class _Body:
     def _walk_vectors(self, axis: int, walk: _Walk) -> None:
         """The innermost loop: whole vectors, then what is left under a mask."""
         code, lanes = self.code, self.lanes
-        extent = self.nest.domain[axis].known if axis else None
+        known = axis > 0 or self.writer.whole
+        extent = self.nest.domain[axis].known if known else None
         begin, end = self.bounds(axis)
         for reducer in walk.reducers:
             reducer.begin_vectors()
@@ -509,6 +525,8 @@ class _Body:
         """What the op of an expression makes of its operands."""
         node = expression.node
         assert node is not None and node.op.emit is not None
+        if node.op.name in self.outlined and builder.lanes > 1:
+            return outlined(self.writer.options, builder, node, operands)
         builder.failed = None
         result: Register = node.op.emit(builder, *operands, **node.attrs)
         if builder.failed is not None:
@@ -673,6 +691,38 @@ class _Body:
         else:
             name = f"masked.store.v{lanes}{_suffix(dtype)}.p0"
             self.masked(name, "void", [(type, text), ("ptr", pointer)], size)
+
+
+def _often_used(nest: Nest) -> set[str]:
+    """The functions that a nest computes so often that calls of them are better than copies."""
+    counts: dict[str, int] = {}
+    phases = nest.phases
+    for expression in nest.expressions:
+        if expression.node is not None and expression.kind == "map":
+            name = expression.node.op.name
+            counts[name] = counts.get(name, 0) + phases
+    return {name for name, count in counts.items() if name in HEAVY and count > COPIES}
+
+
+def outlined(
+    options: ScalarOptions, builder: Scalars, node: Node, operands: Sequence[Register]
+) -> Register:
+    """What an op makes of its operands, by a call of a function that is compiled once."""
+    code, op = builder.code, node.op
+    types = [builder.type(operand.dtype) for operand in operands]
+    result = node.out.type.dtype
+    names = "_".join(operand.dtype.name for operand in operands)
+    name = f"map_{op.name}_{names}_{builder.lanes}"
+    if not code.module.has_function(name):
+        parameters = [f"{type} %x{number}" for number, type in enumerate(types)]
+        body = Code(code.module, name, f"internal {builder.type(result)}", parameters)
+        given = [Register(f"%x{n}", operand.dtype) for n, operand in enumerate(operands)]
+        assert op.emit is not None
+        value: Register = op.emit(options.builder(body, builder.lanes), *given, **node.attrs)
+        body.do(f"ret {builder.type(result)} {value.text}")
+        code.module.add_function(name, body.text())
+    given_text = ", ".join(f"{t} {o.text}" for t, o in zip(types, operands, strict=True))
+    return Register(code.let(f"call {builder.type(result)} @{name}({given_text})"), result)
 
 
 class _Walk:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from staticgraph.backends.native.checks import with_checks
 from staticgraph.backends.native.expand import expanded
+from staticgraph.backends.native.kernels import COPIES, HEAVY, outlined
 from staticgraph.backends.native.program import Program
 from staticgraph.backends.native.scalars import Register
 from staticgraph.backends.native.schedule import scheduled
@@ -86,6 +87,10 @@ def apply(program: Program, node: Node, registers: list[Register]) -> Register:
     builder = program.builder
     builder.failed = None
     assert node.op.emit is not None
+    if node.op.name in HEAVY:
+        program.copies[node.op.name] = program.copies.get(node.op.name, 0) + 1
+        if program.copies[node.op.name] > COPIES:
+            return outlined(program.scalars, builder, node, registers)
     result: Register = node.op.emit(builder, *registers, **node.attrs)
     if builder.failed is not None:
         program.fail_if(builder.failed.text, node)

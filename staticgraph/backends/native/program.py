@@ -85,6 +85,8 @@ class Program:
         self.code = Code(self.module, "sg_main", "i32", ("ptr %ctx", "ptr %inputs"))
         self.builder = self.scalars.builder(self.code, 1)
         self.sites: list[Node] = []
+        # How often the code of a function of many instructions stands in the main function.
+        self.copies: dict[str, int] = {}
         self.constants: list[np.ndarray[Any, Any]] = []
         self.hosts: list[Any] = []
         # After the commit nothing may fail, so nothing is polled.
@@ -440,6 +442,7 @@ class Program:
             # One call that walks nothing still writes what nothing adds up to.
             chunks = ONE
         partial = [self._prepare(nest, e, chunks, node) for e in totals]
+        writer.whole = extent.known is not None and (serial or chunks == ONE)
         name = writer.write()
         self.kernels.append(name)
         flag = None
@@ -580,7 +583,8 @@ class Program:
             self._arguments_line,
             f"%arguments = alloca [{self._argument_slots} x i64], align 16",
         )
-        self.code.finish()
+        # Only loops are run often enough here for their code to matter.
+        self.code.finish(level=1 if self.loops else 0)
 
 
 # Ops that cost more than an instruction or two, in simple operations an element.
