@@ -5,8 +5,10 @@ hi of a product; `count_tasks` says how many tasks there are and how many make a
 ``sg_parallel_for``. A kernel needs no workspace, calls nothing of the runtime, and gives the same
 bits for any chunks. Equal products and epilogues share one function.
 
-Code generation must allocate registers across blocks: with codegen level 0, the accumulators would
-live in memory. Level 1 is as good as 2.
+The kernel of a program is a few lines: it says what is multiplied, calls a function that any
+program may share, and takes the result through the epilogue while it is in cache. Those shared
+functions can be kept in a module of their own. They must be compiled with registers allocated
+across blocks: at codegen level 0 the accumulators would live in memory.
 """
 
 from __future__ import annotations
@@ -16,15 +18,13 @@ from typing import NamedTuple
 
 from staticgraph.backends.native.ir import Code, Module
 from staticgraph.backends.native.matmul_code import Number, Target, Writer
-from staticgraph.backends.native.matmul_dot import DotKernel
+from staticgraph.backends.native.matmul_dot import DOT_TYPES, Dots, dot_function
 from staticgraph.backends.native.matmul_finish import Epilogue, Job, Place, finish_block
 from staticgraph.backends.native.matmul_panel import Panel, PanelWriter
 from staticgraph.backends.native.matmul_shape import (
     BatchAxis,
-    Numbers,
     Product,
     Tile,
-    Tiling,
     choose_dot_tile,
     choose_small_tile,
     choose_tiling,
@@ -61,14 +61,18 @@ def write_kernel(
     target: Target,
     epilogue: Epilogue | None = None,
     contract: bool = False,
+    hot: Module | None = None,
 ) -> str:
     """Adds the kernel of a product to the module, once for equal text; its name.
 
-    The slots of its arguments are those of matmul_shape, then the epilogue's own, which start at
-    `Product.slots`.
+    What does the work are functions without anything of the program in them. They go into `hot`,
+    if it is given, and are only declared in `module`; `hot` must be compiled with codegen level 1
+    or more, `module` at any. The slots of the arguments are those of matmul_shape, all of them
+    filled, then the epilogue's own, which start at `Product.slots`.
     """
     job = _job(product, target, epilogue, contract)
-    code = _write(module, job)
+    code = Code(module, "KERNEL", "void", ["ptr %args", "i64 %lo", "i64 %hi"])
+    _write(job, Writer(code), module if hot is None else hot)
     text = code.text()
     digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
     name = f"matmul_{digest}"
@@ -85,45 +89,57 @@ def _job(product: Product, target: Target, epilogue: Epilogue | None, contract: 
     return Job(product, target, epilogue, contract, one_column)
 
 
-def _write(module: Module, job: Job) -> Code:
-    """The kernel, in whichever way suits the product."""
-    dot = choose_dot_tile(job.product, job.target)
-    if dot is not None:
-        return DotKernel(module, "KERNEL", job, dot).write()
-    code = Code(module, "KERNEL", "void", ["ptr %args", "i64 %lo", "i64 %hi"])
-    w = Writer(code)
-    small = choose_small_tile(job.product, job.target)
-    tiling = Tiling(small, None) if small else choose_tiling(job.product, job.target)
-    tasks = TaskWriter(w, job.product, job.target, tiling, job.swapped)
+def _write(job: Job, writer: Writer, hot: Module) -> None:
+    """The tasks one by one, each in whichever way suits the product."""
+    w, product, target = writer, job.product, job.target
+    small, dot = choose_small_tile(product, target), choose_dot_tile(product, target)
+    tiling = None if small or dot else choose_tiling(product, target)
+    tasks = TaskWriter(w, product, target, tiling, job.swapped)
+    add = "true" if product.accumulate else "false"
     with w.loop("%lo", "%hi", once=True) as task:
         block, a, b = tasks.block(task)
-        if small:
-            _small(job, w, small, tasks.numbers, (a, b, block.c))
+        numbers = tasks.numbers
+        if dot is not None:
+            dots = Dots(
+                a, b, block.c, block.first_column, block.end_column, numbers.k, numbers.a_row,
+                numbers.b_column, numbers.c_row, add,
+            )  # fmt: skip
+            name = dot_function(hot, product.dtype, dot, target.masks(product.dtype))
+            w.call(name, list(zip(DOT_TYPES, dots, strict=True)))
+        elif small is not None:
+            name = _small_function(hot, product, target, small)
+            w.call(name, [("ptr", a), ("ptr", b), ("ptr", block.c)])
         else:
-            tasks.compute(block, a, b)
+            tasks.compute(hot, block, a, b)
         if job.epilogue is not None:
-            finish_block(job, w, block, tasks.numbers.c_row)
-    code.do("ret void")
-    return code
+            finish_block(job, w, block, numbers.c_row)
+    w.code.do("ret void")
 
 
-def _small(
-    job: Job, writer: Writer, tile: Tile, numbers: Numbers, pointers: tuple[str, str, str]
-) -> None:
-    """A small product, written for its sizes: whole panels at known addresses."""
-    w, dtype, (a, b, c) = writer, job.product.dtype, pointers
-    n, size = numbers.n, dtype.itemsize
-    panels = PanelWriter(w, dtype, tile, job.target.masks(dtype))
-    add = "true" if job.product.accumulate else None
-    assert isinstance(n, int)
+def _small_function(hot: Module, product: Product, target: Target, tile: Tile) -> str:
+    """The function of one small product, all of whose sizes and strides are in its text."""
+    p, size, dtype = product, product.dtype.itemsize, product.dtype
+    known = p.m, p.n, p.k, p.a_row, p.a_column, p.b_row, p.c_row
+    numbers = [number for number in known if number is not None]
+    assert len(numbers) == len(known)
+    m, n, k, *strides = numbers
+    words = "_".join(str(number).replace("-", "m") for number in numbers)
+    name = f"matmul_small_{dtype.name}_{words}_{'add' if p.accumulate else 'set'}"
+    name += f"_{target.vector_bytes}"
+    if hot.has_function(name):
+        return name
+    code = Code(hot, name, "void", ["ptr %a", "ptr %b", "ptr %c"])
+    w = Writer(code)
+    panels = PanelWriter(w, dtype, tile, target.masks(dtype))
+    add = "true" if p.accumulate else None
+    a_row, a_column, b_row, c_row = [stride * size for stride in strides]
     with w.loop(0, n, tile.columns) as column:
         columns = tile.columns if n % tile.columns == 0 else w.subtract(n, column)
-        offset = w.multiply(column, size)
-        panel = Panel(
-            a, w.at(b, offset), w.at(c, offset), numbers.m, columns, numbers.k,
-            numbers.a_row, numbers.a_column, numbers.b_row, numbers.c_row, add,
-        )  # fmt: skip
-        panels.write(panel)
+        b, c = (w.at(pointer, w.multiply(column, size)) for pointer in ("%b", "%c"))
+        panels.write(Panel("%a", b, c, m, columns, k, a_row, a_column, b_row, c_row, add))
+    code.do("ret void")
+    code.finish()
+    return name
 
 
 def count_tasks(

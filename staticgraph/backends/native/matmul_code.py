@@ -7,7 +7,7 @@ registers. Vectors never touch memory beyond what their mask allows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -208,6 +208,13 @@ class Writer:
         """``lhs + rhs``; integers wrap around."""
         name = "fadd" if dtype in dtypes.FLOATING else "add"
         return self.code.let(f"{name} {vector(memory_type(dtype), lanes)} {lhs}, {rhs}")
+
+    def call(self, name: str, operands: Sequence[tuple[str, Number]]) -> None:
+        """Calls a function without a result, which may be defined in another module."""
+        module, given = self.code.module, ", ".join(f"{type} {value}" for type, value in operands)
+        if not module.has_function(name):
+            module.declare(f"declare void @{name}({', '.join(type for type, _ in operands)})")
+        self.code.do(f"call void @{name}({given})")
 
     # -- control ----------------------------------------------------------------------------------
 

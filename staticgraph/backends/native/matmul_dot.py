@@ -7,70 +7,105 @@ each go through k in order; a vector that reaches beyond k is masked.
 
 from __future__ import annotations
 
-from staticgraph.backends.native import matmul_shape as shape
+from typing import NamedTuple
+
 from staticgraph.backends.native.ir import Code, Module, memory_type, vector
 from staticgraph.backends.native.matmul_code import Number, Writer
-from staticgraph.backends.native.matmul_finish import Job, write_result
-from staticgraph.backends.native.matmul_shape import DotTile, batch_pointers, read_numbers
+from staticgraph.backends.native.matmul_shape import DotTile
+from staticgraph.core.dtypes import DType
 
 
-class DotKernel:
-    """Writes ``void @name(ptr args, i64 lo, i64 hi)``: tasks lo to hi of a product."""
+class Dots(NamedTuple):
+    """The operands of the function: columns from `first` to `end`; steps are in bytes."""
 
-    def __init__(self, module: Module, name: str, job: Job, tile: DotTile) -> None:
-        self.code = Code(module, name, "void", ["ptr %args", "i64 %lo", "i64 %hi"])
-        self.writer = Writer(self.code)
-        self.job, self.product, self.tile = job, job.product, tile
-        self.dtype, self.size = self.product.dtype, self.product.dtype.itemsize
-        self.type = vector(memory_type(self.dtype), tile.lanes)
+    a: str
+    b: str
+    c: str
+    first: Number
+    end: Number
+    k: Number
+    a_row: Number
+    b_column: Number
+    c_row: Number
+    add: str
 
-    def write(self) -> Code:
-        """The body of the kernel."""
-        w, job = self.writer, self.job
-        self.numbers = read_numbers(w, "%args", self.product, job.swapped)
-        m, n, k = self.numbers.m, self.numbers.n, self.numbers.k
-        whole = shape.grid(w, (m, n, k), *shape.grid_unit(self.product, job.target))
-        with w.loop("%lo", "%hi", once=True) as task:
-            batch = w.divide(task, whole.column_tasks) if self.product.batch else 0
-            within = w.subtract(task, w.multiply(batch, whole.column_tasks))
-            if whole.column_tasks == 1:
-                within = 0
-            pointers = batch_pointers(w, "%args", self.product, batch, job.swapped)
-            first = w.multiply(within, whole.columns)
-            end = w.minimum(n, w.add(first, whole.columns))
-            with w.loop(first, end, self.tile.columns, once=True) as column:
-                self._columns(pointers, batch, column)
-        self.code.do("ret void")
-        return self.code
 
-    def _columns(self, pointers: tuple[str, str, str], batch: Number, column: Number) -> None:
+DOT_TYPES = ("ptr", "ptr", "ptr", "i64", "i64", "i64", "i64", "i64", "i64", "i1")
+
+
+def dot_function(module: Module, dtype: DType, tile: DotTile, masked: bool) -> str:
+    """The function that computes all rows of some columns; its parameters are those of Dots.
+
+    Without masks, k has to be a multiple of the lanes.
+    """
+    form = f"{tile.rows}x{tile.columns}x{tile.strands}x{tile.lanes}"
+    name = f"matmul_dots_{dtype.name}_{form}"
+    if module.has_function(name):
+        return name
+    names = [f"%{field}" for field in Dots._fields]
+    parameters = [f"{type} {field}" for type, field in zip(DOT_TYPES, names, strict=True)]
+    code = Code(module, name, "void", parameters)
+    _DotWriter(Writer(code), dtype, tile, masked).write(Dots(*names))
+    code.do("ret void")
+    code.finish()
+    return name
+
+
+class _DotWriter:
+    """Writes the loops over columns and along the sums."""
+
+    def __init__(self, writer: Writer, dtype: DType, tile: DotTile, masked: bool) -> None:
+        self.writer, self.code = writer, writer.code
+        self.dtype, self.size, self.tile, self.masked = dtype, dtype.itemsize, tile, masked
+        self.type = vector(memory_type(dtype), tile.lanes)
+
+    def write(self, dots: Dots) -> None:
+        """All columns, some neighbours at a time."""
+        self.dots = dots
+        with self.writer.loop(dots.first, dots.end, self.tile.columns, once=True) as column:
+            self._columns(column)
+
+    def _columns(self, column: Number) -> None:
         """The elements of some neighbouring columns, in all rows."""
-        w, numbers, tile = self.writer, self.numbers, self.tile
-        n = self.product.n
-        whole = n is not None and n % tile.columns == 0
-        count = tile.columns if whole else w.minimum(w.subtract(numbers.n, column), tile.columns)
-        a, b, c = pointers
-        rows = [w.at(a, w.multiply(i, numbers.a_row)) for i in range(tile.rows)]
-        first = w.at(b, w.multiply(column, numbers.b_column))
+        w, dots, tile = self.writer, self.dots, self.tile
+        count = w.minimum(w.subtract(dots.end, column), tile.columns)
+        rows = [w.at(dots.a, w.multiply(i, dots.a_row)) for i in range(tile.rows)]
+        first = w.at(dots.b, w.multiply(column, dots.b_column))
         last = w.subtract(count, 1)
-        columns = [
-            w.at(first, w.multiply(w.minimum(j, last), numbers.b_column))
-            for j in range(tile.columns)
+        columns = [first] + [
+            w.at(first, w.multiply(w.minimum(j, last), dots.b_column))
+            for j in range(1, tile.columns)
         ]
-        mask = w.mask(count, tile.columns) if tile.columns > 1 else None
         sums = self._sums(rows, columns)
         for i in range(tile.rows):
             value = self._fold(sums[i * tile.columns : (i + 1) * tile.columns])
-            offset = w.add(w.multiply(i, numbers.c_row), w.multiply(column, self.size))
-            place = w.at(c, offset)
-            if self.product.accumulate:
-                earlier = w.load(place, self.dtype, tile.columns, mask)
-                value = w.sum(earlier, value, self.dtype, tile.columns)
-            write_result(self.job, w, value, place, (batch, i, column), tile.columns, mask)
+            offset = w.add(w.multiply(i, dots.c_row), w.multiply(column, self.size))
+            self._store(value, w.at(dots.c, offset), count)
+
+    def _store(self, value: str, place: str, count: Number) -> None:
+        """One row of what was computed: by way of the stack where there are no masks."""
+        w, lanes = self.writer, self.tile.columns
+        if lanes == 1 or self.masked:
+            mask = w.mask(count, lanes) if lanes > 1 else None
+            self._store_lanes(value, place, lanes, mask)
+            return
+        room = self.code.stack(f"[{lanes} x {memory_type(self.dtype)}]")
+        w.store(value, room, self.dtype, lanes)
+        with w.loop(0, count, once=True) as j:
+            offset = w.multiply(j, self.size)
+            element = w.load(w.at(room, offset), self.dtype, 1)
+            self._store_lanes(element, w.at(place, offset), 1, None)
+
+    def _store_lanes(self, value: str, place: str, lanes: int, mask: str | None) -> None:
+        w, type = self.writer, vector(memory_type(self.dtype), lanes)
+        earlier = w.load(place, self.dtype, lanes, mask)
+        total = w.sum(earlier, value, self.dtype, lanes)
+        chosen = self.code.let(f"select i1 {self.dots.add}, {type} {total}, {type} {value}")
+        w.store(chosen, place, self.dtype, lanes, mask)
 
     def _sums(self, rows: list[str], columns: list[str]) -> list[str]:
         """The sums of every element, spread over the lanes of a vector each."""
-        w, tile, k = self.writer, self.tile, self.numbers.k
+        w, tile, k = self.writer, self.tile, self.dots.k
         sums = ["zeroinitializer"] * (len(rows) * len(columns) * tile.strands)
         done: Number = 0
         for strands in sorted({tile.strands, 1}, reverse=True):
@@ -79,9 +114,9 @@ class DotKernel:
             sums = self._loop(rows, columns, sums, (done, end, strands))
             sums = self._join(sums, strands)
             done = end
-        left = w.subtract(k, done)
-        if left == 0:
+        if not self.masked:
             return sums
+        left = w.subtract(k, done)
         mask = w.mask(left, tile.lanes)
         return self._step(rows, columns, sums, (done, 1), mask)
 

@@ -65,12 +65,12 @@ class Copy(NamedTuple):
 
 def copy_function(module: Module, dtype: DType, kind: Layout, target: Target) -> str:
     """The function that copies a panel; its parameters are Copy's."""
-    name = f"matmul_copy_{dtype.name}_{kind}"
+    name = f"matmul_copy_{dtype.name}_{kind}_{target.vector_bytes}"
     if module.has_function(name):
         return name
     names = [f"%{field}" for field in Copy._fields]
     parameters = [f"{type} {field}" for type, field in zip(COPY_TYPES, names, strict=True)]
-    code = Code(module, name, "internal void", parameters)
+    code = Code(module, name, "void", parameters)
     writer = _Copier(Writer(code), dtype, target)
     copy = Copy(*names)
     if kind == "columns" and dtype.itemsize >= 4 and target.masks(dtype):
@@ -80,7 +80,7 @@ def copy_function(module: Module, dtype: DType, kind: Layout, target: Target) ->
     else:
         writer.elements(copy)
     code.do("ret void")
-    code.finish("noinline nounwind")
+    code.finish()
     return name
 
 

@@ -196,13 +196,14 @@ PANEL_TYPES = (
 
 def panel_function(module: Module, dtype: DType, tile: Tile, target: Target) -> str:
     """The function that computes a panel in tiles of this form; its parameters are Panel's."""
-    name = f"matmul_panel_{dtype.name}_{tile.rows}x{tile.vectors}x{tile.lanes}"
+    form = f"{tile.rows}x{tile.vectors}x{tile.lanes}"
+    name = f"matmul_panel_{dtype.name}_{form}_{target.vector_bytes}"
     if module.has_function(name):
         return name
     names = [f"%{field}" for field in Panel._fields]
     parameters = [f"{type} {field}" for type, field in zip(PANEL_TYPES, names, strict=True)]
-    code = Code(module, name, "internal void", parameters)
+    code = Code(module, name, "void", parameters)
     PanelWriter(Writer(code), dtype, tile, target.masks(dtype)).write(Panel(*names))
     code.do("ret void")
-    code.finish("noinline nounwind")
+    code.finish()
     return name

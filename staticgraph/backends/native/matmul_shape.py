@@ -119,7 +119,8 @@ def choose_small_tile(product: Product, target: Target) -> Tile | None:
     m, n, k = product.m, product.n, product.k
     if m is None or n is None or k is None or m * n * k > _SMALL_WORK or k > DEPTH:
         return None
-    if not m * n or layout(product.b_row, product.b_column) != "rows":
+    strides = product.a_row, product.a_column, product.b_row, product.c_row
+    if not m * n or product.b_column != 1 or None in strides:
         return None
     full = target.vector_bytes // product.dtype.itemsize
     widths = [width for width in (full, full // 2, full // 4) if width >= 1]

@@ -17,6 +17,7 @@ from staticgraph.backends.native.matmul_shape import (
     DEPTH,
     Layout,
     Product,
+    Tile,
     Tiling,
     batch_pointers,
     grid,
@@ -71,20 +72,20 @@ class TaskWriter:
     """Writes the computation of one task into a kernel."""
 
     def __init__(
-        self, writer: Writer, product: Product, target: Target, tiling: Tiling, swapped: bool
+        self, writer: Writer, product: Product, target: Target, tiling: Tiling | None, swapped: bool
     ) -> None:
         self.writer, self.product, self.target = writer, product, target
+        self.module = writer.code.module
         self.tiling, self.swapped = tiling, swapped
         w = writer
         self.numbers = read_numbers(w, "%args", product, swapped)
         sizes = self.numbers.m, self.numbers.n, self.numbers.k
         self.grid = grid(w, sizes, *grid_unit(product, target))
         self.per_matrix = w.multiply(self.grid.row_tasks, self.grid.column_tasks)
-        self.edge_start = self._edge_start()
 
-    def _edge_start(self) -> Number:
+    def _edge_start(self, tiling: Tiling) -> Number:
         """The first column that the edge's tile computes."""
-        w, n, (main, edge) = self.writer, self.numbers.n, self.tiling
+        w, n, (main, edge) = self.writer, self.numbers.n, tiling
         if edge is None:
             return n
         left = w.subtract(n, w.multiply(w.divide(n, main.columns), main.columns))
@@ -107,20 +108,26 @@ class TaskWriter:
         end_column = w.minimum(numbers.n, w.add(first_column, grid.columns))
         return Block(batch, c, first_row, end_row, first_column, end_column), a, b
 
-    def compute(self, block: Block, a: str, b: str) -> None:
+    def compute(self, hot: Module, block: Block, a: str, b: str) -> None:
         """Computes a block by calling the function that products of this layout share."""
-        module, dtype, numbers = self.writer.code.module, self.product.dtype, self.numbers
+        dtype, numbers, target = self.product.dtype, self.numbers, self.target
+        assert self.tiling is not None
         main, edge = self.tiling.main, self.tiling.edge or self.tiling.main
         kind = layout(self.product.b_row, self.product.b_column)
         operands = Operands(
             a, b, *block[1:], numbers.k, *numbers[3:],
-            "@" + panel_function(module, dtype, main, self.target), main.columns,
-            "@" + panel_function(module, dtype, edge, self.target), edge.columns,
-            self.edge_start, "true" if self.product.accumulate else "false",
+            self._panel(hot, main), main.columns, self._panel(hot, edge), edge.columns,
+            self._edge_start(self.tiling), "true" if self.product.accumulate else "false",
         )  # fmt: skip
-        name = block_function(module, dtype, kind, self.target)
-        given = ", ".join(f"{_type(field)} {value}" for field, value in operands._asdict().items())
-        self.writer.code.do(f"call void @{name}({given})")
+        name = block_function(hot, dtype, kind, target)
+        given = [(_type(field), value) for field, value in operands._asdict().items()]
+        self.writer.call(name, given)
+
+    def _panel(self, hot: Module, tile: Tile) -> str:
+        name, module = panel_function(hot, self.product.dtype, tile, self.target), self.module
+        if not module.has_function(name):
+            module.declare(f"declare void @{name}({', '.join(PANEL_TYPES)})")
+        return f"@{name}"
 
 
 def _type(field: str) -> str:
@@ -131,15 +138,15 @@ def _type(field: str) -> str:
 
 def block_function(module: Module, dtype: DType, kind: Layout, target: Target) -> str:
     """The function that computes a block in all of k; its parameters are those of Operands."""
-    name = f"matmul_block_{dtype.name}_{kind}"
+    name = f"matmul_block_{dtype.name}_{kind}_{target.vector_bytes}"
     if module.has_function(name):
         return name
     fields = [f"%{field}" for field in Operands._fields]
     parameters = [f"{_type(field[1:])} {field}" for field in fields]
-    code = Code(module, name, "internal void", parameters)
+    code = Code(module, name, "void", parameters)
     _BlockWriter(Writer(code), dtype, kind, target).write(Operands(*fields))
     code.do("ret void")
-    code.finish("noinline nounwind")
+    code.finish()
     return name
 
 
@@ -208,14 +215,11 @@ class _BlockWriter:
             panel.b, o.b_row, o.b_column, panel.columns, panel.depth, self.buffer, step
         )
         name = pack.copy_function(code.module, self.dtype, self.kind, self.target)
-        given = ", ".join(
-            f"{type} {value}" for type, value in zip(pack.COPY_TYPES, copy, strict=True)
-        )
-        call = f"call void @{name}({given})"
+        given = list(zip(pack.COPY_TYPES, copy, strict=True))
         if wanted is None:
-            code.do(call)
+            w.call(name, given)
             return self.buffer, step
         with w.when(wanted):
-            code.do(call)
+            w.call(name, given)
         pointer = self._choose(wanted, self.buffer, panel.b, "ptr")
         return pointer, self._choose(wanted, step, o.b_row, "i64")
