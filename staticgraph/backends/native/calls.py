@@ -78,7 +78,6 @@ start:
   store i64 %threads, ptr %ctx[THREADS]
   store ptr null, ptr %ctx[THREAD_STATE]
   store i64 0, ptr %ctx[IN_PLACE]
-  store i64 0, ptr %ctx[COMMITTED]
   store i64 $POLL_CALLS, ptr %ctx[POLL_COUNT]
   store i64 0, ptr %ctx[POLL_TIME]
   store i64 1, ptr %ctx[IN_USE]
@@ -245,10 +244,6 @@ look:
 ; The same without counting, for after work that took more than some microseconds.
 define i32 @sg_poll_clock(ptr %ctx) {
 entry:
-  %committed = load i64, ptr %ctx[COMMITTED]
-  %free = icmp eq i64 %committed, 0
-  br i1 %free, label %clock, label %go_on
-clock:
   %now = call i64 @nanoseconds()
   %due = load i64, ptr %ctx[POLL_TIME]
   %early = icmp slt i64 %now, %due

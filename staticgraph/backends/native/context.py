@@ -49,15 +49,13 @@ NO_LIMIT = (1 << 63) - 1
 
 # -- polling and threads ---------------------------------------------------------------------------
 # How many calls of sg_poll until the next look at the clock, and the time of the next look for
-# signals, in nanoseconds; 0 before the first.
+# signals, in nanoseconds: 0 before the first, NO_LIMIT when no signal may stop the call any more.
 POLL_COUNT = 200
 POLL_TIME = 208
 # Nonzero when the call runs on Python's main thread, the only one that sees signals.
 ON_MAIN_THREAD = 216
 # How many threads sg_parallel_for may use, this one included.
 THREADS = 224
-# Nonzero once sg_commit was called: from then on a signal stops nothing.
-COMMITTED = 240
 # The next context that nobody uses, while this one is not used.
 NEXT_IDLE = 232
 

@@ -27,7 +27,7 @@ def test_a_context_is_used_again_and_starts_clean() -> None:
         pointer = first.pointer
         assert pointer % 64 == 0
         assert field(first, context.THREADS).value == 3
-        field(first, context.COMMITTED).value = 1
+        field(first, context.POLL_TIME).value = context.NO_LIMIT
         field(first, context.IN_PLACE).value = 1
         field(first, context.FAILURE + 8).value = -5
         assert first.failure[1] == -5
@@ -37,7 +37,7 @@ def test_a_context_is_used_again_and_starts_clean() -> None:
             assert second.pointer != pointer
     with Context() as again:
         assert again.pointer == pointer
-        for offset in (context.COMMITTED, context.IN_PLACE, context.MEMORY_REFUSED):
+        for offset in (context.POLL_TIME, context.IN_PLACE, context.MEMORY_REFUSED):
             assert field(again, offset).value == 0
         assert field(again, context.MEMORY_LIMIT).value == context.NO_LIMIT
 
@@ -109,7 +109,7 @@ short = Filled(100, 100)
 one, three = Context(threads=1), Context(threads=3)
 if {committed}:
     for ctx in one, three:
-        ctypes.c_int64.from_address(ctx.pointer + context.COMMITTED).value = 1
+        ctypes.c_int64.from_address(ctx.pointer + context.POLL_TIME).value = context.NO_LIMIT
 print("ready", flush=True)
 try:
     {loop}
