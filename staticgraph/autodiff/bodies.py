@@ -6,7 +6,7 @@ a workshop graph, differentiates there by the ordinary sweeps, and extracts new 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from staticgraph.core import dtypes
@@ -16,8 +16,9 @@ from staticgraph.core.function import Function, has_effect
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.node import Node, Value, make_node
 from staticgraph.core.types import TensorType
-from staticgraph.ops.loops import fits, lengths_of
+from staticgraph.ops.loops import SCAN, WHILE, fits, lengths_of
 from staticgraph.ops.shaping import broadcast_like
+from staticgraph.ops.sizes import SHAPE, SIZE
 
 Adjoints = Sequence[Tensor | None]
 
@@ -208,3 +209,66 @@ def branches(
         acts = None if effects is None else effects[number]
         functions.append(closed(workshop, "branch", fetches, [*feeds, *further], None, acts))
     return tuple(functions), brought
+
+
+def taken_by(
+    tensors: Sequence[Tensor], forward_size: int, early: Container[Operation], through: bool = False
+) -> tuple[set[Tensor], list[Tensor]]:
+    """The forward values that an adjoint part up to `tensors` takes, and its measures of such.
+
+    Forward nodes are the first `forward_size` ones and the `early` ones. With `through` also what
+    the values are computed from.
+    """
+    taken: set[Tensor] = set()
+    measured: dict[Tensor, None] = {}
+    seen: set[Operation] = set()
+    stack = list(tensors)
+
+    def is_forward(node: Operation) -> bool:
+        return node.id < forward_size or node in early
+
+    while stack:
+        tensor = stack.pop()
+        node = tensor.node
+        if is_forward(node):
+            taken.add(tensor)
+            if not through:
+                continue
+        elif node.op in (SHAPE, SIZE) and is_forward(node.inputs[0].node):
+            measured[tensor] = None
+            if not through:
+                continue
+        if node not in seen:
+            seen.add(node)
+            stack.extend(node.inputs)
+    return taken, sorted(measured, key=lambda tensor: tensor.node.id)
+
+
+def early_nodes(
+    workshop: BodyGraph, forward_size: int, adjoints: Sequence[Tensor]
+) -> set[Operation]:
+    """The nodes of an adjoint part that compute forward values in loops, and what those need.
+
+    They are the twins of loops inside, and whatever holds one: no given adjoint reaches them.
+    """
+    added = workshop.operations[forward_size:]
+    reached = set(adjoints)
+    for node in added:
+        if any(tensor in reached for tensor in node.inputs):
+            reached.update(node.outputs)
+    early: set[Operation] = set()
+    for node in reversed(added):
+        free = not any(tensor in reached for tensor in (*node.inputs, *node.outputs))
+        if node in early or (free and repeats(node)):
+            early.add(node)
+            early.update(t.node for t in node.inputs if t.node.id >= forward_size)
+    return early
+
+
+def repeats(node: Node) -> bool:
+    """Whether a node is a loop, or a branch that holds one."""
+    if node.op in (WHILE, SCAN):
+        return True
+    # Recursion follows the nesting of bodies, never the depth of a graph.
+    bodies = node.attrs.get("branches", ()) if node.attrs else ()
+    return any(repeats(inner) for body in bodies for inner in body.nodes)

@@ -179,8 +179,8 @@ class _Stacks:
         return Mismatch(
             "a value that is stacked changes its shape between iterations",
             f"it was {format_shape(shapes[0])} and is {format_shape(shapes[1])}",
-            "the outputs of a scan keep their shape; a loop variable that changes its size has a "
-            "derivative if its first shape is known when the graph is built",
+            "the outputs of a scan keep their shape; a loop variable of while_loop may change its "
+            "own, see shape_invariants",
         )
 
     def _empty(self, type: TensorType, parted: bool) -> Any:

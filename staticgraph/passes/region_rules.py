@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from staticgraph.passes import hoist, merge, narrow, specialize
+from staticgraph.passes import hoist, narrow, specialize, unions
 from staticgraph.passes.patterns import Exactness
 
 REGION_RULES = {
-    merge.MERGED: Exactness.EXACT,
-    merge.MERGED_BRANCHES: Exactness.EXACT,
+    unions.MERGED: Exactness.EXACT,
+    unions.MERGED_BRANCHES: Exactness.EXACT,
     specialize.KNOWN_BRANCH: Exactness.EXACT,
     specialize.EQUAL_BRANCHES: Exactness.EXACT,
     specialize.NEVER_RUNS: Exactness.EXACT,
