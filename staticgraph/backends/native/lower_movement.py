@@ -53,12 +53,16 @@ def lower_concat(program: Program, node: Node) -> None:
     lengths = [dims[axis] for dims in shapes]
     joined[axis] = total(program, lengths)
     result = program.result(node.out, declared_dims(program, node, joined), node.out.type.dtype)
+    parts: list[Array] = []
     first = "0"
     for value, length in zip(node.inputs, lengths, strict=True):
         part = _section(program, result, axis, first, length)
         first = program.arithmetic("add", first, program.text(length))
-        if axis == 0 or all(dim == ONE for dim in joined[:axis]):
+        parts.append(part)
+        if all(dim == ONE for dim in joined[:axis]):
             _offer(program, value, part)
+    # One kernel may compute several operands, so nothing is written before all parts are offered.
+    for value, part in zip(node.inputs, parts, strict=True):
         _put(program, node, value, part)
     hold_array(program, node, result)
     done(program, node)
