@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 
 from staticgraph import config
-from staticgraph.core.graph import Tensor, describe
+from staticgraph.core.graph import Graph, Tensor, describe
 from staticgraph.core.location import capture
 from staticgraph.core.types import Shape
 from staticgraph.errors import CompilerError, ShapeError
 from staticgraph.runtime.fetches import Rebuild, only
 from staticgraph.runtime.plan import Plan
-from staticgraph.runtime.runs import Array, Call, Owner, Runs, feed_arrays
+from staticgraph.runtime.runs import UNKNOWN, Array, Call, Options, Runs, feed_arrays
 
-# Loaded by the first session that needs them, and LLVM by the first plan.
+# Loaded, and LLVM with them, by the first session that runs machine code.
 _compiler = config.LazyModule("staticgraph.backends.native.executable")
 _trampoline = config.LazyModule("staticgraph.backends.native.trampoline")
 _machine = config.LazyModule("staticgraph.backends.native.machine")
@@ -45,11 +45,11 @@ class NativeRuns(Runs):
 
     headline = "backend native: machine code"
 
-    def __init__(self, owner: Owner) -> None:
-        super().__init__(owner)
+    def __init__(self, graph: Graph, options: Options) -> None:
+        super().__init__(graph, options)
         _trampoline.check()
-        self.store = _trampoline.Store(owner.seed)
-        self.threads = _machine.cores() if owner.threads is None else owner.threads
+        self.store = _trampoline.Store(options.seed)
+        self.threads = _machine.cores() if options.threads is None else options.threads
 
     def compile(self, plan: Plan) -> Any:
         """The machine code of a plan; nothing yet where ranks are not known."""
@@ -60,16 +60,15 @@ class NativeRuns(Runs):
         return _compiler.NativeFunction(
             plan.function,
             plan.fetched,
-            check_numerics=self.owner.check_numerics,
-            contract=self.owner.math == "contract",
+            check_numerics=self.options.check_numerics,
+            contract=self.options.contract,
         )
 
     def call(self, plan: Plan, rebuild: Rebuild) -> Call:
         """See `Runs.call`."""
         if plan.executable is None:
             return RankedCall(self, plan, rebuild).call
-        entry: Call = NativeCall(self, plan, rebuild).entry
-        return entry
+        return NativeCall(self, plan, rebuild).entry()
 
     def bind(self, plan: Plan, initial: bool = False) -> Any:
         """The plan's machine code with the tables that it is called by."""
@@ -79,7 +78,7 @@ class NativeRuns(Runs):
             {name: self.graph.variables[name].type.shape for name in plan.updates},
             self.misfit,
             threads=self.threads,
-            memory_limit=self.owner.memory_limit,
+            memory_limit=self.options.memory_limit,
             checked=config.check_enabled(),
             initial=initial,
         )
@@ -93,26 +92,33 @@ class NativeRuns(Runs):
         if plan.executable is None:
             return np.asarray(RankedCall(self, plan, only, initial=True).call())
         # Run 0 is for initial values alone, so they do not depend on when they are needed.
-        return np.asarray(NativeCall(self, plan, only, initial=True).entry())
+        return np.asarray(NativeCall(self, plan, only, initial=True).call())
 
     def offer(self, name: str, value: Array) -> None:
         """See `Runs.offer`."""
         self.store.offer(name, value)
 
+    def new_finder(self) -> Any:
+        """See `Runs.new_finder`."""
+        return _trampoline.Finder(UNKNOWN, self.graph.operations)
+
     def close(self) -> None:
         """See `Runs.close`."""
+        super().close()
         self.store.close()
 
 
 class NativeCall:
-    """One combination of fetches and feeds on machine code. `entry` is what others call."""
+    """One combination of fetches and feeds on machine code.
+
+    It does not hold what `entry` returns, which holds it: no call is in a cycle of references.
+    """
 
     def __init__(
         self, runs: NativeRuns, plan: Plan, rebuild: Rebuild, initial: bool = False
     ) -> None:
         self._runs, self._plan = runs, plan
-        bound = runs.bind(plan, initial)
-        self._refused_in = bound.refused_in
+        self._bound = runs.bind(plan, initial)
         outputs = iter(range(plan.fetched))
         leaves = [next(outputs) if isinstance(leaf, Tensor) else -1 for leaf in plan.leaves]
         structures = {
@@ -120,13 +126,17 @@ class NativeCall:
             list: (_trampoline.LIST, None),
             tuple: (_trampoline.TUPLE, None),
         }
-        structure, build = structures.get(rebuild, (_trampoline.TUPLE, rebuild))
-        self.direct = bound.callable(_refuse, leaves, structure, build)
-        self.entry = bound.callable(self.call, leaves, structure, build)
+        self._form = (leaves, *structures.get(rebuild, (_trampoline.TUPLE, rebuild)))
+        self.direct = self._bound.callable(_refuse, *self._form)
+
+    def entry(self) -> Call:
+        """What others call."""
+        made: Call = self._bound.callable(self.call, *self._form)
+        return made
 
     def call(self, *values: Any) -> Any:
         """What is fetched, for values that are not all as machine code takes them."""
-        self._runs.owner.check_open("call")
+        self._runs.check_open("call")
         given = feed_arrays(self._plan, values)
         arrays = [_usual(array) for array in given]
         for _ in range(_TRIES):
@@ -141,9 +151,9 @@ class NativeCall:
 
     def _make_way(self, arrays: Sequence[Array]) -> None:
         runs, store = self._runs, self._runs.store
-        runs.owner.check_open("call")
-        if store.barred(self._refused_in):
-            store.wait(self._refused_in)
+        runs.check_open("call")
+        if store.barred(self._bound.refused_in):
+            store.wait(self._bound.refused_in)
         elif not all(store.has(name) for name in self._plan.variables):
             runs.initialise(self._plan.variables)
         else:
@@ -187,7 +197,7 @@ class RankedCall:
         result = self._last(*values)
         if result is not _REFUSED:
             return result
-        self._runs.owner.check_open("call")
+        self._runs.check_open("call")
         arrays = feed_arrays(self._plan, values)
         self._runs.initialise(self._variables)
         shapes: list[tuple[Any, tuple[int, ...]]] = [

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from staticgraph.backends.reference import ReferenceExecutable
-from staticgraph.core.graph import Tensor
+from staticgraph.core.graph import Graph, Tensor
 from staticgraph.core.types import compatible
 from staticgraph.runtime.fetches import Rebuild
 from staticgraph.runtime.plan import Plan
-from staticgraph.runtime.runs import Array, Call, Owner, Runs, feed_arrays
+from staticgraph.runtime.runs import Array, Call, Options, Runs, feed_arrays
 
 
 class ReferenceRuns(Runs):
@@ -26,21 +26,20 @@ class ReferenceRuns(Runs):
 
     headline = "backend reference: NumPy, one node after the other"
 
-    def __init__(self, owner: Owner) -> None:
-        super().__init__(owner)
+    def __init__(self, graph: Graph, options: Options) -> None:
+        super().__init__(graph, options)
         self._values: dict[str, Array] = {}
         self._numbers = itertools.count(1)
 
     def compile(self, plan: Plan) -> ReferenceExecutable:
         """An interpreter of the plan's Function."""
-        return ReferenceExecutable(plan.function, self.owner.check_numerics)
+        return ReferenceExecutable(plan.function, self.options.check_numerics)
 
     def call(self, plan: Plan, rebuild: Rebuild) -> Call:
         """See `Runs.call`."""
-        check_open = self.owner.check_open
 
         def call(*values: Any) -> Any:
-            check_open("call")
+            self.check_open("call")
             return rebuild(self._execute(plan, feed_arrays(plan, values)))
 
         return call
@@ -61,6 +60,7 @@ class ReferenceRuns(Runs):
 
     def close(self) -> None:
         """See `Runs.close`."""
+        super().close()
         self._values = {}
 
     def _execute(self, plan: Plan, fed: list[Array]) -> list[Any]:
@@ -77,7 +77,7 @@ class ReferenceRuns(Runs):
             inputs += [values[name] for name in plan.variables]
         if plan.needs_key:
             number = next(self._numbers) if run is None else run
-            inputs.append(np.array([self.owner.seed, number], dtype=np.uint64))
+            inputs.append(np.array([self.options.seed, number], dtype=np.uint64))
         outputs = plan.executable(inputs)
         owned = _owned(outputs, inputs)
         if plan.updates:

@@ -1,7 +1,9 @@
 """What every backend does for a session: compiles plans, makes calls of them, keeps variables.
 
-A session has one `Runs`. The order in which initial values are computed, and what is said when one
-cannot be, is the same for all backends and stands here; so are the values of a call.
+A session has one `Runs`, which knows nothing of the session: a call that outlives its session works
+on, and a session that nobody holds is gone at once, with its variables. The order in which initial
+values are computed, and what is said when one cannot be, is the same for all backends and stands
+here; so are the values of a call.
 """
 
 from __future__ import annotations
@@ -9,14 +11,15 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NoReturn, Protocol
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import numpy as np
 
 from staticgraph.core.graph import Graph, Operation, Tensor, describe
 from staticgraph.core.location import capture
 from staticgraph.core.types import format_shape
-from staticgraph.errors import FeedError, ShapeError
+from staticgraph.errors import FeedError, GraphError, ShapeError
 from staticgraph.ops.state import Variable
 from staticgraph.runtime.feeds import bind_symbols, feed_array
 from staticgraph.runtime.fetches import Leaf, Rebuild
@@ -25,22 +28,19 @@ from staticgraph.runtime.plan import Plan
 Array = np.ndarray[Any, Any]
 Call = Callable[..., Any]
 
+# What a finder answers when it does not know what is meant.
+UNKNOWN = object()
 
-class Owner(Protocol):
-    """What runs need of their session."""
 
-    graph: Graph
+@dataclass(frozen=True)
+class Options:
+    """What a session was asked for; see `Session`."""
+
     seed: int
-    check_numerics: bool
-    math: Literal["strict", "contract"]
-    threads: int | None
-    memory_limit: int | None
-
-    def plan(self, leaves: tuple[Leaf, ...], feeds: tuple[Tensor, ...]) -> Plan:
-        """The compiled plan of a combination; made once."""
-
-    def check_open(self, what: str) -> None:
-        """Raises GraphError when the session is closed."""
+    threads: int | None = None
+    check_numerics: bool = False
+    contract: bool = False
+    memory_limit: int | None = None
 
 
 class Runs(ABC):
@@ -49,10 +49,11 @@ class Runs(ABC):
     # The first line of what `Session.explain` says.
     headline: str
 
-    def __init__(self, owner: Owner) -> None:
-        self.owner = owner
-        self.graph = owner.graph
+    def __init__(self, graph: Graph, options: Options) -> None:
+        self.graph, self.options = graph, options
         self.writing = threading.RLock()
+        self.plans: dict[tuple[tuple[Leaf, ...], tuple[Tensor, ...]], Plan] = {}
+        self.closed = False
 
     @abstractmethod
     def compile(self, plan: Plan) -> Any:
@@ -74,11 +75,36 @@ class Runs(ABC):
     def offer(self, name: str, value: Array) -> None:
         """Makes `value` the variable's if it has none."""
 
-    @abstractmethod
-    def close(self) -> None:
-        """Drops the variables."""
+    def new_finder(self) -> Any:
+        """What finds and calls the call that a run means, see backends/native/finder.py, or None.
+
+        It belongs to the session, since it holds calls.
+        """
+        return None
 
     # -- what all backends share --------------------------------------------------------------
+
+    def plan(self, leaves: tuple[Leaf, ...], feeds: tuple[Tensor, ...]) -> Plan:
+        """The compiled combination of fetches and feeds, made when it is first needed."""
+        plan = self.plans.get((leaves, feeds))
+        if plan is None:
+            plan = self.plans[leaves, feeds] = Plan(self.graph, leaves, feeds, self.compile)
+        return plan
+
+    def close(self) -> None:
+        """Drops plans and variables; a later run is an error."""
+        self.closed = True
+        self.plans.clear()
+
+    def check_open(self, what: str) -> None:
+        """Raises GraphError when the session is closed."""
+        if self.closed:
+            raise GraphError(
+                f"{what}: the session is closed\n"
+                "  make a new one: sg.Session(graph); its variables start from their initial "
+                "values\n"
+                f"  at {capture()}"
+            )
 
     def initialise(self, names: Sequence[str]) -> None:
         """Gives these variables, and those that they need, their initial values."""
@@ -93,7 +119,7 @@ class Runs(ABC):
                 fed = placeholders((initial,))
                 if fed:
                     raise self._needs_feeding(name, fed[0])
-                plan = self.owner.plan((initial,), ())
+                plan = self.plan((initial,), ())
                 missing = [other for other in plan.variables if not self.has(other)]
                 if missing:
                     pending.extend(missing)

@@ -23,11 +23,10 @@ from staticgraph.errors import FeedError, GraphError, GraphGrowthWarning
 from staticgraph.ops.control import group
 from staticgraph.ops.state import Variable
 from staticgraph.runtime.feeds import feed_key, feed_keys
-from staticgraph.runtime.fetches import Leaf, flatten
+from staticgraph.runtime.fetches import flatten
 from staticgraph.runtime.native_runs import NativeRuns
-from staticgraph.runtime.plan import Plan
 from staticgraph.runtime.reference_runs import ReferenceRuns
-from staticgraph.runtime.runs import Call, Runs, placeholders
+from staticgraph.runtime.runs import UNKNOWN, Call, Options, Runs, placeholders
 
 # A graph that grew this often in a row from one and the same line is being built in a loop.
 _GROWTHS_BEFORE_WARNING = 10
@@ -99,13 +98,15 @@ class Session:
         self.check_numerics = check_numerics
         self.seed = secrets.randbits(64) if seed is None else int(seed)
         self.memory_limit = memory_limit
-        self._plans: dict[tuple[tuple[Leaf, ...], tuple[Tensor, ...]], Plan] = {}
+        options = Options(self.seed, threads, check_numerics, math == "contract", memory_limit)
+        self._runs: Runs = _BACKENDS[backend](self.graph, options)
         # What was run before: the call by the type of the fetches, what they hold, the feed's keys.
         self._known: dict[tuple[Any, ...], Call] = {}
-        self._runs: Runs = _BACKENDS[backend](self)
-        self._closed = False
-        self._operations = self.graph.operations
+        # The same for what is done most often, where the backend can tell it by identity.
+        self._finder = self._runs.new_finder()
+        self._find: Call = self._finder.find if self._finder else _find_nothing
         self._growth = _Growth(self.graph)
+        self._note_growth()
 
     # -- running ------------------------------------------------------------------------------
 
@@ -120,7 +121,13 @@ class Session:
         and FeedError for what does not fit, ShapeError and RunError for what the data makes
         impossible; then no variable has changed and the session works on.
         """
-        if len(self._operations) == self._growth.size and (feed is None or type(feed) is dict):
+        result = self._find(fetches, feed)
+        if result is not UNKNOWN:
+            return result
+        self._runs.check_open("run")
+        self._growth.watch()
+        self._note_growth()
+        if feed is None or type(feed) is dict:
             kind = type(fetches)
             fetched = tuple(fetches) if kind is list else fetches
             try:
@@ -130,13 +137,15 @@ class Session:
                 call = None
             if call is not None:
                 return call(*feed.values()) if feed else call()
-        self.check_open("run")
-        self._growth.watch()
         leaves, rebuild = flatten(fetches, self.graph)
         given = feed_keys(feed, self.graph)
-        call = self._runs.call(self.plan(leaves, tuple(given)), rebuild)
+        call = self._runs.call(self._runs.plan(leaves, tuple(given)), rebuild)
         self._remember(fetches, feed, call)
         return call(*given.values())
+
+    def _note_growth(self) -> None:
+        if self._finder:
+            self._finder.grown(self._growth.size)
 
     def _remember(self, fetches: Any, feed: Any, call: Call) -> None:
         """Lets the next run with such fetches and feeds find its call."""
@@ -146,6 +155,8 @@ class Session:
         if all(isinstance(item, Tensor | Operation | Variable | str) for item in items):
             fetched = tuple(items) if kind is list or kind is tuple else fetches
             self._known[kind, fetched, *(feed or ())] = call
+            if self._finder:
+                self._finder.add(fetches, feed or {}, call)
 
     def make_callable(self, fetches: Any, feed_list: Sequence[Any] = ()) -> Callable[..., Any]:
         """A function of the fed values, in the order of `feed_list`, that returns `fetches`.
@@ -158,25 +169,25 @@ class Session:
         >>> square(3.0)
         np.float32(9.0)
         """
-        self.check_open("make_callable")
+        self._runs.check_open("make_callable")
         leaves, rebuild = flatten(fetches, self.graph)
         feeds = tuple([feed_key(key, self.graph) for key in feed_list])
         if len(set(feeds)) != len(feeds):
             raise FeedError(f"make_callable: a tensor stands twice in feed_list\n  at {capture()}")
-        return self._runs.call(self.plan(leaves, feeds), rebuild)
+        return self._runs.call(self._runs.plan(leaves, feeds), rebuild)
 
     def explain(self, fetches: Any, feed_list: Sequence[Any] | None = None) -> str:
         """What a run of `fetches` does: the report of the pipeline and the program that is run.
 
         feed_list   the tensors that are fed; all placeholders that are needed when not given
         """
-        self.check_open("explain")
+        self._runs.check_open("explain")
         leaves, _ = flatten(fetches, self.graph)
         if feed_list is None:
             feeds = tuple(placeholders(leaves))
         else:
             feeds = tuple([feed_key(key, self.graph) for key in feed_list])
-        plan = self.plan(leaves, feeds)
+        plan = self._runs.plan(leaves, feeds)
         lines = [
             self._runs.headline,
             f"planned in {plan.seconds * 1e3:.1f} ms; {len(plan.function)} nodes, "
@@ -189,23 +200,15 @@ class Session:
     def function(self, fetches: Any, feed_list: Sequence[Any] = ()) -> Function:
         """The optimised Function that a run of `fetches` with these feeds evaluates."""
         leaves, _ = flatten(fetches, self.graph)
-        return self.plan(leaves, tuple([feed_key(k, self.graph) for k in feed_list])).function
-
-    def plan(self, leaves: tuple[Leaf, ...], feeds: tuple[Tensor, ...]) -> Plan:
-        """The compiled combination of fetches and feeds, made when it is first needed."""
-        plan = self._plans.get((leaves, feeds))
-        if plan is None:
-            plan = Plan(self.graph, leaves, feeds, self._runs.compile)
-            self._plans[leaves, feeds] = plan
-        return plan
+        return self._runs.plan(leaves, tuple([feed_key(k, self.graph) for k in feed_list])).function
 
     # -- closing ------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Drops plans and variables; a later run is an error."""
-        self._closed = True
-        self._plans.clear()
         self._known.clear()
+        if self._finder:
+            self._finder.clear()
         self._runs.close()
 
     def __enter__(self) -> Session:
@@ -219,19 +222,13 @@ class Session:
     ) -> None:
         self.close()
 
-    def check_open(self, what: str) -> None:
-        """Raises GraphError when the session is closed."""
-        if self._closed:
-            raise GraphError(
-                f"{what}: the session is closed\n"
-                "  make a new one: sg.Session(graph); its variables start from their initial "
-                "values\n"
-                f"  at {capture()}"
-            )
-
     def __repr__(self) -> str:
-        state = "closed" if self._closed else f"{len(self._plans)} plans"
+        state = "closed" if self._runs.closed else f"{len(self._runs.plans)} plans"
         return f"<Session backend='{self.backend}', {state}>"
+
+
+def _find_nothing(fetches: Any, feed: Any) -> object:
+    return UNKNOWN
 
 
 _BACKENDS: dict[str, type[NativeRuns] | type[ReferenceRuns]] = {

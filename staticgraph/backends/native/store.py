@@ -84,6 +84,11 @@ class Store:
         shape: tuple[int, ...] = held.value.shape
         return shape
 
+    def address_of(self, name: str) -> int:
+        """Where a variable's elements lie now."""
+        held: Any = ctypes.py_object.from_address(self.cell(name))
+        return int(held.value.ctypes.data)
+
     def offer(self, name: str, value: Array) -> None:
         """Gives a variable a copy of `value`, which has its dtype, unless it has a value."""
         array = np.array(value, order="C", copy=True, subok=False)

@@ -17,6 +17,7 @@ import numpy as np
 
 from staticgraph.backends.native import context, layout, runtime
 from staticgraph.backends.native import trampoline_code as code
+from staticgraph.backends.native.finder import Finder
 from staticgraph.backends.native.spec import FEED, KEY, VARIABLE, Compiled, OutputSpec
 from staticgraph.backends.native.store import Store
 from staticgraph.backends.native.trampoline_code import LIST, SINGLE, TUPLE
@@ -318,4 +319,6 @@ def _no_host(site: int, arguments: int) -> NoReturn:
     raise CompilerError(f"machine code: site {site} calls Python and nothing answers\n{_BUG}")
 
 
-__all__ = ["LIST", "SINGLE", "TUPLE", "Bound", "MachineCallable", "Store", "check", "trampoline"]
+__all__ = [
+    "LIST", "SINGLE", "TUPLE", "Bound", "Finder", "MachineCallable", "Store", "check", "trampoline",
+]  # fmt: skip

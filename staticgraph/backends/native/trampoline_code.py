@@ -93,7 +93,7 @@ OBJECTS = {
     name: 8 * place
     for place, name in enumerate(
         ("ARRAY_TYPE", "FLOAT_TYPE", "FLOAT64_TYPE", "INT_TYPE", "TRUE", "FALSE", "NONE",
-         "NUMPY_TRUE", "NUMPY_FALSE")
+         "NUMPY_TRUE", "NUMPY_FALSE", "LIST_TYPE", "TUPLE_TYPE", "DICT_TYPE")
     )
 }  # fmt: skip
 # How a Python number is stored: ARGUMENT_STORED.

@@ -16,6 +16,7 @@ import numpy as np
 
 from staticgraph.backends.native import jit, layout, runtime
 from staticgraph.backends.native import trampoline_code as code
+from staticgraph.backends.native import trampoline_find as find
 from staticgraph.backends.native import trampoline_results as results
 from staticgraph.backends.native import trampoline_run as run
 from staticgraph.backends.native.assembly import assemble
@@ -84,11 +85,12 @@ class Trampoline:
         check()
         runtime.load()
         jit.add_symbol("sg_new_array", layout.new_array_function())
-        for name in code.PYTHON_FUNCTIONS:
+        for name in code.PYTHON_FUNCTIONS + find.PYTHON_FUNCTIONS:
             function = getattr(ctypes.pythonapi, name)
             jit.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value or 0)
         self._library = jit.compile_module(trampoline_text(), _LEVEL)
         self._call = self._library.address("sg_call")
+        self._find = self._library.address("sg_find")
         for name in EXPORTS:
             jit.add_symbol(name, self._library.address(name))
         # PYFUNCTYPE keeps the GIL, which guards the cell.
@@ -109,6 +111,9 @@ class Trampoline:
             "NONE": None,
             "NUMPY_TRUE": np.True_,
             "NUMPY_FALSE": np.False_,
+            "LIST_TYPE": list,
+            "TUPLE_TYPE": tuple,
+            "DICT_TYPE": dict,
         }
         table = self._library.address("sg_objects")
         for name, place in code.OBJECTS.items():
@@ -137,9 +142,16 @@ class Trampoline:
 
     def new(self, plan: int, slow: Callable[..., Any], kept: tuple[Any, ...]) -> MachineCallable:
         """A callable with the plan at an address, and its Python function for all else."""
+        return self._new(self._call, plan, id(slow), (slow, *kept))
+
+    def new_finder(self, table: int, kept: tuple[Any, ...]) -> MachineCallable:
+        """A callable of (fetches, feed) with the table at an address."""
+        return self._new(self._find, table, 0, kept)
+
+    def _new(self, function: int, plan: int, slow: int, kept: tuple[Any, ...]) -> MachineCallable:
         made = self.type()
-        made.kept = (slow, *kept)
-        for field, value in ((_PLAN, plan), (_SLOW, id(slow)), (_VECTORCALL, self._call)):
+        made.kept = kept
+        for field, value in ((_PLAN, plan), (_SLOW, slow), (_VECTORCALL, function)):
             ctypes.c_void_p.from_address(id(made) + field).value = value
         return made
 
@@ -162,8 +174,9 @@ def trampoline_text() -> str:
     >>> "define ptr @sg_output(ptr %ctx, i32 %number, ptr %dims)" in trampoline_text()
     True
     """
-    constants = code.CONSTANTS | {"CALLABLE_PLAN": _PLAN, "CALLABLE_SLOW": _SLOW}
-    return assemble(code.TEXT + results.TEXT + run.TEXT, constants)
+    constants = code.CONSTANTS | find.CONSTANTS
+    constants |= {"CALLABLE_PLAN": _PLAN, "CALLABLE_SLOW": _SLOW}
+    return assemble(code.TEXT + results.TEXT + run.TEXT + find.TEXT, constants)
 
 
 @cache

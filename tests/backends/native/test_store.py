@@ -294,14 +294,10 @@ def test_a_second_writing_run_on_the_same_thread_is_an_error() -> None:
 def test_threads_lose_no_update() -> None:
     store = Store(0)
     store.offer("v", np.zeros((), "int64"))
-    body = (
-        slot(0, "v")
-        + COMMIT
-        + (
-            "  %old = load i64, ptr %v\n  %new = add i64 %old, 1\n"
-            "  %place = call ptr @sg_output(ptr %ctx, i32 0, ptr null)\n  store i64 %new, ptr %place\n"
-        )
-    )
+    body = slot(0, "v") + COMMIT
+    body += "  %old = load i64, ptr %v\n  %new = add i64 %old, 1\n"
+    body += "  %place = call ptr @sg_output(ptr %ctx, i32 0, ptr null)\n"
+    body += "  store i64 %new, ptr %place\n"
     for long in (False, True):
         compiled = machine_code(
             body, [variable("v", "int64")], [out("int64", overwrites=0)], long=long

@@ -1,4 +1,4 @@
-"""Calls into machine code: what is taken, what is returned, what goes wrong, what is left behind."""
+"""Calls into machine code: what is taken, what is returned, what goes wrong, what is left."""
 
 from __future__ import annotations
 
