@@ -100,14 +100,23 @@ def _cosine(square: Value, coefficients: tuple[float, ...]) -> Value:
 
 def tan(x: Value) -> Value:
     """The tangent: sine over cosine, or minus cosine over sine in odd quadrants."""
+    return _tan_of_float32(x) if x.dtype == dtypes.float32 else _tan_of_float64(x)
+
+
+def _tan_of_float32(x: Value) -> Value:
     r, quadrant = reduced(x.cast(dtypes.float64))
     odd = (quadrant & 1).differs(0)
     square = r * r
-    if x.dtype == dtypes.float32:
-        sine, cosine = _sine(r, square, _SHORT_SINE), _cosine(square, _SHORT_COSINE)
-        result = where(odd, -cosine, sine) / where(odd, sine, cosine)
-        return result.cast(x.dtype)
-    # Both in two parts, and a quotient that is mended by what its product lacks.
+    sine, cosine = _sine(r, square, _SHORT_SINE), _cosine(square, _SHORT_COSINE)
+    result = where(odd, -cosine, sine) / where(odd, sine, cosine)
+    return result.cast(x.dtype)
+
+
+def _tan_of_float64(x: Value) -> Value:
+    """Sine and cosine in two parts, and a quotient that is mended by what its product lacks."""
+    r, r_low, quadrant = reduced_in_two_parts(x)
+    odd = (quadrant & 1).differs(0)
+    square = r * r
     sine, sine_low = two_sum(r, r * square * polynomial(square, _SINE[x.dtype]))
     half, half_low = two_product(square, square.of(-0.5))
     cosine, cosine_low = two_sum(square.of(1.0), half)
@@ -119,7 +128,8 @@ def tan(x: Value) -> Value:
     quotient = above * inverse
     product, product_low = two_product(quotient, below)
     missing = ((above - product) - product_low) + (above_low - quotient * below_low)
-    result = fma(missing, inverse, quotient)
+    # What r lacks counts with the derivative, which is 1 + tan**2 in either quadrant.
+    result = quotient + fma(missing, inverse, r_low * fma(quotient, quotient, 1.0))
     return where(x.equals(0.0), x, result)
 
 
@@ -127,31 +137,39 @@ def tan(x: Value) -> Value:
 
 
 def reduced(x: Value) -> tuple[Value, Value]:
-    """r, and an integer whose last two bits are those of n, for a float64; NaN of infinities."""
-    r, quadrant = _reduced_in_parts(x)
-    limit = _FUSED_LIMIT if x.s.fused else _SEPARATE_LIMIT
-    # Infinities and NaN are NaN already.
-    size = abs(x)
-    large = (size >= limit) & (size < np.inf)
-    return _mended(x, large, r, quadrant)
-
-
-def _reduced_in_parts(x: Value) -> tuple[Value, Value]:
-    n, quadrant = nearest_integer(x, _TWO_OVER_PI)
-    if x.s.fused:
-        # The first step is exact, and what a later one rounds is its own result.
-        r = x
-        for part in _FUSED:
-            r = fma(n, -part, r)
+    """r of a float64, and an integer whose last two bits are those of n; NaN for infinities."""
+    if not x.s.fused:
+        r, _, quadrant = reduced_in_two_parts(x)
         return r, quadrant
-    first, second, third = _SEPARATE
-    high = x - n * first
+    n, quadrant = nearest_integer(x, _TWO_OVER_PI)
+    # The first step is exact, and what a later one rounds is its own result.
+    r = x
+    for part in _FUSED:
+        r = fma(n, -part, r)
+    return _mended(x, _large(x), r, quadrant)
+
+
+def reduced_in_two_parts(x: Value) -> tuple[Value, Value, Value]:
+    """`reduced`, and between its results what r lacks, which is known for x that are not large."""
+    n, quadrant = nearest_integer(x, _TWO_OVER_PI)
+    first, second, third = _FUSED if x.s.fused else _SEPARATE
+    high = fma(n, -first, x)
     taken = n * second
+    taken_low = fma(n, second, -taken)
     r = high - taken
     # What rounding took from r, exactly, whichever of the two is larger.
     back = r - high
     error = (high - (r - back)) - (taken + back)
-    return r + (error - n * third), quadrant
+    r, low = two_sum(r, (error - taken_low) - n * third)
+    large = _large(x)
+    r, quadrant = _mended(x, large, r, quadrant)
+    return r, where(large, 0.0, low), quadrant
+
+
+def _large(x: Value) -> Value:
+    """Whether x needs the long way; infinities and NaN do not."""
+    size = abs(x)
+    return (size >= (_FUSED_LIMIT if x.s.fused else _SEPARATE_LIMIT)) & (size < np.inf)
 
 
 def _mended(x: Value, large: Value, r: Value, quadrant: Value) -> tuple[Value, Value]:

@@ -216,14 +216,14 @@ def _halves(x: Value) -> tuple[Value, Value]:
     return high, x - high
 
 
-def nearest_integer(x: Value, factor: float) -> tuple[Value, Value]:
-    """The integer nearest to ``x * factor``, as a float, and an integer with its low bits.
+def nearest_integer(x: Value, factor: float, offset: float = 0.0) -> tuple[Value, Value]:
+    """The integer next to ``x * factor + offset``, as a float, and an integer with its low bits.
 
     Adding a number so large that its last bit counts ones rounds, without an instruction that some
     targets lack; good for integers below a quarter of two to the bits of the fraction.
     """
     shift = 1.5 * 2.0 ** FRACTION[x.dtype]
-    shifted = fma(x, factor, shift)
+    shifted = fma(x, factor, offset) + shift if offset else fma(x, factor, shift)
     return shifted - shift, shifted.bits()
 
 
