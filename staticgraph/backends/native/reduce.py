@@ -146,10 +146,14 @@ class Reducer:
             self.place.rows[self.expression] = self._folded()[-1]
 
     def _reset(self) -> None:
+        place = self.place
         value = identity(self.expression.combine, self.dtype)
-        first = [value, np.iinfo(np.int64).max]
-        for slot, part, start in zip(self.slots, self.parts, first, strict=False):
-            register = self.place.vector.constant(start, part)
+        first = [place.vector.constant(value, self.dtype)]
+        if self.chosen:
+            # Where nothing is better than the start, the first lane has the first place.
+            lanes = ", ".join(f"i64 {lane}" for lane in range(place.lanes))
+            first.append(Register("0" if place.lanes == 1 else f"<{lanes}>", dtypes.int64))
+        for slot, register in zip(self.slots, first, strict=False):
             self._put(slot, register)
 
     def _put(self, slot: str, register: Register) -> None:
@@ -194,17 +198,22 @@ class Reducer:
         if place.mask is not None:
             value = self._only_counting(value)
         if self.chosen:
-            self.now = list(self._better(place.vector, self.now, [value, self._index(index)]))
+            self.now = self._chosen_next(value, place.flat_index(index))
             return
         self.now = [combined(place.vector, self.expression.combine, self.now[0], value)]
 
-    def _index(self, index: str) -> Register:
-        place = self.place
-        places = place.flat_index(index)
-        if place.mask is None:
-            return places
-        none = place.vector.constant(np.iinfo(np.int64).max, dtypes.int64)
-        return self._masked(places, none)
+    def _chosen_next(self, value: Register, places: Register) -> list[Register]:
+        """The accumulators after one more vector; its places come later, so no tie wins."""
+        builder, (best, where) = self.place.vector, self.now
+        floating = self.dtype in dtypes.FLOATING
+        if self.expression.combine == "argmax":
+            wins = builder.compare("ugt", value, best) if floating else builder.greater(value, best)
+        else:
+            wins = builder.compare("ult", value, best) if floating else builder.less(value, best)
+        if floating:
+            # The comparison holds too where one is NaN: the first NaN stays.
+            wins = builder.logical_and(wins, builder.equal(best, best))
+        return [builder.where(wins, value, best), builder.where(wins, places, where)]
 
     def _only_counting(self, value: Register) -> Register:
         neutral = identity(self.expression.combine, self.dtype)
