@@ -55,6 +55,9 @@ class Statistics:
     seconds: float = 0.0
 
 
+_lock = threading.RLock()
+
+
 class Library:
     """Loaded machine code. It stays where it is until this object is garbage."""
 
@@ -63,18 +66,23 @@ class Library:
         self._addresses: dict[str, int] = {}
         self.images = images
 
+    def __del__(self, lock: Any = _lock) -> None:
+        # Unloading is work for LLVM, and no fork may come upon a thread that is in there.
+        with lock:
+            self._engine = None
+
     def address(self, name: str) -> int:
         """Where the function or the variable of that name is in memory."""
         found = self._addresses.get(name)
         if found is None:
             if not any(name in image.defined for image in self.images):
                 raise CompilerError(f"the module defines no @{name}")
-            found = int(self._engine.get_global_value_address(name))
+            with _lock:
+                found = int(self._engine.get_global_value_address(name))
             self._addresses[name] = found
         return found
 
 
-_lock = threading.RLock()
 _statistics = Statistics()
 # By key: libraries that may be shared, and the object code of all that are loaded.
 _shared: WeakValueDictionary[tuple[bytes, ...], Library] = WeakValueDictionary()

@@ -26,7 +26,6 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import count
 from pathlib import Path
 
 from staticgraph.errors import CacheWarning
@@ -45,7 +44,6 @@ _HEADER = struct.Struct(f"<8s{_DIGEST_BYTES}sQQQ")
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _FOREIGN_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
-_numbers = count()
 _warned: set[tuple[Path, str]] = set()
 
 
@@ -98,7 +96,7 @@ class ObjectCache:
     def write(self, key: bytes, image: Image) -> None:
         """Keeps an entry, in place of one that may be there."""
         data = _pack(key, image)
-        temporary = self.directory / f"{os.getpid()}-{next(_numbers)}{_TEMPORARY}"
+        temporary = self._temporary()
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self._trusted():
@@ -146,16 +144,20 @@ class ObjectCache:
             os.close(handle)
         if noted * _BLOCK < self.limit // 16:
             return
-        taken = self.directory / f"{os.getpid()}-{next(_numbers)}{_TEMPORARY}"
+        taken = self._temporary()
         try:
             os.rename(ledger, taken)
-        except OSError:
+        except FileNotFoundError:
             return  # another writer sweeps
-        self.sweep()
         taken.unlink()
+        self.sweep()
 
     def _path(self, key: bytes) -> Path:
         return self.directory / f"{key.hex()}{SUFFIX}"
+
+    def _temporary(self) -> Path:
+        # Not the number of the process: machines that share a folder count their own.
+        return self.directory / f"{os.urandom(8).hex()}{_TEMPORARY}"
 
     def _trusted(self) -> bool:
         """Whether only this user can have written what is in the folder; it need not exist."""
