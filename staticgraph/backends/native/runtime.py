@@ -14,7 +14,6 @@ import os
 import re
 import threading
 import time
-from functools import cache
 from types import TracebackType
 
 from staticgraph import config
@@ -102,14 +101,34 @@ class Runtime:
             time.sleep(0.001)
 
 
-@cache
+_lock = threading.Lock()
+_runtime: Runtime | None = None
+
+
 def load() -> Runtime:
-    """The runtime of this process."""
+    """The runtime of this process, for any number of threads that ask at the same time."""
+    global _runtime
+    if _runtime is None:
+        with _lock:
+            if _runtime is None:
+                # A second one would start the pool anew under the feet of the first.
+                _runtime = _start()
+    return _runtime
+
+
+def _start() -> Runtime:
     runtime = Runtime()
     atexit.register(runtime.close)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=runtime.begin)
     return runtime
+
+
+if hasattr(os, "register_at_fork"):
+    # A child that is forked while another thread loads would wait for that thread for ever.
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 
 class Context:

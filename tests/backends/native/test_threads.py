@@ -106,6 +106,27 @@ def test_a_number_of_threads_that_no_pool_has() -> None:
     assert load().workers() == MAX_THREADS - 1
 
 
+def test_threads_that_load_at_the_same_time_load_once() -> None:
+    done = run("""
+import time
+from staticgraph.backends.native import runtime
+made = []
+first = runtime.Runtime.__init__
+def slow(self):
+    made.append(1)
+    time.sleep(0.2)
+    first(self)
+runtime.Runtime.__init__ = slow
+threads = [threading.Thread(target=load) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(made))
+""")
+    assert done.stdout == "1\n", done.stderr
+
+
 def test_workers_are_made_at_first_need_and_no_more_than_needed() -> None:
     done = run("""
 with Context(threads=8) as ctx:
