@@ -16,7 +16,7 @@ from staticgraph.core.function import Function, has_effect
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.node import Node, Value, make_node
 from staticgraph.core.types import TensorType
-from staticgraph.ops.loops import SCAN, WHILE, fits, lengths_of
+from staticgraph.ops.loops import SCAN, WHILE, fits, lengths_of, scan_length, stepwise
 from staticgraph.ops.shaping import broadcast_like
 from staticgraph.ops.sizes import SHAPE, SIZE
 
@@ -76,6 +76,14 @@ class Loop:
             if len(grown) == len(found):
                 return [i for i in range(self.carries) if i in grown and floating(body.inputs[i])]
             found = grown
+
+    def runs(self) -> bool:
+        """Whether the loop is known to have an iteration."""
+        if self.node.op is not SCAN:
+            return False
+        sequences = self.node.inputs[self.carries : self.first_capture]
+        length = scan_length(stepwise([value.type for value in sequences], self.node.attrs))
+        return isinstance(length, int) and length > 0
 
     def masks(self) -> bool:
         """Whether a node of the body puts zeros where something was not chosen."""

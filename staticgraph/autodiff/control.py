@@ -40,6 +40,7 @@ from staticgraph.autodiff.bodies import (
     layout,
     like,
     rebuild,
+    repeats,
     silenced,
     spread,
     taken_by,
@@ -185,10 +186,15 @@ class _LoopReverse:
         return taken_by(parts, self.forward_size, self.early, through)
 
     def _varying(self) -> set[Tensor]:
-        """The forward values that depend on carries or entries."""
+        """The forward values that depend on carries or entries.
+
+        And those of a loop inside, where the loop may not run: what does not differ there stays in
+        the body all the same, and would run again.
+        """
         varying = set(self.inputs[: self.loop.first_capture])
+        stays = not self.loop.runs()
         for node in self._forward_nodes():
-            if any(tensor in varying for tensor in node.inputs):
+            if (stays and repeats(node)) or any(tensor in varying for tensor in node.inputs):
                 varying.update(node.outputs)
         return varying
 

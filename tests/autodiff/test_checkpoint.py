@@ -13,6 +13,7 @@ import pytest
 import staticgraph as sg
 from staticgraph.core.function import Function
 from staticgraph.errors import GraphError, ShapeError
+from tests.growth import memory
 
 RANDOM = np.random.default_rng(3)
 WEIGHTS, ROWS, START = RANDOM.normal(size=(3, 3)) / 2, RANDOM.normal(size=(11, 3)), np.ones(3)
@@ -176,6 +177,25 @@ def test_memory_of_ten_thousand_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = 10_000 * width * 8
     assert peaks[0] > stack
     assert peaks[1] < stack / 8
+
+
+def test_memory_of_a_loop_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gradient keeps the rows of all inner loops, or those of one segment."""
+    monkeypatch.setenv("STATICGRAPH_CHECK", "0")
+    width, outer, inner = 100, 100, 20
+    rows = []
+    for every in (None, 10):
+        x = sg.placeholder("float64", (width,), name="x")
+        turn = lambda v, _: (sg.sin(v * x), None)  # noqa: E731, B023
+        step = lambda v, _: (sg.scan(turn, v, length=inner)[0], None)  # noqa: E731, B023
+        last, _ = sg.scan(step, x, length=outer, checkpoint_every=every)
+        (slope,) = sg.gradients(sg.sum(last), x)
+        call = sg.Session(backend="reference").make_callable(slope, [x])
+        point = np.linspace(0.5, 1.5, width)
+        rows.append(memory(lambda call=call, point=point: call(point)) / (8 * width))
+    assert rows[0] > outer * inner
+    # A segment of ten steps is stacked twice while its inner stacks are put together.
+    assert rows[1] < 3 * 10 * inner
 
 
 @pytest.mark.parametrize("every", [0, -2, 2.0, True, "root"])

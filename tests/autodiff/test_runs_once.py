@@ -102,6 +102,15 @@ def while_in_while_in_while(x: sg.Tensor, v: sg.Tensor) -> sg.Tensor:
     return repeated(middle, 0.1, number(), v)[1]
 
 
+@nesting(12)
+def a_loop_that_is_the_same_in_each_iteration(x: sg.Tensor, v: sg.Tensor) -> sg.Tensor:
+    def step(k: sg.Tensor, v: sg.Tensor) -> tuple[sg.Tensor, sg.Tensor]:
+        inner = repeated(lambda k, v: stepped(k, v, x), 0.0, number(), x)
+        return k + inner[0], v * inner[1]
+
+    return repeated(step, 0.0, number(), v)[1]
+
+
 @nesting(4)
 def scan_in_cond(x: sg.Tensor, v: sg.Tensor) -> sg.Tensor:
     taken = lambda: scanned(lambda k, v: stepped(k, v, x), 4, number(), v)[1] * x  # noqa: E731
