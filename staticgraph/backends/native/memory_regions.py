@@ -1,8 +1,8 @@
 """Regions of memory from the system, and the bins of their free blocks, as LLVM IR.
 
 ``take`` gives a block of at least so many bytes, header included, and ``give`` frees it; what
-memory.py makes of them, and the fields that both use, is described there. Every free block is in the
-bin of its size and in no other, and a bin's bit in the map is set when it holds a block.
+memory.py makes of them, and the fields that both use, is described there. Every free block is in
+the bin of its size and in no other, and the bit of a bin in the map is set when it holds a block.
 """
 
 from __future__ import annotations
