@@ -96,9 +96,15 @@ def errors(result: Array, exact: Array) -> Array:
     info = np.finfo(result.dtype)
     with np.errstate(all="ignore"):
         rounded = exact.astype(result.dtype)
-        _, exponent = np.frexp(exact)
-        unit = np.ldexp(exact.dtype.type(1), np.maximum(exponent - 1, info.minexp) - info.nmant)
-        found = (np.abs(result.astype(exact.dtype) - exact) / unit).astype(np.float64)
+        if exact.dtype == np.float64:
+            # The bits of the exponent alone are the power of two below.
+            power = (exact.view(np.uint64) & np.uint64(0x7FF << 52)).view(np.float64)
+            unit = np.maximum(power, float(info.tiny)) * 2.0**-info.nmant
+        else:
+            _, exponent = np.frexp(exact)
+            exponent = np.maximum(exponent - 1, info.minexp) - info.nmant
+            unit = np.ldexp(exact.dtype.type(1), exponent)
+        found = (np.abs(result - exact) / unit).astype(np.float64)
     same = (rounded == result) & ~np.isfinite(result)
     same |= np.isnan(rounded) & np.isnan(result)
     found[same] = 0.0
