@@ -13,7 +13,7 @@ fusion stopped, for `Session.explain`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from staticgraph.backends.native.nest import Access, Expression
 from staticgraph.backends.native.products import PendingProduct, ProductWriting
@@ -354,6 +354,13 @@ class Fusion:
         known = group.sources.get(key)
         if known is not None:
             return known
+        if _is_index(held):
+            place = None if row else self._place_along(group, held, axes)
+            if place is not None:
+                counted = Expression("index", held.dtype, axis=place)
+                group.sources[key] = self._add(group, counted)
+                return counted
+            held = self.program.array(value)
         if isinstance(held, Lazy) and not held.group.written:
             if value not in group.needs:
                 group.needs[value] = held.group
@@ -368,6 +375,15 @@ class Fusion:
         expression.axes = axes
         group.sources[key] = expression
         return self._add(group, expression)
+
+    def _place_along(self, group: Group, held: Lazy, axes: tuple[int | None, ...]) -> int | None:
+        """The axis of the group's domain of which a value that counts is the place."""
+        lead = len(axes) - len(held.dims)
+        for number, own in enumerate(held.axes):
+            axis = axes[lead + number]
+            if own is not None and axis is not None and group.product is None:
+                return axis if held.dims[number] == group.domain[axis] else None
+        return None
 
     def _parameter(self, group: Group, register: Register) -> Expression:
         known = group.parameters.get(register.text + register.dtype.str)
@@ -425,10 +441,18 @@ class Fusion:
 
 def _oldest(held: Sequence[Held]) -> int:
     """The number of the last open group that a node with these operands needs; -1 for none."""
-    groups = [h.group for h in held if isinstance(h, Lazy) and not h.group.written]
+    # What counts is counted anew, or written before it is needed.
+    groups = [
+        h.group for h in held if isinstance(h, Lazy) and not h.group.written and not _is_index(h)
+    ]
     return max([group.index for group in groups], default=-1)
 
 
 def _suits(node: Node) -> bool:
     """Whether an elementwise node may be computed where a product stores its elements."""
     return node.op.elementwise and node.op.name not in FAILING
+
+
+def _is_index(held: Held) -> TypeGuard[Lazy]:
+    """Whether a value counts along an axis, and is not in memory."""
+    return isinstance(held, Lazy) and held.expression.kind == "index" and not held.group.written

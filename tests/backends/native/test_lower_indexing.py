@@ -189,3 +189,33 @@ def _scalar() -> sg.Tensor:
 
 def _int(value: Any) -> np.ndarray[Any, Any]:
     return np.array(value, np.int64)
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gathers_in_rows_that_are_walked_again(dtype: str, known: bool) -> None:
+    x = sg.placeholder(dtype, (9, 37) if known else (None, None))
+    index = sg.placeholder("int64", (4,) if known else (None,))
+    rows = sg.gather(x, index)
+    columns = sg.gather(x, index, 1)
+    fetches = [
+        sg.max(rows * 2, 1) + rows[:, 0], rows - sg.max(rows, 1, keepdims=True),
+        columns - sg.max(columns, 1, keepdims=True), sg.max(rows, 0), sg.max(columns),
+        sg.gather(rows, index[:1], 1) * sg.max(rows), sg.max(sg.gather(rows, index[::-1], 1), 1),
+    ]  # fmt: skip
+    agreement = Agreement(fetches, [x, index])
+    data = np.random.default_rng(0).standard_normal((9, 37)).astype(dtype)
+    agreement.check(data, np.array([3, -2, 0, 1]))
+    agreement.check(data, np.array([3, -9, 0, 9]))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "uint32", "int64", "float64"])
+def test_every_dtype_moves(dtype: str) -> None:
+    x, index = sg.placeholder(dtype, (None, 70)), sg.placeholder("int64", (None,))
+    fetches = [
+        sg.gather(x, index), sg.gather(x, index, 1), x[index, index], x[::-1, ::-3],
+        x[1:, 3] == x[:-1, 4], sg.take_along_axis(x, sg.argsort(x, 1), 1),
+    ]  # fmt: skip
+    agreement = Agreement(fetches, [x, index])
+    data = (np.random.default_rng(0).uniform(0, 3, (5, 70))).astype(dtype)
+    agreement.check(data, np.array([3, -2, 0, 1, 4] * 20))

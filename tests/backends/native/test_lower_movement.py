@@ -182,3 +182,24 @@ def test_results_with_a_derivative_of_their_own() -> None:
     slopes = sg.gradients([sg.sum(product * product), sg.sum(total)], [x, y])
     agreement = Agreement([product, total, product + total, *slopes], [x, y])
     agreement.check(numbers((5,)), numbers((5,), seed=1))
+
+
+def test_what_counts_is_made_where_it_is_used() -> None:
+    rows = sg.placeholder("float32", (3, 5))
+    places = sg.arange(sg.size(sg.placeholder("float32", (5,))))
+    column = sg.reshape(sg.arange(3), (3, 1))
+    assert kernels(sg.cast(places, "float32") * rows) == 1
+    x, count = sg.placeholder("float32", (None, None)), sg.placeholder("int64", ())
+    numbers_of = sg.arange(count)
+    fetches = [
+        sg.cast(numbers_of, "float32") * x, sg.where(sg.expand_dims(numbers_of, 1) > 1, x, -x),
+        sg.cast(sg.expand_dims(numbers_of, 0), "float32") + x, numbers_of,
+        sg.max(x, 1) + sg.cast(numbers_of, "float32"), sg.expand_dims(numbers_of, 1) * numbers_of,
+        sg.sum(sg.one_hot(sg.argmax(x, 1), count) * 2, 0), sg.gather(numbers_of, column % 1),
+    ]  # fmt: skip
+    for fetch in (*fetches, fetches[:2] + fetches[3:]):
+        agreement = Agreement(fetch, [x, count])
+        for shape in [(1, 1), (3, 3), (1, 4), (4, 1), (40, 40), (3, 2)]:
+            for counted in {1, shape[0], shape[1]}:
+                data = np.round(numbers(shape, "float32"))
+                agreement.check(data, np.array(counted))
