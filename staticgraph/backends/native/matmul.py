@@ -14,6 +14,7 @@ across blocks: at codegen level 0 the accumulators would live in memory.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import NamedTuple
 
 from staticgraph.backends.native.ir import Code, Module
@@ -22,9 +23,10 @@ from staticgraph.backends.native.matmul_dot import DOT_TYPES, Dots, dot_function
 from staticgraph.backends.native.matmul_finish import Epilogue, Job, Place, finish_block
 from staticgraph.backends.native.matmul_panel import Panel, PanelWriter
 from staticgraph.backends.native.matmul_shape import (
+    BLOCK_BYTES,
     BatchAxis,
+    DotTile,
     Product,
-    Tile,
     choose_dot_tile,
     choose_small_tile,
     choose_tiling,
@@ -33,7 +35,7 @@ from staticgraph.backends.native.matmul_shape import (
     grid_unit,
     swapped,
 )
-from staticgraph.backends.native.matmul_task import TaskWriter
+from staticgraph.backends.native.matmul_task import Block, TaskWriter, on_stack
 
 __all__ = [
     "BatchAxis",
@@ -95,31 +97,54 @@ def _write(job: Job, writer: Writer, hot: Module) -> None:
     small, dot = choose_small_tile(product, target), choose_dot_tile(product, target)
     tiling = None if small or dot else choose_tiling(product, target)
     tasks = TaskWriter(w, product, target, tiling, job.swapped)
-    add = "true" if product.accumulate else "false"
+    room = w.code.stack(f"[{BLOCK_BYTES} x i8]") if job.epilogue is not None else ""
     with w.loop("%lo", "%hi", once=True) as task:
         block, a, b = tasks.block(task)
-        numbers = tasks.numbers
-        if dot is not None:
-            dots = Dots(
-                a, b, block.c, block.first_column, block.end_column, numbers.k, numbers.a_row,
-                numbers.b_column, numbers.c_row, add,
-            )  # fmt: skip
-            name = dot_function(hot, product.dtype, dot, target.masks(product.dtype))
-            w.call(name, list(zip(DOT_TYPES, dots, strict=True)))
-        elif small is not None:
-            name = _small_function(hot, product, target, small)
-            w.call(name, [("ptr", a), ("ptr", b), ("ptr", block.c)])
+        sums, c_row = block, tasks.numbers.c_row
+        if room:
+            # What the epilogue reads may be what the result replaces, so sums go elsewhere first.
+            assert not product.accumulate
+            sums, c_row = on_stack(w, block, room, product.dtype.itemsize)
+        if small is not None:
+            if room:
+                sums, c_row = block._replace(c=room), product.dtype.itemsize * (product.n or 0)
+            name = _small_function(hot, product, target, c_row)
+            w.call(name, [("ptr", a), ("ptr", b), ("ptr", sums.c)])
+        elif dot is not None:
+            _dots(hot, tasks, dot, (sums, a, b, c_row))
+        elif product.m is None and (few := choose_dot_tile(replace(product, m=1), target)):
+            # Which way is better only the run knows.
+            with w.either(tasks.single()) as otherwise:
+                _dots(hot, tasks, few, (sums, a, b, c_row))
+                otherwise()
+                tasks.compute(hot, sums, a, b, c_row)
         else:
-            tasks.compute(hot, block, a, b)
-        if job.epilogue is not None:
-            finish_block(job, w, block, numbers.c_row)
+            tasks.compute(hot, sums, a, b, c_row)
+        if room:
+            finish_block(job, w, block, (sums.c, c_row, tasks.numbers.c_row))
     w.code.do("ret void")
 
 
-def _small_function(hot: Module, product: Product, target: Target, tile: Tile) -> str:
+def _dots(
+    hot: Module, tasks: TaskWriter, tile: DotTile, what: tuple[Block, str, str, Number]
+) -> None:
+    """Computes a block of few rows as dot products."""
+    (block, a, b, c_row), numbers, product = what, tasks.numbers, tasks.product
+    dots = Dots(
+        a, b, block.c, block.first_column, block.end_column, numbers.k, numbers.a_row,
+        numbers.b_column, c_row, "true" if product.accumulate else "false",
+    )  # fmt: skip
+    name = dot_function(hot, product.dtype, tile, tasks.target.masks(product.dtype))
+    tasks.writer.call(name, list(zip(DOT_TYPES, dots, strict=True)))
+
+
+def _small_function(hot: Module, product: Product, target: Target, c_row: Number) -> str:
     """The function of one small product, all of whose sizes and strides are in its text."""
     p, size, dtype = product, product.dtype.itemsize, product.dtype
-    known = p.m, p.n, p.k, p.a_row, p.a_column, p.b_row, p.c_row
+    tile = choose_small_tile(product, target)
+    assert tile is not None
+    assert isinstance(c_row, int)
+    known = p.m, p.n, p.k, p.a_row, p.a_column, p.b_row, c_row // size
     numbers = [number for number in known if number is not None]
     assert len(numbers) == len(known)
     m, n, k, *strides = numbers
@@ -132,7 +157,7 @@ def _small_function(hot: Module, product: Product, target: Target, tile: Tile) -
     w = Writer(code)
     panels = PanelWriter(w, dtype, tile, target.masks(dtype))
     add = "true" if p.accumulate else None
-    a_row, a_column, b_row, c_row = [stride * size for stride in strides]
+    a_row, a_column, b_row, _ = [stride * size for stride in strides]
     with w.loop(0, n, tile.columns) as column:
         columns = tile.columns if n % tile.columns == 0 else w.subtract(n, column)
         b, c = (w.at(pointer, w.multiply(column, size)) for pointer in ("%b", "%c"))
@@ -158,7 +183,7 @@ def count_tasks(
     m, n, k = sizes
     if job.swapped:
         m, n = n, m
-    whole = grid(w, (m, n, k), *grid_unit(job.product, target))
+    whole = grid(w, (m, n, k), grid_unit(job.product, target))
     count = w.multiply(w.multiply(whole.row_tasks, whole.column_tasks), batch)
     elements = w.multiply(m, n)
     if isinstance(elements, int):

@@ -7,7 +7,7 @@ registers. Vectors never touch memory beyond what their mask allows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -258,6 +258,22 @@ class Writer:
         yield
         self.code.jump(done)
         self.code.begin(done)
+
+    @contextmanager
+    def either(self, condition: str) -> Iterator[Callable[[], None]]:
+        """Runs what is written before the yielded function is called, or else what comes after."""
+        code = self.code
+        then, other, done = code.label("then"), code.label("other"), code.label("done")
+        code.branch(condition, then, other)
+        code.begin(then)
+
+        def otherwise() -> None:
+            code.jump(done)
+            code.begin(other)
+
+        yield otherwise
+        code.jump(done)
+        code.begin(done)
 
 
 def _suffix(dtype: DType, lanes: int) -> str:

@@ -100,9 +100,12 @@ def write_result(
     writer.store(value, pointer, dtype, lanes, mask)
 
 
-def finish_block(job: Job, writer: Writer, block: Block, c_row: Number) -> None:
-    """Takes a block of the result, still in cache, through the epilogue."""
-    w, dtype = writer, job.product.dtype
+def finish_block(job: Job, writer: Writer, block: Block, sums: tuple[str, Number, Number]) -> None:
+    """Takes the sums of a block through the epilogue and stores them.
+
+    `sums` is where they are, the bytes from row to row there, and those in the result.
+    """
+    w, dtype, (source, source_row, c_row) = writer, job.product.dtype, sums
     full = job.target.vector_bytes // dtype.itemsize
     n = job.product.n
     lanes = 2 * full
@@ -111,7 +114,10 @@ def finish_block(job: Job, writer: Writer, block: Block, c_row: Number) -> None:
     masked = job.target.masks(dtype)
     whole = n is not None and n % lanes == 0
     with w.loop(block.first_row, block.end_row, once=True) as row:
-        line = w.at(block.c, w.multiply(row, c_row))
+        line = (
+            w.at(source, w.multiply(row, source_row)),
+            w.at(block.c, w.multiply(row, c_row)),
+        )
         first, end = block.first_column, block.end_column
         if not masked and not whole:
             count = w.subtract(end, first)
@@ -126,13 +132,13 @@ def _finish_row(
     job: Job,
     writer: Writer,
     where: tuple[Number, Number],
-    line: str,
+    line: tuple[str, str],
     extent: tuple[Number, Number, int, bool],
 ) -> None:
     w, dtype = writer, job.product.dtype
     first, end, lanes, masks = extent
     with w.loop(first, end, lanes) as column:
         mask = w.mask(w.subtract(end, column), lanes) if masks else None
-        place = w.at(line, w.multiply(column, dtype.itemsize))
-        value = w.load(place, dtype, lanes, mask)
+        source, place = (w.at(start, w.multiply(column, dtype.itemsize)) for start in line)
+        value = w.load(source, dtype, lanes, mask)
         write_result(job, w, value, place, (*where, column), lanes, mask)

@@ -149,14 +149,41 @@ class PanelWriter:
 
     def _store(self, sums: list[list[str]], c: str, rows: Number) -> None:
         """A tile that is whole goes to its place, any other by way of the stack, row by row."""
-        w, tile, size = self.writer, self.tile, self.size
-        if self.whole_rows and self.panel.add is None and (self.masked or self.whole_columns):
-            for i, row in enumerate(sums):
-                place = w.at(c, w.multiply(i, self.panel.c_row))
-                for v, value in enumerate(row):
-                    at = w.at(place, v * tile.lanes * size)
-                    w.store(value, at, self.dtype, tile.lanes, self.masks[v])
+        code, panel = self.code, self.panel
+        if not self.masked and not self.whole_columns:
+            self._store_part(sums, c, rows)
             return
+        whole: str | None = None
+        if not self.whole_rows:
+            whole = code.let(f"icmp eq i64 {rows}, {self.tile.rows}")
+        if panel.add is not None:
+            alone = code.let(f"xor i1 {panel.add}, true")
+            whole = alone if whole is None else code.let(f"and i1 {whole}, {alone}")
+        if whole is None:
+            self._store_whole(sums, c)
+            return
+        at_once, part, done = code.label("whole"), code.label("part"), code.label("stored")
+        code.branch(whole, at_once, part)
+        code.begin(at_once)
+        self._store_whole(sums, c)
+        code.jump(done)
+        code.begin(part)
+        self._store_part(sums, c, rows)
+        code.jump(done)
+        code.begin(done)
+
+    def _store_whole(self, sums: list[list[str]], c: str) -> None:
+        w, lanes = self.writer, self.tile.lanes
+        place = c
+        for i, row in enumerate(sums):
+            if i:
+                place = w.at(place, self.panel.c_row)
+            for v, value in enumerate(row):
+                at = w.at(place, v * lanes * self.size)
+                w.store(value, at, self.dtype, lanes, self.masks[v])
+
+    def _store_part(self, sums: list[list[str]], c: str, rows: Number) -> None:
+        w, tile, size = self.writer, self.tile, self.size
         room = self.code.stack(f"[{tile.rows * tile.columns} x {memory_type(self.dtype)}]")
         for i, row in enumerate(sums):
             for v, value in enumerate(row):

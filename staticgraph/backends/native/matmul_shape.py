@@ -6,7 +6,7 @@ tasks are the same for any of them, and so is every sum.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from staticgraph.backends.native.matmul_code import Number, Target, Writer
@@ -26,8 +26,11 @@ DEPTH = 256
 _LEAST_WORK = 1 << 16
 _MOST_WORK = 1 << 19
 _TASKS = 8
-# Rows of a task, in tiles, where there are that many: a packed panel of B serves all of them.
-_TASK_TILES = 64
+# Panels of a task with very few rows.
+_LONG_RUN = 32
+# The block of a task is no larger: its sums wait on the stack for the epilogue. It may have this
+# many rows where there are as many: a copied panel of B serves all of them.
+BLOCK_BYTES = 1 << 16
 
 
 class BatchAxis(NamedTuple):
@@ -119,6 +122,8 @@ def choose_small_tile(product: Product, target: Target) -> Tile | None:
     m, n, k = product.m, product.n, product.k
     if m is None or n is None or k is None or m * n * k > _SMALL_WORK or k > DEPTH:
         return None
+    if m * n * product.dtype.itemsize > BLOCK_BYTES:
+        return None
     strides = product.a_row, product.a_column, product.b_row, product.c_row
     if not m * n or product.b_column != 1 or None in strides:
         return None
@@ -161,7 +166,7 @@ def choose_tiling(product: Product, target: Target) -> Tiling:
     masked = target.masks(product.dtype)
     main = Tile(full, 2, _rows(product, target))
     wide = masked and layout(product.b_row, product.b_column) == "rows"
-    if wide and main.rows < _USUAL_ROWS // 2:
+    if wide and 1 < main.rows < _USUAL_ROWS // 2:
         # Memory gives more when more of a row of B is read at a time.
         main = main._replace(vectors=16 // main.rows)
     if product.n is None:
@@ -189,7 +194,7 @@ def _rows(product: Product, target: Target) -> int:
     if product.m <= usual:
         return product.m
     wasted = -product.m % usual / product.m
-    if wasted < 0.1:
+    if wasted < 0.03:
         return usual
     most = _most_sums(target) // 2
     return min(range(most, usual // 2, -1), key=lambda rows: -product.m % rows)  # type: ignore[operator]
@@ -212,40 +217,54 @@ def choose_dot_tile(product: Product, target: Target) -> DotTile | None:
     return DotTile(lanes, p.m, columns, strands)
 
 
-def grid_unit(product: Product, target: Target) -> tuple[int, int]:
-    """The rows and the columns that tasks are multiples of."""
-    dot = choose_dot_tile(product, target)
-    if dot is not None:
-        return dot.rows, dot.columns
+class Unit(NamedTuple):
+    """The tile that tasks are multiples of, and how many of them a task has at most."""
+
+    rows: int
+    columns: int
+    most: int
+
+
+def grid_unit(product: Product, target: Target) -> Unit:
+    """The unit of the tasks of a product."""
     if choose_small_tile(product, target) is not None:
         assert product.m is not None and product.n is not None
-        return product.m, product.n
-    main = choose_tiling(product, target).main
-    return main.rows, main.columns
+        return Unit(product.m, product.n, 1)
+    dot = choose_dot_tile(product, target)
+    if dot is not None:
+        rows, columns = dot.rows, dot.columns
+    else:
+        main = choose_tiling(product, target).main
+        rows, columns = main.rows, main.columns
+    return Unit(rows, columns, BLOCK_BYTES // (rows * columns * product.dtype.itemsize))
 
 
-def grid(
-    writer: Writer, sizes: tuple[Number, Number, Number], rows: Number, columns: Number
-) -> Grid:
+def grid(writer: Writer, sizes: tuple[Number, Number, Number], unit: Unit) -> Grid:
     """The tasks of one matrix.
 
     A task has some tiles of rows, for the sake of the panel of B they share, and as many panels as
     make it worth a task.
     """
-    w, (m, n, k) = writer, sizes
+    w, (m, n, k), (rows, columns, most) = writer, sizes, unit
     row_tiles = w.maximum(w.divide_up(m, rows), 1)
     panels = w.maximum(w.divide_up(n, columns), 1)
     # Few rows leave the processor waiting for memory, which is worth as much as products.
-    work = w.multiply(w.maximum(k, 1), w.multiply(w.maximum(rows, 4), columns))
+    height = w.maximum(w.minimum(m, rows), 4)
+    work = w.multiply(w.maximum(k, 1), w.multiply(height, columns))
     total = w.multiply(work, w.multiply(row_tiles, panels))
     worth = w.minimum(w.maximum(w.divide(total, _TASKS), _LEAST_WORK), _MOST_WORK)
-    wanted = w.divide_up(worth, work)
+    wanted = w.minimum(w.divide_up(worth, work), most)
     # Rows are cut for the sake of the cache, and where there are too few panels for the threads.
     tasks = w.minimum(w.divide_up(w.multiply(row_tiles, panels), wanted), 2 * _TASKS)
-    cuts = w.maximum(w.divide_up(row_tiles, _TASK_TILES), w.divide_up(tasks, panels))
+    cuts = w.maximum(w.divide_up(row_tiles, most), w.divide_up(tasks, panels))
     row_tasks = w.minimum(cuts, row_tiles)
     task_rows = w.divide_up(row_tiles, row_tasks)
-    most_panels = w.maximum(w.divide(wanted, task_rows), 1)
+    # A result of few rows is read from memory, which gives most in long runs.
+    least: Number = _LONG_RUN if isinstance(m, int) and m < 4 else 1
+    if isinstance(m, str):
+        few = w.code.let(f"icmp slt i64 {m}, 4")
+        least = w.code.let(f"select i1 {few}, i64 {_LONG_RUN}, i64 1")
+    most_panels = w.maximum(w.divide(wanted, task_rows), least)
     column_tasks = w.divide_up(panels, most_panels)
     task_panels = w.divide_up(panels, column_tasks)
     return Grid(
@@ -298,8 +317,10 @@ _SWAPPED_SLOTS = {
 def swapped(product: Product) -> Product:
     """The transposed product: the operands change places and are read by columns."""
     p = product
-    batch = tuple(BatchAxis(axis.size, axis.b, axis.a, axis.c) for axis in p.batch)
-    return Product(p.dtype, p.n, p.m, p.k, p.b_column, p.b_row, p.a_column, p.a_row, p.c_row, batch)
+    return replace(
+        p, m=p.n, n=p.m, a_row=p.b_column, a_column=p.b_row, b_row=p.a_column, b_column=p.a_row,
+        batch=tuple(BatchAxis(axis.size, axis.b, axis.a, axis.c) for axis in p.batch),
+    )  # fmt: skip
 
 
 def read_numbers(writer: Writer, arguments: str, product: Product, swapped: bool) -> Numbers:

@@ -25,6 +25,7 @@ from staticgraph.backends.native.matmul_shape import (
     layout,
     read_numbers,
 )
+from staticgraph.backends.native.matmul_sweep import SWEPT_BYTES, sweep_function
 from staticgraph.core.dtypes import DType
 
 
@@ -37,6 +38,17 @@ class Block(NamedTuple):
     end_row: Number
     first_column: Number
     end_column: Number
+
+
+def on_stack(writer: Writer, block: Block, room: str, size: int) -> tuple[Block, Number]:
+    """The same block on the stack, and the bytes from row to row there.
+
+    It is addressed like the one in the result, by rows and columns of the whole matrix.
+    """
+    w = writer
+    step = w.multiply(w.subtract(block.end_column, block.first_column), size)
+    before = w.add(w.multiply(block.first_row, step), w.multiply(block.first_column, size))
+    return block._replace(c=w.at(room, w.subtract(0, before))), step
 
 
 class Operands(NamedTuple):
@@ -80,7 +92,7 @@ class TaskWriter:
         w = writer
         self.numbers = read_numbers(w, "%args", product, swapped)
         sizes = self.numbers.m, self.numbers.n, self.numbers.k
-        self.grid = grid(w, sizes, *grid_unit(product, target))
+        self.grid = grid(w, sizes, grid_unit(product, target))
         self.per_matrix = w.multiply(self.grid.row_tasks, self.grid.column_tasks)
 
     def _edge_start(self, tiling: Tiling) -> Number:
@@ -108,26 +120,43 @@ class TaskWriter:
         end_column = w.minimum(numbers.n, w.add(first_column, grid.columns))
         return Block(batch, c, first_row, end_row, first_column, end_column), a, b
 
-    def compute(self, hot: Module, block: Block, a: str, b: str) -> None:
+    def compute(self, hot: Module, block: Block, a: str, b: str, c_row: Number) -> None:
         """Computes a block by calling the function that products of this layout share."""
         dtype, numbers, target = self.product.dtype, self.numbers, self.target
         assert self.tiling is not None
         main, edge = self.tiling.main, self.tiling.edge or self.tiling.main
         kind = layout(self.product.b_row, self.product.b_column)
+        main_width: Number = main.columns
+        functions = [self._panel(hot, main), self._panel(hot, edge)]
+        edge_start = self._edge_start(self.tiling)
+        if kind == "rows" and target.masks(dtype) and self.product.m in (None, 1):
+            # A single row, if only the run knows it, is swept: its tiles would be mostly empty.
+            sweep = self._declared(sweep_function(hot, dtype, target))
+            single, let = self.single(), self.writer.code.let
+            functions = [let(f"select i1 {single}, ptr {sweep}, ptr {f}") for f in functions]
+            width = SWEPT_BYTES // dtype.itemsize
+            main_width = let(f"select i1 {single}, i64 {width}, i64 {main.columns}")
+            edge_start = let(f"select i1 {single}, i64 {numbers.n}, i64 {edge_start}")
         operands = Operands(
-            a, b, *block[1:], numbers.k, *numbers[3:],
-            self._panel(hot, main), main.columns, self._panel(hot, edge), edge.columns,
-            self._edge_start(self.tiling), "true" if self.product.accumulate else "false",
+            a, b, *block[1:], numbers.k, *numbers[3:-1], c_row, functions[0], main_width,
+            functions[1], edge.columns, edge_start,
+            "true" if self.product.accumulate else "false",
         )  # fmt: skip
         name = block_function(hot, dtype, kind, target)
         given = [(_type(field), value) for field, value in operands._asdict().items()]
         self.writer.call(name, given)
 
     def _panel(self, hot: Module, tile: Tile) -> str:
-        name, module = panel_function(hot, self.product.dtype, tile, self.target), self.module
-        if not module.has_function(name):
-            module.declare(f"declare void @{name}({', '.join(PANEL_TYPES)})")
+        return self._declared(panel_function(hot, self.product.dtype, tile, self.target))
+
+    def _declared(self, name: str) -> str:
+        if not self.module.has_function(name):
+            self.module.declare(f"declare void @{name}({', '.join(PANEL_TYPES)})")
         return f"@{name}"
+
+    def single(self) -> str:
+        """The i1 that says whether the result has one row."""
+        return self.writer.code.let(f"icmp eq i64 {self.numbers.m}, 1")
 
 
 def _type(field: str) -> str:

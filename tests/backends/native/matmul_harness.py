@@ -13,13 +13,14 @@ import numpy as np
 
 from staticgraph.backends.native import matmul
 from staticgraph.backends.native.ir import Code, Module
+from staticgraph.backends.native.matmul import Target
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
 
-AVX512 = matmul.Target(64, 32)
-AVX2 = matmul.Target(32, 16)
-SSE2 = matmul.Target(16, 16)
+AVX512 = Target(64, 32)
+AVX2 = Target(32, 16)
+SSE2 = Target(16, 16)
 
 
 @cache
@@ -27,18 +28,18 @@ def host_features() -> dict[str, bool]:
     return dict(llvm.get_host_cpu_features())
 
 
-def host_target() -> matmul.Target:
+def host_target() -> Target:
     features = host_features()
     if features.get("avx512bw") and features.get("avx512dq"):
         return AVX512
     return AVX2 if features.get("avx2") and features.get("fma") else SSE2
 
 
-def runs(target: matmul.Target) -> bool:
+def runs(target: Target) -> bool:
     return target.vector_bytes <= host_target().vector_bytes
 
 
-def _machine(target: matmul.Target, level: int) -> Any:
+def _machine(target: Target, level: int) -> Any:
     made = {"opt": level, "codemodel": "jitdefault", "jit": True}
     triple = llvm.Target.from_default_triple()
     if target == host_target():
@@ -48,20 +49,25 @@ def _machine(target: matmul.Target, level: int) -> Any:
     return triple.create_target_machine(cpu=cpu, **made)
 
 
+def _object(machine: Any, text: str) -> Any:
+    return llvm.ObjectFileRef.from_data(machine.emit_object(llvm.parse_assembly(text)))
+
+
 class Compiled:
     """A kernel, and a function that counts its tasks."""
 
     def __init__(
         self,
         product: matmul.Product,
-        target: matmul.Target | None = None,
+        target: Target | None = None,
         epilogue: matmul.Epilogue | None = None,
         level: int = 2,
+        separate: bool = False,
     ) -> None:
         self.product = product
         target = target or host_target()
-        module = Module()
-        name = matmul.write_kernel(module, product, target, epilogue)
+        module, hot = Module(), Module() if separate else None
+        name = matmul.write_kernel(module, product, target, epilogue, hot=hot)
         code = Code(module, "tasks", "void", [f"i64 %{x}" for x in "mnkb"] + ["ptr %out"])
         m = "%m" if product.m is None else product.m
         n = "%n" if product.n is None else product.n
@@ -72,10 +78,13 @@ class Compiled:
         code.do(f"store i64 {tasks.grain}, ptr {place}")
         code.do("ret void")
         code.finish()
-        self.text = str(module)
+        self.target, self.level, self.text = target, level, str(module)
         parsed = llvm.parse_assembly(self.text)
         parsed.verify()
         self.engine = llvm.create_mcjit_compiler(parsed, _machine(target, level))
+        if hot is not None:
+            machine = _machine(target, max(level, 1))
+            self.engine.add_object_file(_object(machine, str(hot)))
         self.engine.finalize_object()
         self.address = self.engine.get_function_address(name)
         self.kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64])(
@@ -84,6 +93,11 @@ class Compiled:
         self.count = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4, ctypes.c_void_p)(
             self.engine.get_function_address("tasks")
         )
+
+    def assembly(self) -> str:
+        """The machine code as text."""
+        machine = _machine(self.target, self.level)
+        return str(machine.emit_assembly(llvm.parse_assembly(self.text)))
 
     def arguments(
         self, a: np.ndarray, b: np.ndarray, c: np.ndarray, extra: Sequence[int] = ()
