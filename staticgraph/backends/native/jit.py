@@ -121,13 +121,14 @@ def compile_parts(parts: Sequence[tuple[str, int]], *, shared: bool = True) -> L
     """The machine code of modules that refer to each other, each a (text, level).
 
     Each part is compiled, and kept on the disk, by itself: a part that stood in another program
-    is there already.
+    is there already. A part with a function that is too large for its level gets level 0.
     """
     with _lock:
         start = time.perf_counter()
         target = targets.host()
         # A part that is named twice is one part.
-        found = {_key(text, level, target): (text, level) for text, level in parts}
+        afforded = [(text, affordable_level(text, level)) for text, level in parts]
+        found = {_key(text, level, target): (text, level) for text, level in afforded}
         keys = tuple(found)
         library = _shared.get(keys) if shared else None
         if library is not None:
@@ -142,11 +143,15 @@ def compile_parts(parts: Sequence[tuple[str, int]], *, shared: bool = True) -> L
 
 
 def affordable_level(text: str, wanted: int) -> int:
-    """The level `wanted`, or 0 when a function of the module is too large for anything above.
+    """The level at which a module is compiled when `wanted` is asked for.
+
+    It is 0 when one of the module's functions is too large for anything above.
 
     >>> affordable_level("define void @f() {\\n  ret void\\n}", 2)
     2
     """
+    if wanted == 0:
+        return 0
     longest = max(function.count("\n") for function in text.split("\ndefine "))
     return 0 if longest > LARGE_FUNCTION_LINES else wanted
 

@@ -199,10 +199,17 @@ def test_text_for_people() -> None:
 
 
 def test_the_level_that_a_large_function_bears() -> None:
-    line = "  %x = add i64 0, 0\n"
+    line = "  fence seq_cst\n"
     large = "define void @f() {\n" + line * (jit.LARGE_FUNCTION_LINES + 1) + "  ret void\n}\n"
     assert jit.affordable_level(answer(1), 2) == 2
     assert jit.affordable_level(answer(1) + large, 2) == 0
+    before = jit.statistics()
+    jit.compile_module(large, 2)
+    assert since(before)[0] == 1
+    with pytest.raises(sg.CompilerError, match="there is no level 7"):
+        jit.compile_module(answer(1), 7)
+    jit.compile_module(large, 0)
+    assert since(before)[0] == 1
     # Many functions that are small each are no harm.
     assert jit.affordable_level(answer(1) * 2000, 2) == 2
 

@@ -135,7 +135,6 @@ def test_another_process_reads_it(folder: Path) -> None:
     )
     assert run(code) == "1200 (1, 0, 0)"
     assert run(code) == "1200 (0, 1, 0)"
-    assert run(code, STATICGRAPH_CACHE="") == "1200 (1, 0, 0)"
     assert run(code, STATICGRAPH_CACHE="0") == "1200 (1, 0, 0)"
     assert len(entries(folder)) == 1
 
@@ -163,9 +162,9 @@ def test_processes_that_write_and_sweep_at_once(folder: Path) -> None:
         subprocess.Popen(
             [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True
         )
-        for _ in range(4)
+        for _ in range(3)
     ]  # fmt: skip
-    assert [process.communicate(timeout=100)[0].strip() for process in started] == ["True"] * 4
+    assert [process.communicate(timeout=100)[0].strip() for process in started] == ["True"] * 3
     # Nothing half written, and nothing left behind.
     assert {path.suffix for path in folder.iterdir()} <= {SUFFIX, Path(LEDGER).suffix}
     for number in range(40):
