@@ -112,58 +112,63 @@ def errors(result: Array, exact: Array) -> Array:
     return found
 
 
-def samples(function: Function, dtype: DType, step: int) -> Iterator[tuple[Array, ...]]:
+def samples(
+    function: Function, dtype: DType, step: int, block: int = BLOCK
+) -> Iterator[tuple[Array, ...]]:
     """Blocks of operands: every float32 (or one in `step`), else random ones of many kinds."""
     generator = np.random.default_rng(11)
     if function.operands == 1 and dtype == dtypes.float32:
-        for begin in range(0, 1 << 32, BLOCK * step):
-            bits = np.arange(begin, begin + BLOCK * step, step, dtype=np.uint64)
+        for begin in range(0, 1 << 32, block * step):
+            bits = np.arange(begin, begin + block * step, step, dtype=np.uint64)
             if step > 1:
                 bits += generator.integers(0, step, bits.size, dtype=np.uint64)
             yield (bits.astype(np.uint32).view(np.float32),)
         return
-    blocks = max(SAMPLES // step // BLOCK, 5)
-    for number in range(blocks):
+    for number in range(max(SAMPLES // step // block, len(KINDS))):
         yield tuple(
-            _drawn(generator, dtype, (number + operand) % 5) for operand in range(function.operands)
+            _drawn(generator, dtype, (number + operand) % len(KINDS), block)
+            for operand in range(function.operands)
         )
 
 
-def _drawn(generator: np.random.Generator, dtype: DType, kind: int) -> Array:
-    """A block of numbers: of any exponent, ordinary, near 0, near 1, or near multiples of pi/2."""
+# What numbers are drawn: of any exponent; of ordinary size; near 0; near 1; near multiples of pi/2.
+KINDS: tuple[Callable[[np.random.Generator, int], Array], ...] = (
+    lambda g, count: np.empty(0),
+    lambda g, count: g.uniform(-50, 50, count),
+    lambda g, count: g.standard_normal(count) * 2.0 ** g.uniform(-30, 2, count),
+    lambda g, count: 1 + g.standard_normal(count) * 2.0 ** g.uniform(-40, 0, count),
+    lambda g, count: np.floor(2.0 ** g.uniform(0, 40, count)) * (math.pi / 2),
+)
+
+
+def _drawn(generator: np.random.Generator, dtype: DType, kind: int, count: int) -> Array:
+    """Random numbers of a kind; any exponent is any pattern of bits."""
     if kind == 0:
         integers: DType = np.dtype(f"u{dtype.itemsize}")
-        bits = generator.integers(0, np.iinfo(integers).max, BLOCK, integers, endpoint=True)
-        return bits.view(dtype)
-    if kind == 1:
-        return generator.uniform(-50, 50, BLOCK).astype(dtype)
-    if kind == 2:
-        return (generator.standard_normal(BLOCK) * 2.0 ** generator.uniform(-30, 2, BLOCK)).astype(
-            dtype
-        )
-    if kind == 3:
-        return (
-            1 + generator.standard_normal(BLOCK) * 2.0 ** generator.uniform(-40, 0, BLOCK)
-        ).astype(dtype)
-    multiples = np.floor(2.0 ** generator.uniform(0, 40, BLOCK))
-    return (multiples * (math.pi / 2)).astype(dtype)
+        most = np.iinfo(integers).max
+        return generator.integers(0, most, count, integers, endpoint=True).view(dtype)
+    return KINDS[kind](generator, count).astype(dtype)
 
 
-def measure(name: str, dtype: DType, step: int = 1, **options: Any) -> list[tuple[float, Any]]:
-    """Per range the largest error and the operands where it is."""
+def measure(
+    name: str, dtype: DType, step: int = 1, block: int = BLOCK, **options: Any
+) -> list[tuple[float, Any]]:
+    """Per range the largest error and the operands where it is; `options` are those of `Rule`."""
     function = FUNCTIONS[name]
     rule = Rule(function.emit, (dtype,) * function.operands, dtype, LANES[dtype], **options)
     worst: list[tuple[float, Any]] = [(0.0, None)] * len(RANGES)
-    for operands in samples(function, dtype, step):
+    for operands in samples(function, dtype, step, block):
         with np.errstate(all="ignore"):
             exact = function.meaning(*[operand.astype(HIGHER[dtype]) for operand in operands])
         found = errors(rule(*operands), exact)
         size = np.abs(operands[0])
         for column, (low, high) in enumerate(RANGES):
-            within = np.where((size >= low) & (size < high), found, 0.0)
-            place = int(np.argmax(within))
-            if within[place] > worst[column][0]:
-                worst[column] = (float(within[place]), tuple(o[place] for o in operands))
+            within = (size >= low) & (size < high)
+            if not within.any():
+                continue
+            place = int(np.argmax(np.where(within, found, 0.0)))
+            if found[place] > worst[column][0]:
+                worst[column] = (float(found[place]), tuple(o[place] for o in operands))
     return worst
 
 
@@ -177,6 +182,7 @@ def main() -> None:
     if np.finfo(np.longdouble).nmant < 63:
         sys.exit("numpy.longdouble is no wider than float64 on this machine")
     rows = []
+    print(HEAD)
     for dtype in (dtypes.float32, dtypes.float64):
         for name in given.names:
             worst = measure(name, dtype, 64 if given.quick else 1)

@@ -1,0 +1,106 @@
+"""The elementary functions: errors in units in the last place, and the same bits in any vector.
+
+Special values are compared with NumPy's in test_scalars.py; every float32 is measured by
+tests/benchmarks/accuracy.py, of which this is a sample.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from staticgraph.core import dtypes
+from staticgraph.core.dtypes import DType
+from tests.backends.native.elements import Array, Rule, has_fused
+from tests.benchmarks.accuracy import FUNCTIONS, errors, measure
+
+FLOATS = (dtypes.float32, dtypes.float64)
+MODES = (False, True) if has_fused() else (False,)
+needs_extended = pytest.mark.skipif(
+    np.finfo(np.longdouble).nmant < 63, reason="nothing here is more exact than float64"
+)
+
+
+@pytest.mark.parametrize("fused", MODES)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_float32_is_within_two_units(name: str, fused: bool) -> None:
+    found = measure(name, dtypes.float32, step=1 << 14, block=1 << 12, fused=fused)
+    assert max(found, key=lambda pair: pair[0])[0] <= 2.0, found
+
+
+@needs_extended
+@pytest.mark.parametrize("fused", MODES)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_float64_is_within_two_units(name: str, fused: bool) -> None:
+    found = measure(name, dtypes.float64, step=1 << 10, block=1 << 11, fused=fused)
+    assert max(found, key=lambda pair: pair[0])[0] <= 2.0, found
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_lanes_do_not_matter(name: str, dtype: DType) -> None:
+    function = FUNCTIONS[name]
+    generator = np.random.default_rng(3)
+    drawn = generator.standard_normal((2, 512)) * 2.0 ** generator.uniform(-40, 40, (2, 512))
+    operands = [row.astype(dtype) for row in drawn[: function.operands]]
+    single, *others = [
+        Rule(function.emit, (dtype,) * function.operands, dtype, lanes)(*operands)
+        for lanes in (1, 4, 32, 64)
+    ]
+    for other in others:
+        assert other.tobytes() == single.tobytes()
+
+
+# Angles that come closest to multiples of pi / 2, from J.-M. Muller, Elementary Functions (2016),
+# section 11.2, and the largest ones.
+@pytest.mark.parametrize(
+    ("dtype", "angle"),
+    [
+        (dtypes.float32, 16367173.0 * 2.0**72),
+        (dtypes.float64, 6381956970095103.0 * 2.0**797),
+        (dtypes.float32, float(np.finfo(np.float32).max)),
+        (dtypes.float64, float(np.finfo(np.float64).max)),
+        (dtypes.float64, 2.0**30),
+        (dtypes.float64, np.nextafter(2.0**30, 0)),
+    ],
+)
+@needs_extended
+def test_hard_angles(dtype: DType, angle: float) -> None:
+    values = np.array([angle, -angle, 1.0, np.inf, np.nan], dtype)
+    for name in ("sin", "cos", "tan"):
+        function = FUNCTIONS[name]
+        result = Rule(function.emit, (dtype,), dtype, 8)(values)
+        with np.errstate(invalid="ignore"):
+            exact = function.meaning(values.astype(np.longdouble))
+        assert errors(result, exact).max() <= 2.0, name
+
+
+def neighbours(value: float, dtype: DType) -> Array:
+    """A number and those around it."""
+    centre = np.array(value, dtype)
+    bits = centre.view(f"i{dtype.itemsize}") + np.arange(-200, 201)
+    return bits.astype(f"i{dtype.itemsize}").view(dtype)
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@needs_extended
+def test_results_at_the_ends_of_the_range(dtype: DType) -> None:
+    info = np.finfo(dtype)
+    largest, smallest = np.log(info.max), np.log(info.smallest_subnormal)
+    cases = {
+        "exp": (largest, smallest, smallest - 0.7, np.log(info.tiny)),
+        "expm1": (largest, float(info.tiny), -np.log(2.0 / info.eps)),
+        "log": (float(info.tiny), 2.0 * float(info.smallest_subnormal * 300)),
+        "log1p": (-1.0 + 2.0**-20, float(info.tiny)),
+        "sigmoid": (smallest, np.log(info.tiny), -np.log(info.eps)),
+        "softplus": (smallest, np.log(info.tiny), float(info.max) / 2),
+        "tanh": (float(info.tiny), 0.3, 9.0, 19.0),
+    }
+    for name, places in cases.items():
+        function = FUNCTIONS[name]
+        rule = Rule(function.emit, (dtype,), dtype, 8)
+        for place in places:
+            values = neighbours(float(place), dtype)
+            with np.errstate(all="ignore"):
+                exact = function.meaning(values.astype(np.longdouble))
+            assert errors(rule(values), exact).max() <= 2.0, (name, place)
