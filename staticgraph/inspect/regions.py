@@ -39,7 +39,8 @@ def result_words(node: Node, label: str, body: Function, index: int) -> tuple[st
     carries = node.attrs["carries"]
     if index < carries:
         return "next", body.inputs[index].name
-    return f"stacked as [{index}]", name
+    joined = index - carries in node.attrs.get("joined", ())
+    return f"{'joined' if joined else 'stacked'} as [{index}]", name
 
 
 def operand_word(node: Node, index: int) -> str:
