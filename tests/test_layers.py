@@ -136,6 +136,21 @@ def test_no_pickle_and_no_eval(file: Path) -> None:
     assert allowed == []
 
 
+@pytest.mark.parametrize(
+    "file", [f for f in FILES if "native" not in f.relative_to(PACKAGE).parts], ids=_name
+)
+def test_only_the_native_backend_knows_llvm(file: Path) -> None:
+    """By import, or by name as `LazyModule` is told it."""
+    tree = _tree(file)
+    names = [name for _, name in _imported(tree)]
+    names += [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert [name for name in names if name.split(".")[0] == "llvmlite"] == []
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
     code = f"import sys, staticgraph\nprint([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run(
