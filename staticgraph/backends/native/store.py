@@ -122,6 +122,11 @@ class Store:
         """How many runs under way read variables."""
         return self._get("STORE_READERS")
 
+    @property
+    def waiters(self) -> int:
+        """How many threads are in `wait`."""
+        return self._get("STORE_WAITERS")
+
     def barred(self, refused_in: int) -> bool:
         """Whether a plan that refuses to start in these states has to wait."""
         return bool(self._get("STORE_STATE") & refused_in & ~code.CLOSED)

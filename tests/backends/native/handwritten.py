@@ -20,6 +20,7 @@ declare i32 @sg_poll(ptr)
 declare ptr @sg_alloc(ptr, i64)
 declare void @sg_release_gil(ptr)
 declare void @sg_acquire_gil(ptr)
+declare void @PyErr_SetInterrupt()
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 """
 

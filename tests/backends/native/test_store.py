@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 import staticgraph as sg
+from staticgraph.backends.native import store as store_module
+from staticgraph.backends.native import trampoline_code as code
 from staticgraph.backends.native.spec import KEY, InputSpec
 from staticgraph.backends.native.store import Store
 from staticgraph.backends.native.trampoline import SINGLE
@@ -216,16 +218,22 @@ def test_the_key_of_a_run() -> None:
 
 # -- several runs at a time ---------------------------------------------------------------------
 
-# Runs until a flag in memory is set, with the GIL released.
-WAIT = """\
-  call void @sg_release_gil(ptr %ctx)
+# Runs until a flag in memory is set, or fails after some seconds.
+SPIN = """\
   br label %spin
 spin:
+  %turns = phi i64 [ 0, %before ], [ %turn, %spin_on ]
+  %turn = add i64 %turns, 1
   %flag = load atomic i8, ptr %x acquire, align 1
   %up = icmp ne i8 %flag, 0
-  br i1 %up, label %spun, label %spin
+  br i1 %up, label %spun, label %spin_on
+spin_on:
+  %enough = icmp ugt i64 %turns, 10000000000
+  br i1 %enough, label %failed, label %spin
 spun:
 """
+# The same with the GIL released.
+WAIT = "  call void @sg_release_gil(ptr %ctx)\n  br label %before\nbefore:\n" + SPIN
 
 
 def waiting_writer(store: Store) -> Any:
@@ -244,7 +252,9 @@ def until(holds: Any) -> None:
         time.sleep(0.001)
 
 
-def test_writers_take_turns_and_readers_go_on() -> None:
+def test_writers_take_turns_and_readers_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Who waits is woken; it need not look.
+    monkeypatch.setattr(store_module, "_LOOK_SECONDS", 1000.0)
     store = store_of(v=1)
     slow_compiled = waiting_writer(store)
     first = callable_of(slow_compiled, store, {"v": (SIZE,)}, leaves=[])
@@ -259,7 +269,7 @@ def test_writers_take_turns_and_readers_go_on() -> None:
     turns: list[str] = []
 
     def second() -> None:
-        store.wait(2)
+        store.wait(code.WRITING)
         turns.append("second")
         update(full(2))
 
@@ -274,11 +284,78 @@ def test_writers_take_turns_and_readers_go_on() -> None:
     np.testing.assert_array_equal(store.value("v"), full(2))
 
 
+def test_who_waits_is_woken_by_a_run_that_fails_and_its_error_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store_module, "_LOOK_SECONDS", 1000.0)
+    store = store_of(v=1)
+    waiting = threading.Thread(target=store.wait, args=(code.WRITING,))
+
+    def host(site: int, slots: int) -> None:
+        waiting.start()
+        until(lambda: store.waiters == 1)
+        raise ZeroDivisionError("kept")
+
+    with pytest.raises(ZeroDivisionError, match="kept"):
+        writer(store, "v", middle=HOST, host=host)(full(2))
+    waiting.join(20)
+    assert not waiting.is_alive()
+
+
+def test_nobody_reads_what_is_being_written_in_place() -> None:
+    store = store_of(v=1)
+    body = slot(0, "x") + slot(1, "v") + "  %dims = getelementptr i64, ptr %inputs, i64 2\n"
+    body += COMMIT + WAIT + copy("%v", 0, 8 * SIZE, "%dims")
+    inputs = [feed("bool"), variable("v", "float64", SIZE)]
+    compiled = machine_code(body, inputs, [out("float64", SIZE, overwrites=1)])
+    flag = np.zeros((), bool)
+    call = callable_of(compiled, store, {"v": (SIZE,)}, leaves=[])
+    thread = threading.Thread(target=call, args=(flag,))
+    thread.start()
+    until(lambda: store.barred(code.EXCLUSIVE))
+    for use, values in ((read(store, "v"), ()), (writer(store, "v"), (full(2),))):
+        with pytest.raises(Refused):
+            use(*values)
+    assert callable_of(machine_code(""), store)() == []
+    flag[()] = True
+    thread.join(20)
+    np.testing.assert_array_equal(read(store, "v")()[0], full(1))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+def test_nothing_interrupts_a_run_that_writes_in_place() -> None:
+    store = store_of(v=1)
+    # Some 0.2 seconds in which sg_poll would find the signal.
+    middle = """\
+  call void @PyErr_SetInterrupt()
+  br label %poll
+poll:
+  %polls = phi i64 [ 0, %write ], [ %polled, %poll_on ]
+  %polled = add i64 %polls, 1
+  %answer = call i32 @sg_poll(ptr %ctx)
+  %stop = icmp ne i32 %answer, 0
+  br i1 %stop, label %failed, label %poll_on
+poll_on:
+  %enough = icmp ugt i64 %polls, 100000000
+  br i1 %enough, label %polled_enough, label %poll
+polled_enough:
+"""
+    body = slot(0, "x") + slot(2, "v") + "  %dims = getelementptr i64, ptr %inputs, i64 1\n"
+    body += COMMIT + middle + copy("%x", 0, 8 * SIZE, "%dims")
+    inputs = [feed("float64", SIZE), variable("v", "float64", SIZE)]
+    compiled = machine_code(body, inputs, [out("float64", SIZE, overwrites=1)])
+    call = callable_of(compiled, store, {"v": (SIZE,)}, leaves=[])
+    with pytest.raises(KeyboardInterrupt):
+        call(full(2))
+        time.sleep(20)
+    np.testing.assert_array_equal(store.value("v"), full(2))
+
+
 def test_a_second_writing_run_on_the_same_thread_is_an_error() -> None:
     store = store_of(v=1)
 
     def host(site: int, slots: int) -> None:
-        store.wait(2)
+        store.wait(code.WRITING)
 
     with pytest.raises(sg.RunError) as info:
         writer(store, "v", middle=HOST, host=host)(full(2))
@@ -288,7 +365,7 @@ def test_a_second_writing_run_on_the_same_thread_is_an_error() -> None:
         "  start the second run when the first has ended\n"
     )
     np.testing.assert_array_equal(store.value("v"), full(1))
-    store.wait(2)
+    store.wait(code.WRITING)
 
 
 def test_threads_lose_no_update() -> None:
@@ -307,7 +384,7 @@ def test_threads_lose_no_update() -> None:
         def work(bump: Any = bump) -> None:
             for _ in range(2000):
                 while bump() == "wait":
-                    store.wait(2 | 4)
+                    store.wait(code.WRITING | code.EXCLUSIVE)
 
         before = int(store.value("v"))
         threads = [threading.Thread(target=work) for _ in range(4)]
@@ -320,7 +397,12 @@ def test_threads_lose_no_update() -> None:
 
 def test_a_released_gil_lets_others_run() -> None:
     store = store_of(v=1)
-    call = callable_of(waiting_writer(store), store)
+    body = slot(0, "x") + slot(1, "v") + "  %dims = getelementptr i64, ptr %inputs, i64 2\n"
+    # It is released again after the result was made.
+    body += copy("%v", 0, 8 * SIZE, "%dims") + "  br label %before\nbefore:\n" + SPIN
+    inputs = [feed("bool"), variable("v", "float64", SIZE)]
+    compiled = machine_code(body, inputs, [out("float64", SIZE)], long=True)
+    call = callable_of(compiled, store)
     flag = np.zeros((), bool)
 
     def set_flag() -> None:
@@ -329,7 +411,7 @@ def test_a_released_gil_lets_others_run() -> None:
 
     thread = threading.Thread(target=set_flag)
     thread.start()
-    # It would wait for ever if it kept the GIL.
+    # It would fail if it kept the GIL.
     np.testing.assert_array_equal(call(flag)[0], full(1))
     thread.join(20)
 

@@ -30,7 +30,8 @@ from tests.backends.native.handwritten import (
 
 NAMES = [dtypes.name(dtype) for dtype in dtypes.ALL]
 NUMBERS: list[Any] = [
-    0, 1, -1, 127, 128, -128, -129, 255, 256, 2**24 + 1, 2**31, -(2**31), 2**53 + 1, 2**63 - 1,
+    0, 1, -1, 127, 128, -128, -129, 255, 256, 2**24 + 1, 2**31, -(2**31), 2**53 + 1,
+    2**60 + 2**36 + 1, 2**63 - 1,
     -(2**63), 2**63, 2**64 - 1, 2**80, True, False, 0.0, -0.0, 0.1, 1e-46, 1e300, float("inf"),
     float("nan"), 1.0 + 2**-24, 1.0 + 2**-24 + 2**-50,
 ]  # fmt: skip
