@@ -228,8 +228,12 @@ class Picks(NamedTuple):
 
     def gathered(self, dims: Sequence[Size]) -> tuple[Size, ...]:
         """The dims of what is gathered from an array of these dims."""
-        kept = [dims[axis] for axis in self.kept]
-        return (*kept[: self.first], *self.dims, *kept[self.first :])
+        return self.arranged(dims, self.dims)
+
+    def arranged(self, x: Sequence[Size], picked: Sequence[Size]) -> tuple[Size, ...]:
+        """What holds for the axes of the array and for those of the indices, in their order."""
+        kept = [x[axis] for axis in self.kept]
+        return (*kept[: self.first], *picked, *kept[self.first :])
 
 
 def checked_picks(
@@ -259,12 +263,19 @@ def _is_outside(program: Program, node: Node, value: Value, dim: Size) -> str:
         size = dim.known or 0
         inside = not constant.size or (-size <= constant.min() and constant.max() < size)
         return "false" if inside else "true"
-    if not program.dims(value):
-        return _misses(program.code, program.scalar(value).text, program.text(dim))
+    if product(program.dims(value)) == ONE:
+        return _misses(program.code, _single(program, value).text, program.text(dim))
     array = program.array(value)
     if ZERO in array.dims:
         return "false"
     return _IndexCheck(program, array, dim).write()
+
+
+def _single(program: Program, value: Value) -> Register:
+    """The only element of a value."""
+    if not program.dims(value):
+        return program.scalar(value)
+    return program.load(dtypes.int64, program.array(value).pointer)
 
 
 def _misses(code: Code, index: str, size: str, lanes: int = 1) -> str:
@@ -334,19 +345,20 @@ class _IndexCheck:
 
 @lowering("gather")
 def lower_gather(program: Program, node: Node) -> None:
-    """A view for scalar indices; else the elements are read where they are used."""
+    """A view of a single place; else the elements are read where they are used."""
     x, *indices = node.inputs
     array = program.array(x)
     picks = checked_picks(program, node, array.dims, tuple(indices))
-    if not all(program.dims(value) == () for value in indices):
+    if product(picks.dims) != ONE:
         program.scope.fusion.gather(node, picks.gathered(array.dims), picks.first, len(picks.dims))
         return
     pointer = array.pointer
     for axis, value in zip(picks.axes, indices, strict=True):
-        place = _from_start(program.builder, program.scalar(value), program.text(array.dims[axis]))
-        pointer = program.offset(pointer, array.dtype, place.text, array.strides[axis])
-    dims = tuple([array.dims[axis] for axis in picks.kept])
-    strides = tuple([array.strides[axis] for axis in picks.kept])
+        index, size = _single(program, value), program.text(array.dims[axis])
+        place = _from_start(program.builder, index, size).text
+        pointer = program.offset(pointer, array.dtype, place, array.strides[axis])
+    strides = picks.arranged(array.strides, [ZERO] * len(picks.dims))
+    dims = picks.gathered(array.dims)
     hold_array(program, node, Array(array.buffer, pointer, array.dtype, dims, strides))
     done(program, node)
 

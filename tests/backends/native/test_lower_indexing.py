@@ -159,6 +159,11 @@ def test_a_gather_is_fused_with_what_uses_it() -> None:
 def test_scalar_entries_need_no_kernel() -> None:
     x, entry = sg.placeholder("float32", (None, None)), _scalar()
     assert kernels([x[entry, 2] * x[0, entry], sg.gather(x, entry)[1]]) == 0
+    assert kernels(sg.gather(x, sg.reshape(entry, (1, 1)))[0, 0, 0]) == 0
+    fetches = [sg.gather(x, sg.reshape(entry, (1, 1)), 1), x[sg.reshape(entry, (1,)), entry] * 2]
+    agreement = Agreement(fetches, [x, entry])
+    for place in (0, 2, -3, 3, -4):
+        agreement.check(np.arange(12, dtype=np.float32).reshape(4, 3), _int(place))
 
 
 def test_a_variable_is_not_overwritten_while_it_is_gathered_from() -> None:
