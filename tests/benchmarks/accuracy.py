@@ -57,13 +57,15 @@ def error_function(x: Array) -> Array:
         term *= 2 * size * size / (2 * n + 1)
         total += term
     two_over_root_pi = x.dtype.type(2) / np.sqrt(4 * np.arctan(x.dtype.type(1)))
-    return np.copysign(two_over_root_pi * np.exp(-size * size) * total, x)
+    series: Array = two_over_root_pi * np.exp(-size * size) * total
+    return np.copysign(series, x)
 
 
 def logistic(x: Array) -> Array:
     """1 / (1 + exp(-x)) without overflow."""
     small = np.exp(-np.abs(x))
-    return np.where(x < 0, small, 1) / (1 + small)
+    result: Array = np.where(x < 0, small, 1) / (1 + small)
+    return result
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -104,7 +106,7 @@ def errors(result: Array, exact: Array) -> Array:
             _, exponent = np.frexp(exact)
             exponent = np.maximum(exponent - 1, info.minexp) - info.nmant
             unit = np.ldexp(exact.dtype.type(1), exponent)
-        found = (np.abs(result - exact) / unit).astype(np.float64)
+        found: Array = (np.abs(result - exact) / unit).astype(np.float64)
     same = (rounded == result) & ~np.isfinite(result)
     same |= np.isnan(rounded) & np.isnan(result)
     found[same] = 0.0

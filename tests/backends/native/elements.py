@@ -1,4 +1,4 @@
-"""Runs emit rules: a loop over arrays, compiled for this machine or for another one.
+"""Runs emit rules: a loop over arrays.
 
 Whole vectors only: `run` fills its operands up with copies of their last element.
 """
@@ -9,9 +9,9 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding as llvm
 import numpy as np
 
+from staticgraph.backends.native import jit, targets
 from staticgraph.backends.native.ir import Code, Module, memory_type, vector
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.core import dtypes
@@ -19,10 +19,7 @@ from staticgraph.core.dtypes import DType
 
 Array = np.ndarray[Any, Any]
 
-llvm.initialize_all_targets()
-llvm.initialize_all_asmprinters()
-# What has to live as long as the code that tests call.
-_KEPT: list[Any] = []
+_ENTRY = ctypes.CFUNCTYPE(ctypes.c_uint8, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 
 
 def kernel(
@@ -83,43 +80,6 @@ def _load(code: Code, pointer: str, index: str, dtype: DType, lanes: int) -> Reg
     return Register(text, dtype)
 
 
-def host(level: int = 2) -> Any:
-    """A target machine for the computer the test runs on."""
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=level,
-        jit=True,
-    )
-
-
-def has_fused() -> bool:
-    """Whether this computer has fused multiply-add instructions."""
-    features = llvm.get_host_cpu_features()
-    return bool(features.get("fma")) or "aarch64" in llvm.get_default_triple()
-
-
-def compile_kernel(text: str, machine: Any = None) -> Callable[[int, int, int], int]:
-    """The kernel of `text`, as a function of addresses and the count."""
-    module = llvm.parse_assembly(text)
-    module.verify()
-    engine = llvm.create_mcjit_compiler(module, machine or host())
-    engine.finalize_object()
-    _KEPT.append((module, engine))
-    address = engine.get_function_address("kernel")
-    kind = ctypes.CFUNCTYPE(ctypes.c_uint8, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
-    return kind(address)
-
-
-def assembly(text: str, triple: str, cpu: str, features: str = "") -> str:
-    """What `text` becomes on another machine."""
-    module = llvm.parse_assembly(text)
-    machine = llvm.Target.from_triple(triple).create_target_machine(
-        cpu=cpu, features=features, opt=2
-    )
-    return str(machine.emit_assembly(module))
-
-
 class Rule:
     """A compiled emit rule, to be called with arrays."""
 
@@ -130,13 +90,14 @@ class Rule:
         result: DType,
         lanes: int = 16,
         fused: bool | None = None,
-        level: int = 2,
+        level: int = jit.DEFAULT_LEVEL,
         **attrs: Any,
     ) -> None:
         self.operands, self.result, self.lanes = operands, result, lanes
-        used = has_fused() if fused is None else fused
+        used = targets.host().fused if fused is None else fused
         self.text = kernel(emit, operands, result, lanes, used, **attrs)
-        self.call = compile_kernel(self.text, host(level))
+        self.library = jit.compile_module(self.text, level)
+        self.call = _ENTRY(self.library.address("kernel"))
         self.failed = False
 
     def __call__(self, *arrays: Array) -> Array:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
+from staticgraph.backends.native import jit, targets
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
-from tests.backends.native.elements import assembly, kernel
-
-LINUX, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
+from tests.backends.native.elements import kernel
 
 
 def product(s: Scalars, x: Register) -> Register:
@@ -26,56 +26,56 @@ def instructions(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if re.match(r"\s+[a-z]", line)]
 
 
-# Triple, processor, bytes of a vector, fused; the register of a vector, and a fused instruction.
-MACHINES = [
-    (LINUX, "znver4", 64, True, "zmm", "vfmadd"),
-    (LINUX, "haswell", 32, True, "ymm", "vfmadd"),
-    (LINUX, "x86-64", 16, False, "xmm", "mulp"),
-    (ARM, "generic", 16, True, "v", "fmla"),
-]
+# Per processor how it writes a register that is a whole vector, and a product.
+MACHINES = {
+    "znver4": ("%zmm", "vfmadd"),
+    "haswell": ("%ymm", "vfmadd"),
+    "x86-64": ("%xmm", "mulp"),
+    "neoverse-n1": (r"\bv\d+\.[24][sd]", "fmla"),
+}
 
 
+def compiled(emit: Callable[..., Register], dtype: DType, cpu: str, level: int) -> list[str]:
+    """The instructions of a kernel that takes two vectors at a time."""
+    target = targets.named(cpu)
+    lanes = 2 * target.vector_bytes // dtype.itemsize
+    text = kernel(emit, (dtype,), dtype, lanes, target.fused)
+    return instructions(jit.assembly(text, level, target))
+
+
+def calls(found: list[str]) -> list[str]:
+    """The calls among instructions."""
+    return [line for line in found if re.match(r"call|blr?\b", line)]
+
+
+@pytest.mark.parametrize("level", (0, 2))
 @pytest.mark.parametrize("dtype", (dtypes.float32, dtypes.float64), ids=str)
-@pytest.mark.parametrize(
-    ("triple", "cpu", "width", "fused", "register", "multiply"),
-    MACHINES,
-    ids=[machine[1] for machine in MACHINES],
-)
-def test_whole_vectors_of_the_machine(
-    triple: str, cpu: str, width: int, fused: bool, register: str, multiply: str, dtype: DType
-) -> None:
-    lanes = 2 * width // dtype.itemsize
-    text = assembly(kernel(product, (dtype,), dtype, lanes, fused), triple, cpu)
-    found = instructions(text)
-    assert not [line for line in found if re.match(r"call|bl\b", line)]
+@pytest.mark.parametrize("cpu", MACHINES)
+def test_whole_vectors_of_the_machine(cpu: str, dtype: DType, level: int) -> None:
+    register, multiply = MACHINES[cpu]
+    found = compiled(product, dtype, cpu, level)
+    assert calls(found) == []
     products = [line for line in found if line.startswith(multiply)]
     # Two exponentials, each of a polynomial and of a reduction, and two vectors for each step.
     assert len(products) >= 2 * 2 * (6 if dtype == dtypes.float32 else 11)
-    kind = (
-        rf"\bv\d+\.{4 if dtype == dtypes.float32 else 2}[sd]" if triple == ARM else f"%{register}"
-    )
-    assert all(re.search(kind, line) for line in products)
-    suffix = "s" if dtype == dtypes.float32 else "d"
-    scalar = rf"v?(add|sub|mul|div|fn?m(add|sub)\d+)s{suffix}\b"
-    assert not [line for line in found if re.match(scalar, line)]
+    assert all(re.search(register, line) for line in products)
+    scalar = rf"v?(add|sub|mul|div|fn?m(add|sub)\d+)s{'s' if dtype == dtypes.float32 else 'd'}\b"
+    assert [line for line in found if re.match(scalar, line)] == []
 
 
 @pytest.mark.parametrize("dtype", (dtypes.float32, dtypes.float64), ids=str)
 @pytest.mark.parametrize("name", ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf"))
-def test_no_target_needs_a_library(name: str, dtype: DType) -> None:
+def test_no_processor_needs_a_library(name: str, dtype: DType) -> None:
     def emit(s: Scalars, x: Register) -> Register:
         return getattr(s, name)(x)  # type: ignore[no-any-return]
 
-    for triple, cpu, width, fused, _, _ in MACHINES:
-        text = kernel(emit, (dtype,), dtype, width // dtype.itemsize, fused)
-        found = instructions(assembly(text, triple, cpu))
-        assert not [line for line in found if re.match(r"call|bl\b", line)], cpu
+    for cpu in MACHINES:
+        assert calls(compiled(emit, dtype, cpu, 0)) == [], cpu
 
 
 def test_angles_call_only_for_the_large_ones() -> None:
-    text = kernel(lambda s, x: s.sin(x), (dtypes.float64,), dtypes.float64, 8)
-    found = instructions(assembly(text, LINUX, "znver4"))
-    assert len([line for line in found if line.startswith("call")]) == 1
+    found = compiled(lambda s, x: s.sin(x), dtypes.float64, "znver4", 0)
+    assert len(calls(found)) == 1
 
 
 def test_the_code_is_short() -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from staticgraph.backends.native import targets
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
-from tests.backends.native.elements import Array, Rule, has_fused
+from tests.backends.native.elements import Array, Rule
 from tests.benchmarks.accuracy import FUNCTIONS, errors, measure
 
 FLOATS = (dtypes.float32, dtypes.float64)
-MODES = (False, True) if has_fused() else (False,)
+MODES = (False, True) if targets.host().fused else (False,)
 needs_extended = pytest.mark.skipif(
     np.finfo(np.longdouble).nmant < 63, reason="nothing here is more exact than float64"
 )
