@@ -23,6 +23,9 @@ llvm = config.LazyModule("llvmlite.binding")
 _WIDE = ("avx512f", "avx512bw", "avx512dq", "avx512vl")
 _ARM = ("aarch64", "arm64")
 LEVELS = (0, 1, 2, 3)
+# The large one where there is a choice: it is right however far from code its data and the
+# functions of others are, and as fast.
+CODE_MODEL = "jitdefault"
 
 
 @dataclass(frozen=True)
@@ -140,5 +143,5 @@ def _machine(target: Target, level: int, cpu: str, features: str) -> Any:
     else:
         _initialize_all()
     return llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=cpu, features=features, opt=level, codemodel="jitdefault", jit=True
+        cpu=cpu, features=features, opt=level, codemodel=CODE_MODEL, jit=True
     )
