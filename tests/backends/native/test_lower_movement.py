@@ -147,6 +147,13 @@ def test_assertions(ndim: int) -> None:
                 assert "must be positive" in str(agreement.check(array))
 
 
+def test_of_no_elements_everything_holds() -> None:
+    x = sg.placeholder("bool", (0, 3))
+    with sg.control_dependencies([sg.assert_true(x)]):
+        flipped = sg.flip(x)
+    Agreement([flipped, sg.all(x), sg.sum(sg.cast(x, "int64"))], [x]).check(np.ones((0, 3), bool))
+
+
 def test_prints_come_in_their_order(capfd: pytest.CaptureFixture[str]) -> None:
     x = sg.placeholder("float32", (None, 2))
     first = sg.print(x.T, "turned ")
