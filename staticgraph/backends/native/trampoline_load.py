@@ -27,7 +27,7 @@ from staticgraph.errors import GraphError
 EXPORTS = ("sg_output", "sg_commit", "sg_host_call")
 
 # It is compiled once and then read from the disk, and every call goes through it.
-_LEVEL = 2
+_LEVEL = 3
 # CPython's typeslots.h, object.h and structmember.h.
 _TP_CALL, _TP_MEMBERS = 50, 72
 _FLAG_DEFAULT, _FLAG_VECTORCALL = 1 << 18, 1 << 11
