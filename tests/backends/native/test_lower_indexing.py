@@ -172,9 +172,9 @@ def test_a_variable_is_not_overwritten_while_it_is_gathered_from() -> None:
     # Fetched in a group, the new value is nobody's but the variable's, and written in place.
     update = sg.group(table.assign(sg.gather(table, order) * 2))
     session = sg.Session(backend="native")
-    for times in (2, 4):
+    for _ in range(2):
         session.run(update, {order: np.arange(5000)[::-1].copy()})
-    np.testing.assert_array_equal(session.run(table), np.arange(5000.0) * times)
+    np.testing.assert_array_equal(session.run(table), np.arange(5000.0) * 4)
 
 
 def test_scatters_in_a_loop_add_to_one_array() -> None:
