@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from staticgraph import config
+from staticgraph.core.dtypes import DType
 from staticgraph.core.graph import Graph, Tensor, describe
 from staticgraph.core.location import capture
 from staticgraph.core.types import Shape
@@ -138,7 +139,8 @@ class NativeCall:
         """What is fetched, for values that are not all as machine code takes them."""
         self._runs.check_open("call")
         given = feed_arrays(self._plan, values)
-        arrays = [_usual(array) for array in given]
+        feeds = self._plan.feeds
+        arrays = [_usual(a, feed.type.dtype) for a, feed in zip(given, feeds, strict=True)]
         for _ in range(_TRIES):
             result = self.direct(*arrays)
             if result is not _REFUSED:
@@ -218,11 +220,12 @@ class RankedCall:
         return NativeCall(runs, ranked, self._rebuild, self._initial)
 
 
-def _usual(array: Array) -> Array:
-    """The array as machine code takes it: an ndarray that is aligned and in the order of C."""
+def _usual(array: Array, dtype: DType) -> Array:
+    """The array as machine code takes it: an ndarray that is aligned and in the order of C.
+
+    Its dtype equals `dtype`, but may be another object, which machine code does not know.
+    """
     flags = array.flags
-    dtype = np.dtype(array.dtype.type)
     if type(array) is not np.ndarray or not flags.c_contiguous or not flags.aligned:
         return np.array(array, dtype, order="C", copy=True, subok=False)
-    # An equal dtype may be another object, which the machine code does not know.
     return array if array.dtype is dtype else array.view(dtype)

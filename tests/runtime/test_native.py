@@ -66,6 +66,21 @@ def test_arrays_of_any_form_are_taken(session: sg.Session) -> None:
         np.testing.assert_array_equal(call(form), np.asarray(form, "float32") * 2)
 
 
+def test_equal_dtypes_that_are_other_objects_are_taken(session: sg.Session) -> None:
+    for dtype, code in (("int64", "q"), ("int64", "l"), ("uint64", "Q"), ("uint64", "L")):
+        if np.dtype(code).itemsize != 8:
+            continue
+        x = sg.placeholder(dtype, (2,))
+        call = session.make_callable(x + 1, [x])
+        np.testing.assert_array_equal(call(np.array([1, 2], code)), [2, 3])
+        assert session.run(x, {x: np.array([1, 2], code)}).dtype == dtype
+    marked = np.dtype("float32", metadata={"unit": "m"})
+    y = sg.placeholder("float32", (1,))
+    assert session.run(y * 2.0, {y: np.ones(1, marked)}) == [2.0]
+    n = sg.placeholder("int64", ())
+    assert session.run(n, {n: np.longlong(5)}) == 5
+
+
 def test_arity_and_names(session: sg.Session) -> None:
     x = sg.placeholder("float32", (), name="x")
     call = session.make_callable(x * 2.0, [x])
