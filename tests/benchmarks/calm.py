@@ -1,8 +1,9 @@
 """Whether others used the machine while something was measured, and another try if they did.
 
 Linux tells how long its processors have been busy, and how long each process has run. What is busy
-and is neither the worker's process group nor this process is a disturbance: another program, or a
-neighbour on the same hardware. Elsewhere nothing is known, and each measurement counts as calm.
+and is neither the worker's session nor this process and its children is a disturbance: another
+program, or a neighbour on the same hardware. Elsewhere nothing is known, and each measurement
+counts as calm.
 """
 
 from __future__ import annotations
@@ -69,22 +70,31 @@ class Watched:
         return self.others is None or self.others <= TOLERATED
 
 
-def watch(leader: int, work: Callable[[], Answer]) -> tuple[Answer, Watched]:
-    """What `work` gives, done by the session of `leader`, and how calm it was meanwhile."""
+def _own_seconds(leader: int | None) -> float:
+    """How long this process has run, children that have ended, and the session of `leader`."""
+    here = os.times()
+    own = here.user + here.system + here.children_user + here.children_system
+    return own if leader is None else own + session_seconds(leader)
+
+
+def watch(leader: int | None, work: Callable[[], Answer]) -> tuple[Answer, Watched]:
+    """What `work` gives, and how calm it was meanwhile; `leader`'s session does the work."""
     before = busy_seconds()
     if before is None:
         return work(), Watched(None)
-    own = session_seconds(leader) + time.process_time()
+    own = _own_seconds(leader)
     started = time.perf_counter()
     found = work()
     elapsed = time.perf_counter() - started
-    own = session_seconds(leader) + time.process_time() - own
+    own = _own_seconds(leader) - own
     busy = (busy_seconds() or before) - before
     whole = elapsed * (os.cpu_count() or 1)
     return found, Watched(max(0.0, busy - own) / whole)
 
 
-def calmest(leader: int, work: Callable[[], Answer], attempts: int) -> tuple[Answer, Watched]:
+def calmest(
+    leader: int | None, work: Callable[[], Answer], attempts: int
+) -> tuple[Answer, Watched]:
     """The first calm one of so many attempts, or else the one with the least disturbance."""
     best: tuple[Answer, Watched] | None = None
     for attempt in range(attempts):

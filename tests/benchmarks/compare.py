@@ -112,7 +112,7 @@ def run(
             keep()
     if "imports" in arguments.sections:
         say("imports and installed sizes")
-        figures["imports"] = measure.import_times(stable, IMPORTED, settings.processes)
+        figures["imports"] = measure.import_times(stable, IMPORTED, settings)
         figures["sizes"] = measure.installed_sizes(stable, IMPORTED)
     if "growth" in arguments.sections:
         few = replace(settings, rounds=min(settings.rounds, 5), processes=3)

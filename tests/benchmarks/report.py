@@ -355,7 +355,7 @@ def machine(figures: Figures) -> str:
     if calm is not None:
         lines.append(
             f"- In {calm:.0%} of the rounds other programs and neighbours took less than a tenth "
-            "of the machine; a round in which they took more was tried again, four times at most."
+            "of the machine; a round in which they took more was tried again, a few times at most."
         )
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,7 @@ def test_a_disturbed_round_is_tried_again_and_the_calmest_counts(
     monkeypatch.setattr(calm, "PAUSE_SECONDS", 0.0)
     attempts = iter(range(len(shares)))
 
-    def watch(_: int, work: Any) -> Any:
+    def watch(_: int | None, work: Any) -> Any:
         attempt = work()
         return attempt, calm.Watched(shares[attempt])
 
@@ -169,7 +170,8 @@ def test_what_another_process_does_is_a_disturbance() -> None:
     while calm.session_seconds(alone.pid) < before + 0.1:
         pass
     assert calm.session_seconds(os.getpid() + 10**7) == 0.0
-    _, watched = calm.watch(0, alone.wait)
+    _, watched = calm.watch(None, lambda: time.sleep(0.1))
+    alone.wait()
     assert watched.others is not None and watched.others > 0.0
 
 
