@@ -22,19 +22,29 @@ needs_extended = pytest.mark.skipif(
 )
 
 
+# The largest errors that are known, in float32 and float64. What is promised is 2, and 4 for pow;
+# a function that comes closer to that than it must has lost something.
+BOUNDS = {
+    "exp": (1.1, 1.1), "expm1": (1.4, 1.9), "log": (0.9, 0.9), "log1p": (1.5, 1.5),
+    "tanh": (1.6, 1.8), "sigmoid": (1.8, 1.8), "softplus": (1.7, 1.8), "erf": (1.3, 1.7),
+    "sin": (1.6, 1.6), "cos": (1.6, 1.6), "tan": (0.6, 2.0), "rsqrt": (1.5, 1.51),
+    "pow": (0.6, 1.5),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("fused", MODES)
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_float32_is_within_two_units(name: str, fused: bool) -> None:
+def test_float32_is_as_exact_as_promised(name: str, fused: bool) -> None:
     found = measure(name, dtypes.float32, step=1 << 14, block=1 << 12, fused=fused)
-    assert max(found, key=lambda pair: pair[0])[0] <= 2.0, found
+    assert max(found, key=lambda pair: pair[0])[0] <= BOUNDS[name][0], found
 
 
 @needs_extended
 @pytest.mark.parametrize("fused", MODES)
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_float64_is_within_two_units(name: str, fused: bool) -> None:
+def test_float64_is_as_exact_as_promised(name: str, fused: bool) -> None:
     found = measure(name, dtypes.float64, step=1 << 10, block=1 << 11, fused=fused)
-    assert max(found, key=lambda pair: pair[0])[0] <= 2.0, found
+    assert max(found, key=lambda pair: pair[0])[0] <= BOUNDS[name][1], found
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
@@ -50,6 +60,16 @@ def test_lanes_do_not_matter(name: str, dtype: DType) -> None:
     ]
     for other in others:
         assert other.tobytes() == single.tobytes()
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if FUNCTIONS[name].symmetric])
+def test_a_sign_changes_nothing_but_a_sign(name: str, dtype: DType) -> None:
+    rule = Rule(FUNCTIONS[name].emit, (dtype,), dtype, 8)
+    generator = np.random.default_rng(4)
+    values = generator.standard_normal(4096) * 2.0 ** generator.uniform(-40, 100, 4096)
+    positive = np.abs(values).astype(dtype)
+    assert np.abs(rule(-positive)).tobytes() == np.abs(rule(positive)).tobytes()
 
 
 # Angles that come closest to multiples of pi / 2, from J.-M. Muller, Elementary Functions (2016),
@@ -74,6 +94,17 @@ def test_hard_angles(dtype: DType, angle: float) -> None:
         with np.errstate(invalid="ignore"):
             exact = function.meaning(values.astype(np.longdouble))
         assert errors(result, exact).max() <= 2.0, name
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@needs_extended
+def test_sigmoid_where_its_exponential_holds_no_one(dtype: DType) -> None:
+    # From here on 1 is lost beside the exponential, at first half of the last place of it.
+    begin = np.log(np.finfo(dtype).eps / 2)
+    values = (begin + np.linspace(-1, 1, 20_001)).astype(dtype)
+    function = FUNCTIONS["sigmoid"]
+    exact = function.meaning(values.astype(np.longdouble))
+    assert errors(Rule(function.emit, (dtype,), dtype, 8)(values), exact).max() <= 1.8
 
 
 def neighbours(value: float, dtype: DType) -> Array:
