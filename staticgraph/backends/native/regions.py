@@ -16,13 +16,14 @@ from staticgraph.backends.native.ir import Phi, element_type
 from staticgraph.backends.native.lower import count_uses, lower_nodes, lowering, prepared
 from staticgraph.backends.native.program import Program
 from staticgraph.backends.native.scalars import Register
-from staticgraph.backends.native.sizes import Size, product, row_major
+from staticgraph.backends.native.sizes import Size, row_major
+from staticgraph.backends.native.stacks import Rows, Stack, kept_of
 from staticgraph.backends.native.values import Array, Buffer, Held, Lazy, Scalar
-from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 from staticgraph.core.function import Function
 from staticgraph.core.node import Node, Value
 from staticgraph.core.types import TensorType
+from staticgraph.ops.loops import lengths_of
 
 # A loop of scalars asks for signals once in so many iterations, about a millisecond.
 _SCALAR_POLL = 1 << 16
@@ -263,145 +264,6 @@ def _initial(program: Program, value: Value, type: TensorType, node: Node) -> He
     return copy
 
 
-# -- what is stacked ------------------------------------------------------------------------------
-
-
-class Stack:
-    """A growing array, one entry per iteration.
-
-    With `length` and entries of known dims it is allocated whole. Otherwise its address, capacity
-    and the dims of its entries are carried by the loop.
-    """
-
-    def __init__(
-        self, program: Program, node: Node, result: Value, entry: TensorType, length: Size | None
-    ) -> None:
-        self.program = program
-        self.node = node
-        self.dtype: DType = entry.dtype
-        self.length = length
-        shape = entry.shape or ()
-        self.known = all(isinstance(dim, int) for dim in shape)
-        self.ndim = len(shape)
-        self.dims = tuple([Size(dim if isinstance(dim, int) else 0) for dim in shape])
-        self.whole: Array | None = None
-        self.phis: list[Phi] = []
-        if self.known and length is not None:
-            self.whole = program.result(result, (length, *self.dims), self.dtype)
-        else:
-            self.first = program.allocate((Size(64),), dtypes.uint8)
-
-    def enter(self, before: str) -> None:
-        """Writes the phis at the head of the loop."""
-        if self.whole is not None:
-            return
-        code = self.program.code
-        pointer, capacity = code.phi("ptr"), code.phi("i64")
-        pointer.add(self.first.pointer, before)
-        capacity.add("0", before)
-        self.phis = [pointer, capacity]
-        if not self.known:
-            dims: list[Size] = []
-            for dim in self.dims:
-                phi = code.phi("i64")
-                phi.add(str(dim.factor), before)
-                self.phis.append(phi)
-                dims.append(self.program.size(phi.name))
-            self.dims = tuple(dims)
-
-    def row(self, count: str) -> Array | None:
-        """The memory of the next entry, where that can be told before there is one."""
-        if self.whole is None:
-            return None
-        pointer = self.program.offset(self.whole.pointer, self.dtype, count, self.whole.strides[0])
-        return Array(
-            Buffer(pointer, owned=False), pointer, self.dtype, self.dims, row_major(self.dims)
-        )
-
-    def push(self, value: Value, count: str) -> list[str]:
-        """Puts entry `count` in place; what the phis become."""
-        program = self.program
-        if self.whole is not None:
-            self._put(value, self.row(count))
-            return []
-        dims = program.dims(value)
-        if not self.known:
-            self._check(dims)
-        pointer, capacity = self._grown(dims, count)
-        size = product(dims)
-        entry = Array(Buffer(pointer, owned=False), pointer, self.dtype, dims, row_major(dims))
-        entry.pointer = program.offset(pointer, self.dtype, count, size)
-        self._put(value, entry)
-        texts = [pointer, capacity]
-        return texts if self.known else [*texts, *[program.text(dim) for dim in dims]]
-
-    def _put(self, value: Value, entry: Array | None) -> None:
-        program = self.program
-        assert entry is not None
-        if self.ndim == 0:
-            program.store(program.scalar(value), entry.pointer)
-        else:
-            array = program.array(value)
-            if array.pointer != entry.pointer:
-                program.copy(array, entry, self.node)
-        program.used(value)
-
-    def _check(self, dims: Sequence[Size]) -> None:
-        """Entries of one stack have one shape."""
-        code = self.program.code
-        later = code.let(f"icmp ne i64 {self.phis[1].name}, 0")
-        for have, want in zip(dims, self.dims, strict=True):
-            differ = code.let(f"icmp ne i64 {self.program.text(have)}, {self.program.text(want)}")
-            self.program.fail_if(code.let(f"and i1 {later}, {differ}"), self.node)
-
-    def _grown(self, dims: Sequence[Size], count: str) -> tuple[str, str]:
-        """The memory of the stack with room for one more entry."""
-        program, code = self.program, self.program.code
-        size = program.text(product(dims).times(Size(self.dtype.itemsize)))
-        pointer, capacity = self.phis[0].name, self.phis[1].name
-        last = "0" if self.length is not None else count
-        full = code.let(f"icmp eq i64 {capacity}, {last}")
-        grow, goes_on, before = code.label("grow"), code.label("grown"), code.block
-        code.branch(full, grow, goes_on)
-        code.begin(grow)
-        if self.length is not None:
-            # The first entry has shown how large all of them are.
-            wanted = program.text(self.length)
-        else:
-            doubled = code.let(f"shl i64 {capacity}, 1")
-            wanted = code.intrinsic("smax.i64", "i64", [("i64", doubled), ("i64", "16")])
-        total = code.let(f"mul i64 {wanted}, {size}")
-        room = program.allocate((program.size(total),), dtypes.uint8).pointer
-        used = code.let(f"mul i64 {capacity}, {size}")
-        program.module.declare("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
-        code.do(
-            f"call void @llvm.memcpy.p0.p0.i64(ptr {room}, ptr {pointer}, i64 {used}, i1 false)"
-        )
-        program.free(Buffer(pointer, owned=True))
-        end = code.block
-        code.jump(goes_on)
-        code.begin(goes_on)
-        joined, larger = code.phi("ptr"), code.phi("i64")
-        joined.add(pointer, before)
-        joined.add(room, end)
-        larger.add(capacity, before)
-        larger.add(wanted, end)
-        return joined.name, larger.name
-
-    def leave(self, texts: Sequence[str], block: str) -> None:
-        """Adds what the phis become when `block` goes back to the head."""
-        for phi, text in zip(self.phis, texts, strict=True):
-            phi.add(text, block)
-
-    def result(self, count: str) -> Array:
-        """The whole stack, after the loop."""
-        if self.whole is not None:
-            return self.whole
-        pointer = self.phis[0].name
-        dims = (self.program.size(count), *self.dims)
-        return Array(Buffer(pointer, owned=True), pointer, self.dtype, dims, row_major(dims))
-
-
 # -- loops ----------------------------------------------------------------------------------------
 
 
@@ -417,6 +279,57 @@ def lower_scan(program: Program, node: Node) -> None:
     _Loop(program, node, node.attrs["sequences"]).write()
 
 
+class _Parts:
+    """A sequence that a scan goes along part by part.
+
+    lengths   the array whose entries say how many rows each step takes
+    """
+
+    def __init__(self, program: Program, node: Node, rows: Array, lengths: Array) -> None:
+        self.program = program
+        self.node = node
+        self.rows = rows
+        self.lengths = lengths
+        self.backwards = bool(node.attrs["reverse"])
+        self.phi: Phi | None = None
+        self.total = program.text(rows.dims[0])
+
+    def enter(self, before: str) -> None:
+        """Writes the phi at the head of the loop: the row at which the steps have arrived."""
+        self.phi = self.program.code.phi("i64")
+        self.phi.add(self.total if self.backwards else "0", before)
+
+    def entry(self, place: str) -> tuple[Array, str]:
+        """The rows of step `place`, and the row at which they leave off."""
+        assert self.phi is not None
+        program, code = self.program, self.program.code
+        at = program.place(self.lengths, [place])
+        count = program.load(self.lengths.dtype, at).text
+        step = "sub" if self.backwards else "add"
+        then = code.let(f"{step} i64 {self.phi.name}, {count}")
+        low = code.let(f"icmp slt i64 {then}, 0")
+        high = code.let(f"icmp sgt i64 {then}, {self.total}")
+        program.fail_if(code.let(f"or i1 {low}, {high}"), self.node)
+        program.fail_if(code.let(f"icmp slt i64 {count}, 0"), self.node)
+        first = then if self.backwards else self.phi.name
+        pointer = program.offset(self.rows.pointer, self.rows.dtype, first, self.rows.strides[0])
+        dims = (program.size(count), *self.rows.dims[1:])
+        buffer = Buffer(pointer, owned=False)
+        return Array(buffer, pointer, self.rows.dtype, dims, self.rows.strides), then
+
+    def leave(self, text: str, block: str) -> None:
+        """Adds what the phi becomes when `block` goes back to the head."""
+        assert self.phi is not None
+        self.phi.add(text, block)
+
+    def finish(self) -> None:
+        """Fails where the parts do not add up to the sequence."""
+        assert self.phi is not None
+        code = self.program.code
+        end = "0" if self.backwards else self.total
+        self.program.fail_if(code.let(f"icmp ne i64 {self.phi.name}, {end}"), self.node)
+
+
 class _Loop:
     """A while or a scan while it is written."""
 
@@ -425,14 +338,12 @@ class _Loop:
         self.node = node
         self.body: Function = node.attrs["body"]
         self.count: int = node.attrs["carries"]
-        self.sequences: list[Array] = []
         operands = node.inputs
         first = self.count + sequences
         for value in operands[self.count :]:
             _in_memory(program, value)
         self.captures = [_borrowed(program.scope.held[value]) for value in operands[first:]]
-        for value in operands[self.count : first]:
-            self.sequences.append(program.array(value))
+        self.sequences = [program.array(value) for value in operands[self.count : first]]
         self.carries = [
             Carry(program, parameter.type, _initial(program, value, parameter.type, node))
             for value, parameter in zip(
@@ -440,16 +351,41 @@ class _Loop:
             )
         ]
         self.length: Size | None = None
+        self.parts: dict[int, _Parts] = {}
         if sequences:
-            self.length = self.sequences[0].dims[0]
-            for sequence in self.sequences[1:]:
+            self._measure()
+        self.kept = kept_of(
+            program, node, self.body.outputs[self.count :], self._sizes(), self.length
+        )
+
+    def _measure(self) -> None:
+        """The number of steps, and the sequences that are gone along part by part."""
+        program, node = self.program, self.node
+        by = lengths_of(node.attrs)
+        for number, (sequence, lengths) in enumerate(zip(self.sequences, by, strict=True)):
+            if lengths >= 0:
+                self.parts[number] = _Parts(program, node, sequence, self.sequences[lengths])
+            elif self.length is None:
+                self.length = sequence.dims[0]
+            else:
                 program.require_equal(self.length, sequence.dims[0], node)
-        self.stacks = [
-            Stack(program, node, result, value.type, self.length)
-            for result, value in zip(
-                node.outputs[self.count :], self.body.outputs[self.count :], strict=True
-            )
+
+    def _sizes(self) -> dict[str, Size]:
+        """What the symbols in the types of the body stand for, as the operands show it."""
+        sizes: dict[str, Size] = {}
+        shapes: list[tuple[Size, ...]] = [
+            held.dims if isinstance(held, Array) else ()
+            for held in [carry.initial for carry in self.carries]
         ]
+        for number, sequence in enumerate(self.sequences):
+            dims = sequence.dims[1:]
+            shapes.append((Size(0), *dims) if number in self.parts else dims)
+        shapes += [held.dims if isinstance(held, Array) else () for held in self.captures]
+        for value, dims in zip(self.body.inputs, shapes, strict=True):
+            for dim, size in zip(value.type.shape or (), dims, strict=False):
+                if isinstance(dim, str):
+                    sizes[dim] = size
+        return sizes
 
     def write(self) -> None:
         """The blocks of the loop, and its results."""
@@ -457,28 +393,34 @@ class _Loop:
         program.loops = True
         for carry in self.carries:
             carry.prepare()
+        for kept, value in zip(self.kept, self.node.outputs[self.count :], strict=True):
+            kept.allocate(value)
         length = None if self.length is None else program.text(self.length)
         head, inside, after = code.label("head"), code.label("body"), code.label("after")
         before = code.block
         code.jump(head)
         code.begin(head)
+        program.enter_block()
         counter = code.phi("i64")
         counter.add("0", before)
-        carried: list[Carry | Stack] = [*self.carries, *self.stacks]
-        for item in carried:
+        carried: list[Carry | Stack | Rows] = [*self.carries, *self.kept]
+        for item in (*carried, *self.parts.values()):
             item.enter(before)
         goes_on = self._goes_on(counter.name, length)
         code.branch(goes_on, inside, after)
         code.begin(inside)
         kernels = len(program.kernels)
-        texts = self._iteration(counter.name, length)
+        texts, places = self._iteration(counter.name, length)
         next_count = code.let(f"add i64 {counter.name}, 1")
         self._poll(next_count, scalars_only=len(program.kernels) == kernels)
         counter.add(next_count, code.block)
         for item, text in zip(carried, texts, strict=True):
             item.leave(text, code.block)
+        for parts, place in zip(self.parts.values(), places, strict=True):
+            parts.leave(place, code.block)
         code.jump(head)
         code.begin(after)
+        program.leave_block()
         self._finish(counter.name)
 
     def _goes_on(self, counter: str, length: str | None) -> str:
@@ -497,32 +439,42 @@ class _Loop:
             holds = code.let(f"and i1 {below}, {holds}")
         return holds
 
-    def _iteration(self, counter: str, length: str | None) -> list[list[str]]:
-        """The body, once; what the phis of carries and stacks become."""
+    def _iteration(self, counter: str, length: str | None) -> tuple[list[list[str]], list[str]]:
+        """The body, once; what the phis of carries, of what is kept and of parts become."""
         program, code = self.program, self.program.code
         place = counter
         if length is not None and self.node.attrs["reverse"]:
             place = code.let(f"sub i64 {length}, {counter}")
             place = code.let(f"sub i64 {place}, 1")
-        entries = [self._entry(sequence, place) for sequence in self.sequences]
+        entries: list[Held] = []
+        places: list[str] = []
+        for number, sequence in enumerate(self.sequences):
+            if number in self.parts:
+                rows, then = self.parts[number].entry(place)
+                entries.append(rows)
+                places.append(then)
+            else:
+                entries.append(self._entry(sequence, place))
         given = [carry.held(owned=True) for carry in self.carries]
         body = _begin(program, self.body, [*given, *entries, *self.captures])
         self._reserve(body, place)
         lower_nodes(program, body)
-        texts: list[list[str]] = []
-        stacked: list[list[str]] = []
-        for stack, value in zip(self.stacks, body.outputs[self.count :], strict=True):
-            stacked.append(stack.push(value, place))
-        for carry, value in zip(self.carries, body.outputs[: self.count], strict=True):
-            texts.append(carry.next_texts(_result_of(program, value, self.node)))
+        kept = [
+            item.push(value, place)
+            for item, value in zip(self.kept, body.outputs[self.count :], strict=True)
+        ]
+        carried = [
+            carry.next_texts(_result_of(program, value, self.node))
+            for carry, value in zip(self.carries, body.outputs[: self.count], strict=True)
+        ]
         _end(program)
-        return texts + stacked
+        return carried + kept, places
 
     def _reserve(self, body: Function, place: str) -> None:
         """Lets the kernels of the body write entries of stacks where they belong."""
-        for stack, value in zip(self.stacks, body.outputs[self.count :], strict=True):
-            row = stack.row(place)
-            if row is not None and stack.ndim and value not in self.program.scope.held:
+        for item, value in zip(self.kept, body.outputs[self.count :], strict=True):
+            row = item.row(place)
+            if row is not None and row.dims and value not in self.program.scope.held:
                 self.program.scope.reserved.setdefault(value, row)
 
     def _entry(self, sequence: Array, place: str) -> Held:
@@ -548,10 +500,12 @@ class _Loop:
     def _finish(self, count: str) -> None:
         """Holds the results, and lets go of the operands."""
         program, node = self.program, self.node
+        for parts in self.parts.values():
+            parts.finish()
         for carry, value in zip(self.carries, node.outputs, strict=False):
             program.hold(value, carry.held(owned=True))
-        for stack, value in zip(self.stacks, node.outputs[self.count :], strict=True):
-            program.hold(value, stack.result(count))
+        for kept, value in zip(self.kept, node.outputs[self.count :], strict=True):
+            program.hold(value, kept.result(count))
         for value in node.inputs[self.count :]:
             program.used(value)
         for value, carry in zip(node.inputs, self.carries, strict=False):
