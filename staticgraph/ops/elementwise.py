@@ -7,178 +7,36 @@ from making NaN (autodiff/reverse.py), so a rule here is only the derivative its
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from staticgraph.config import LazyModule
-from staticgraph.core.dtypes import ANY, BOOL, FLOATING, INTEGER, NUMERIC, SIGNED, DType, bool_
-from staticgraph.core.elements import ElementBuilder, Emit
+from staticgraph.core.dtypes import ANY, BOOL, INTEGER, NUMERIC, SIGNED
+from staticgraph.core.elements import ElementBuilder
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.opdef import (
     DIAGONAL,
     NO_ATTRS,
     NOT_DIFFERENTIABLE,
     ZERO_DERIVATIVE,
-    Attrs,
-    JvpRule,
-    Marker,
     Mismatch,
     OpDef,
-    OperandVjp,
-    Types,
     register,
 )
-from staticgraph.core.types import BroadcastError, Shape, TensorType, broadcast_many, format_dim
-from staticgraph.errors import DTypeError, RunError
+from staticgraph.errors import RunError
 from staticgraph.ops.convert import as_tensor, promote, scalar, scalar_value
-from staticgraph.ops.elementwise_docs import docstring
+from staticgraph.ops.elementwise_record import (
+    ElementwiseFunction,
+    infer_bool,
+    infer_same,
+    infer_where,
+)
+from staticgraph.ops.elementwise_record import elementwise as elementwise
 
 special = LazyModule("scipy.special")
-
-_NUMBERS = (float, int)
-
-
-class ElementwiseFunction(Protocol):
-    """A public function made from a record, which it carries as `op`."""
-
-    op: OpDef
-    __name__: str
-
-    def __call__(self, *operands: Any, name: str | None = None) -> Tensor:
-        """The result of the op on `operands`."""
-        ...
-
-
-def broadcast_types(types: Types) -> Shape:
-    """The broadcast shape of operands; raises Mismatch with the axis that does not fit."""
-    try:
-        return broadcast_many(tuple([type.shape for type in types]))
-    except BroadcastError as problem:
-        detail = (
-            f"axis {problem.axis}: {format_dim(problem.lhs)} and {format_dim(problem.rhs)} "
-            "must be equal, or one of them 1"
-        )
-        raise Mismatch("shapes do not broadcast", detail) from None
-
-
-def _same_dtype(types: Types) -> DType:
-    first = types[0].dtype
-    if any(type.dtype != first for type in types):
-        raise Mismatch(
-            "operands differ in dtype", "convert one of them with sg.cast", error=DTypeError
-        )
-    return first
-
-
-def _infer_same(types: Types, attrs: Attrs) -> TensorType:
-    return TensorType(_same_dtype(types), broadcast_types(types))
-
-
-def _infer_bool(types: Types, attrs: Attrs) -> TensorType:
-    _same_dtype(types)
-    return TensorType(bool_, broadcast_types(types))
-
-
-def _infer_where(types: Types, attrs: Attrs) -> TensorType:
-    return TensorType(_same_dtype(types[1:]), broadcast_types(types))
-
-
-def elementwise(
-    name: str,
-    reference: Callable[..., Any],
-    *,
-    emit: Emit,
-    doc: str,
-    vjp: OperandVjp | tuple[OperandVjp | None, ...] | Marker,
-    operands: tuple[str, ...] = ("x",),
-    dtypes: frozenset[DType] = FLOATING,
-    infer: Callable[[Types, Attrs], TensorType] = _infer_same,
-    commutative: bool = False,
-    jvp: Marker | JvpRule | None = None,
-    linear: bool = False,
-    selects: bool = False,
-    by_value: bool = False,
-) -> ElementwiseFunction:
-    """Registers an elementwise op and returns its public function.
-
-    Ops of floating dtypes compute integers in floating point, as NumPy's functions do.
-    """
-    rules = vjp if isinstance(vjp, tuple | Marker) else (vjp,)
-    if jvp is None:
-        jvp = rules if isinstance(rules, Marker) else DIAGONAL
-    op = register(
-        OpDef(
-            name,
-            operands=operands,
-            infer=infer,
-            reference=reference,
-            doc=doc,
-            vjp=rules,
-            jvp=jvp,
-            dtypes=dtypes,
-            elementwise=True,
-            emit=emit,
-            commutative=commutative,
-            linear=linear,
-            selects=selects,
-            by_value=by_value,
-        )
-    )
-    make = {1: _unary_function, 2: _binary_function}[len(operands)]
-    function: ElementwiseFunction = publish(make(op), op)
-    return function
-
-
-def publish(function: Any, op: OpDef) -> Any:
-    """Gives a made function the name, docstring and signature of its record."""
-    function.op = op
-    function.__name__ = function.__qualname__ = op.name
-    function.__doc__ = docstring(op)
-    function.__module__ = "staticgraph"
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(operand, kind) for operand in op.operands]
-    parameters.append(inspect.Parameter("name", inspect.Parameter.KEYWORD_ONLY, default=None))
-    function.__signature__ = inspect.Signature(parameters)
-    return function
-
-
-def _unary_function(op: OpDef) -> Callable[..., Tensor]:
-    allowed, floating = op.operand_dtypes(0), op.dtypes == FLOATING
-
-    def function(x: Any, *, name: str | None = None) -> Tensor:
-        if type(x) is not Tensor:
-            x = as_tensor(x)
-        if floating and x.type.dtype not in allowed:
-            (x,) = promote((x,), floating=True)
-        result: Tensor = x.node.graph.add(op, (x,), NO_ATTRS, name).outputs[0]
-        return result
-
-    return function
-
-
-def _binary_function(op: OpDef) -> Callable[..., Tensor]:
-    allowed, floating = op.operand_dtypes(0), op.dtypes == FLOATING
-
-    def function(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
-        if type(lhs) is Tensor and type(rhs) in _NUMBERS and lhs.type.dtype in FLOATING:
-            # The way of most literals, kept short.
-            rhs = scalar(lhs.node.graph, rhs, lhs.type.dtype)
-        elif not (
-            type(lhs) is Tensor
-            and type(rhs) is Tensor
-            and lhs.type.dtype is rhs.type.dtype
-            and lhs.type.dtype in allowed
-        ):
-            lhs, rhs = promote((lhs, rhs), floating)
-        result: Tensor = lhs.node.graph.add(op, (lhs, rhs), NO_ATTRS, name).outputs[0]
-        return result
-
-    return function
-
 
 # -- arithmetic -------------------------------------------------------------------------------
 
@@ -457,7 +315,7 @@ def _comparison(
     name: str, reference: Callable[..., Any], symbol: str, commutative: bool = False
 ) -> ElementwiseFunction:
     return elementwise(
-        name, reference, operands=_TWO, dtypes=ANY, infer=_infer_bool, commutative=commutative,
+        name, reference, operands=_TWO, dtypes=ANY, infer=infer_bool, commutative=commutative,
         emit=lambda s, lhs, rhs: getattr(s, name)(lhs, rhs),
         vjp=NOT_DIFFERENTIABLE, doc=f"Whether ``lhs {symbol} rhs``, elementwise; a bool array.",
     )  # fmt: skip
@@ -473,7 +331,7 @@ greater_equal = _comparison("greater_equal", np.greater_equal, ">=")
 
 def _logical(name: str, reference: Callable[..., Any], doc: str) -> ElementwiseFunction:
     return elementwise(
-        name, reference, operands=_TWO, dtypes=BOOL, infer=_infer_bool, commutative=True,
+        name, reference, operands=_TWO, dtypes=BOOL, infer=infer_bool, commutative=True,
         emit=lambda s, lhs, rhs: getattr(s, name)(lhs, rhs),
         vjp=NOT_DIFFERENTIABLE, doc=doc,
     )  # fmt: skip
@@ -483,7 +341,7 @@ logical_and = _logical("logical_and", np.logical_and, "``lhs & rhs`` of bools, e
 logical_or = _logical("logical_or", np.logical_or, "``lhs | rhs`` of bools, elementwise.")
 logical_xor = _logical("logical_xor", np.logical_xor, "``lhs ^ rhs`` of bools, elementwise.")
 logical_not = elementwise(
-    "logical_not", np.logical_not, dtypes=BOOL, infer=_infer_bool, vjp=NOT_DIFFERENTIABLE,
+    "logical_not", np.logical_not, dtypes=BOOL, infer=infer_bool, vjp=NOT_DIFFERENTIABLE,
     emit=lambda s, x: s.logical_not(x),
     doc="``~x`` of bools, elementwise.",
 )  # fmt: skip
@@ -507,17 +365,17 @@ bitwise_invert = elementwise(
 )  # fmt: skip
 
 isnan = elementwise(
-    "isnan", np.isnan, infer=_infer_bool, vjp=NOT_DIFFERENTIABLE,
+    "isnan", np.isnan, infer=infer_bool, vjp=NOT_DIFFERENTIABLE,
     emit=lambda s, x: s.isnan(x),
     doc="Whether x is NaN, elementwise; a bool array.",
 )  # fmt: skip
 isinf = elementwise(
-    "isinf", np.isinf, infer=_infer_bool, vjp=NOT_DIFFERENTIABLE,
+    "isinf", np.isinf, infer=infer_bool, vjp=NOT_DIFFERENTIABLE,
     emit=lambda s, x: s.isinf(x),
     doc="Whether x is infinite, elementwise; a bool array.",
 )  # fmt: skip
 isfinite = elementwise(
-    "isfinite", np.isfinite, infer=_infer_bool, vjp=NOT_DIFFERENTIABLE,
+    "isfinite", np.isfinite, infer=infer_bool, vjp=NOT_DIFFERENTIABLE,
     emit=lambda s, x: s.isfinite(x),
     doc="Whether x is neither NaN nor infinite, elementwise; a bool array.",
 )  # fmt: skip
@@ -576,7 +434,7 @@ WHERE = register(
     OpDef(
         "where",
         operands=("condition", "x", "y"),
-        infer=_infer_where,
+        infer=infer_where,
         reference=np.where,
         dtypes=(BOOL, ANY, ANY),
         elementwise=True,
@@ -638,7 +496,7 @@ CLIP = register(
     OpDef(
         "clip",
         operands=("x", "low", "high"),
-        infer=_infer_same,
+        infer=infer_same,
         reference=lambda x, low, high: np.minimum(np.maximum(x, low), high),
         dtypes=NUMERIC,
         elementwise=True,
