@@ -142,7 +142,10 @@ def test_closed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"backend": "llvm"}, "Session: backend='llvm' is not available\n  give 'native' or 'reference'"),
+        (
+            {"backend": "llvm"},
+            "Session: backend='llvm' is not available\n  give 'native' or 'reference'",
+        ),
         ({"math": "fast"}, "Session: math='fast' is not available\n  give 'strict' or 'contract'"),
         (
             {"threads": 0},
