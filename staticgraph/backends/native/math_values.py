@@ -169,6 +169,8 @@ def at_least(x: Value, bound: float) -> Value:
 def polynomial(x: Value, coefficients: Sequence[float]) -> Value:
     """The polynomial of x with these coefficients, the constant one first.
 
+    All are minimax fits; tests/benchmarks/polynomials.py makes them and measures their errors.
+
     Long ones are evaluated as two interleaved polynomials of the square, which halves the chain of
     operations that wait for each other.
     """
