@@ -30,7 +30,7 @@ from staticgraph.core.dtypes import DType
 class _Logarithm(NamedTuple):
     """What depends on the dtype: ln 2 in two parts, and the bits of the root of 1/2.
 
-    coefficients  float32: of ``(log(1 + f) - f + f**2 / 2) / f**3``; times f**2, errors are below 8e-10
+    coefficients  float32: of ``(log(1 + f) - f + f**2 / 2) / f**3``; errors times f**2 below 8e-10
                   float64: of ``(2 * atanh(s) - 2 * s) / s**3`` in s**2; errors are below 3.3e-16
     """
 
