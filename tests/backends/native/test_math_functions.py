@@ -62,16 +62,6 @@ def test_lanes_do_not_matter(name: str, dtype: DType) -> None:
         assert other.tobytes() == single.tobytes()
 
 
-@pytest.mark.parametrize("dtype", FLOATS, ids=str)
-@pytest.mark.parametrize("name", [name for name in FUNCTIONS if FUNCTIONS[name].symmetric])
-def test_a_sign_changes_nothing_but_a_sign(name: str, dtype: DType) -> None:
-    rule = Rule(FUNCTIONS[name].emit, (dtype,), dtype, 8)
-    generator = np.random.default_rng(4)
-    values = generator.standard_normal(4096) * 2.0 ** generator.uniform(-40, 100, 4096)
-    positive = np.abs(values).astype(dtype)
-    assert np.abs(rule(-positive)).tobytes() == np.abs(rule(positive)).tobytes()
-
-
 # Angles that come closest to multiples of pi / 2, from J.-M. Muller, Elementary Functions (2016),
 # section 11.2, and the largest ones.
 @pytest.mark.parametrize(
