@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from staticgraph.backends.native.fusion import Group
+from staticgraph.backends.native.products import PendingProduct
 from staticgraph.backends.native.program import Program
 from staticgraph.backends.native.spec import OutputSpec
 from staticgraph.backends.native.values import Array, Buffer, Lazy, Scalar
@@ -48,7 +49,7 @@ def hand_over(
             _give(program, index, function.outputs[index], last)
     if not updates:
         return
-    copies = _copies(program, updates, inputs)
+    sources = _sources(program, updates, inputs)
     program.module.declare("declare i32 @sg_commit(ptr)")
     program.check_call(program.code.let("call i32 @sg_commit(ptr %ctx)"))
     program.committed = True
@@ -59,32 +60,27 @@ def hand_over(
     for group in last:
         program.scope.fusion.write(group)
     for update in updates:
-        if program.scope.destinations.get(update.value) == [] and update.value in copies.direct:
-            continue
-        _put(program, update.index, copies.sources.get(update.value), update.value)
+        # A value that several variables take is written by its kernel once, and copied.
+        if update.index not in program.scope.given.get(update.value, []):
+            _put(program, update.index, sources.get(update.value), update.value)
 
 
-class _Copies:
-    def __init__(self) -> None:
-        self.sources: dict[Value, Array] = {}
-        self.direct: set[Value] = set()
-
-
-def _copies(program: Program, updates: Sequence[Update], inputs: Sequence[Array]) -> _Copies:
+def _sources(
+    program: Program, updates: Sequence[Update], inputs: Sequence[Array]
+) -> dict[Value, Array]:
     """Where the values stand that no last kernel writes: never in a variable that is written."""
-    copies = _Copies()
+    sources: dict[Value, Array] = {}
     buffers = {array.buffer for array in inputs}
     for update in updates:
         held = program.scope.held[update.value]
-        if isinstance(held, Lazy):
-            copies.direct.add(update.value)
-        elif isinstance(held, Array):
-            if held.buffer in buffers:
-                aside = program.allocate(held.dims, held.dtype)
-                program.copy(held, aside, update.value.node)
-                held = aside
-            copies.sources[update.value] = held
-    return copies
+        if not isinstance(held, Array) or update.value in sources:
+            continue
+        if held.buffer in buffers:
+            aside = program.allocate(held.dims, held.dtype)
+            program.copy(held, aside, update.value.node)
+            held = aside
+        sources[update.value] = held
+    return sources
 
 
 def _give(program: Program, index: int, value: Value, last: Sequence[Group]) -> None:
@@ -140,7 +136,7 @@ def _safe(program: Program, group: Group, written: dict[Buffer, Update]) -> bool
         return False
     if any(expression.kind in ("reduce", "gather") for expression in group.expressions):
         return False
-    if group.product is not None and any(a.buffer in written for a in group.product.operands):
+    if group.product is not None and not _safe_product(program, group, group.product, written):
         return False
     for source, array in group.arrays.items():
         update = written.get(array.buffer)
@@ -153,3 +149,17 @@ def _safe(program: Program, group: Group, written: dict[Buffer, Update]) -> bool
         if not same or source.type.dtype != held.dtype:
             return False
     return True
+
+
+def _safe_product(
+    program: Program, group: Group, pending: PendingProduct, written: dict[Buffer, Update]
+) -> bool:
+    """Whether a product multiplies no variable that is written, and needs no memory of its own."""
+    if any(array.buffer in written for array in pending.operands):
+        return False
+    values = [program.scope.held[value] for value in group.values]
+    return all(
+        held.dtype == pending.a.dtype
+        for held in values
+        if isinstance(held, Lazy) and held.expression.kind != "product"
+    )
