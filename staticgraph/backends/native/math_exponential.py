@@ -87,11 +87,18 @@ _TABLE: dict[DType, _Exponential] = {
 
 
 class Reduced(NamedTuple):
-    """``exp(x)`` as two to the `exponent`, an integer in the low bits, times ``1 + r + curved``."""
+    """``exp(x)`` as two to the `exponent`, an integer in the low bits, times ``exp(r)``.
+
+    bend    ``(exp(r) - 1 - r) / r**2``
+    """
 
     exponent: Value
     r: Value
-    curved: Value
+    bend: Value
+
+    def growth(self) -> Value:
+        """``exp(r) - 1``."""
+        return fma(self.r * self.r, self.bend, self.r)
 
 
 def reduced(x: Value, addend: Value | None = None) -> Reduced:
@@ -102,7 +109,7 @@ def reduced(x: Value, addend: Value | None = None) -> Reduced:
     r = fma(n, -low, fma(n, -high, x))
     if addend is not None:
         r = r + addend
-    return Reduced(exponent, r, r * r * polynomial(r, table.coefficients))
+    return Reduced(exponent, r, polynomial(r, table.coefficients))
 
 
 def scaled(parts: Reduced) -> Value:
@@ -114,7 +121,7 @@ def scaled(parts: Reduced) -> Value:
     half = (whole >> 1) & -(1 << fraction)
     one = BIAS[dtype] << fraction
     first, second = (half + one).as_float(), ((whole - half) + one).as_float()
-    return fma(parts.r + parts.curved, first, first) * second
+    return fma(parts.growth(), first, first) * second
 
 
 def exp(x: Value) -> Value:
@@ -132,7 +139,7 @@ def exp_of_moderate(x: Value) -> Value:
     """e to an x for which the result is a normal number."""
     parts = reduced(x)
     factor = power_of_two(parts.exponent, x.dtype)
-    return fma(parts.r + parts.curved, factor, factor)
+    return fma(parts.growth(), factor, factor)
 
 
 # Of (exp(r) - 1 - r) / r**2 in float64, good for float32: times r**2, errors are below 4.9e-11.
@@ -151,19 +158,15 @@ def exp_for_float32(x: Value) -> Value:
     return fma(fma(r * r, polynomial(r, _SHORT), r), factor, factor)
 
 
-def _expm1_parts(parts: Reduced, factor: Value, one: float) -> Value:
-    """``factor * exp(r) - one``, rounded so that what cancels was exact."""
-    straight = fma(factor, parts.r, factor - one)
-    return fma(factor, parts.curved, straight)
-
-
 def expm1(x: Value) -> Value:
     """``exp(x) - 1``."""
     table = _TABLE[x.dtype]
     parts = reduced(at_least(at_most(x, table.highest), table.minus_one))
-    # Half of the result: two to the n alone can be too large.
+    # Half of the result, since two to the n alone can be too large; what is straight in it comes
+    # first, so that the rest is small where things cancel.
     factor = power_of_two(parts.exponent - 1, x.dtype)
-    result = _expm1_parts(parts, factor, 0.5) * 2.0
+    straight = fma(factor, parts.r, factor - 0.5)
+    result = fma(factor, parts.r * parts.r * parts.bend, straight) * 2.0
     # Half of the result would lose bits of a subnormal number, and its sign.
     return where(abs(x) < 2.0**-60, x, result)
 
@@ -205,7 +208,7 @@ def sigmoid(x: Value) -> Value:
     whole = factor + one
     # Nothing, or a half of the last place when two to the n is that much larger than 1.
     lost = one - (whole - factor)
-    below = fma(factor, parts.r + parts.curved, lost) + whole
+    below = fma(factor, parts.growth(), lost) + whole
     return 1.0 / below * one
 
 
