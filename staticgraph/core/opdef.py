@@ -65,6 +65,9 @@ TRANSPOSED = Marker("TRANSPOSED")
 # The op holds Functions, and its derivative is made of theirs (autodiff/control.py).
 REGIONS = Marker("REGIONS")
 
+# Machine code leaves the machine: Python does the work of the op, and `Session.explain` says so.
+HOST_CALL = Marker("HOST_CALL")
+
 
 @dataclass(frozen=True, slots=True)
 class Joint:
@@ -116,6 +119,7 @@ class OpDef:
                 holds for every operand of that shape
     masked_vjp  for ops that add up products (matmul): the rules behind a node that drops NaN
     effect      it does something visible (print, assert): never removed, merged or reordered
+    native      HOST_CALL where machine code has to call Python; None: it is machine code itself
     doc         the docstring of the op
     title       what messages call it, where the public function has another name
     """
@@ -139,6 +143,7 @@ class OpDef:
     spread: Callable[[Operation, Tensor], Tensor] | None = None
     masked_vjp: tuple[OperandVjp, ...] | None = None
     effect: bool = False
+    native: Marker | None = None
     role: Role = "compute"
     title: str = ""
     # Types already inferred, for elementwise ops without attributes: a pure function's memory.

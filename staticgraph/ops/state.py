@@ -17,6 +17,7 @@ from staticgraph.core.dtypes import BOOL, DType
 from staticgraph.core.graph import Graph, Operation, Tensor, describe, get_default_graph
 from staticgraph.core.location import Location, capture
 from staticgraph.core.opdef import (
+    HOST_CALL,
     LINEAR,
     NOT_DIFFERENTIABLE,
     Attrs,
@@ -352,6 +353,7 @@ PRINT = register(
         reference=_reference_print,
         attrs=("message",),
         effect=True,
+        native=HOST_CALL,
         vjp=(lambda node, adjoint: adjoint,),
         jvp=lambda node, tangents: tangents[0],  # type: ignore[arg-type, return-value]
         doc="Its operand, whose value is printed when the run computes it.",

@@ -27,6 +27,7 @@ from staticgraph.backends.native.values import Array, Buffer, Lazy
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 from staticgraph.core.node import Node, Value
+from staticgraph.core.opdef import HOST_CALL
 
 
 def _section(program: Program, array: Array, axis: int, first: str, count: Size) -> Array:
@@ -368,6 +369,7 @@ class Print:
 @lowering("print")
 def lower_print(program: Program, node: Node) -> None:
     """A call of Python; the result is the operand."""
+    assert node.op.native is HOST_CALL, "what leaves the machine says so in its record"
     code = program.code
     given = program.array(node.inputs[0])
     array = contiguous(program, given, node)
