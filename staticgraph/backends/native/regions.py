@@ -196,6 +196,8 @@ class Carry:
         self.dims: tuple[Size, ...] = ()
         self.phis: list[Phi] = []
         self.initial = initial
+        # The stack in whose rows the values stand after the first; the loop owns no others then.
+        self.rows: Stack | None = None
 
     def enter(self, before: str) -> None:
         """Writes the phis at the head of the loop."""
@@ -395,6 +397,7 @@ class _Loop:
             carry.prepare()
         for kept, value in zip(self.kept, self.node.outputs[self.count :], strict=True):
             kept.allocate(value)
+        self._share_rows()
         length = None if self.length is None else program.text(self.length)
         head, inside, after = code.label("head"), code.label("body"), code.label("after")
         before = code.block
@@ -422,6 +425,17 @@ class _Loop:
         code.begin(after)
         program.leave_block()
         self._finish(counter.name)
+
+    def _share_rows(self) -> None:
+        """Lets a carry that is stacked as it is stand in the stack, and nowhere else."""
+        stacks = {
+            value: kept
+            for kept, value in zip(self.kept, self.body.outputs[self.count :], strict=True)
+            if isinstance(kept, Stack) and kept.whole is not None
+        }
+        for carry, value in zip(self.carries, self.body.outputs, strict=False):
+            if not carry.scalar and all(isinstance(dim, int) for dim in carry.type.shape or ()):
+                carry.rows = stacks.get(value)
 
     def _goes_on(self, counter: str, length: str | None) -> str:
         program, code = self.program, self.program.code
@@ -455,7 +469,7 @@ class _Loop:
                 places.append(then)
             else:
                 entries.append(self._entry(sequence, place))
-        given = [carry.held(owned=True) for carry in self.carries]
+        given = [carry.held(owned=carry.rows is None) for carry in self.carries]
         body = _begin(program, self.body, [*given, *entries, *self.captures])
         self._reserve(body, place)
         lower_nodes(program, body)
@@ -464,11 +478,19 @@ class _Loop:
             for item, value in zip(self.kept, body.outputs[self.count :], strict=True)
         ]
         carried = [
-            carry.next_texts(_result_of(program, value, self.node))
+            carry.next_texts(self._carried(carry, value, place))
             for carry, value in zip(self.carries, body.outputs[: self.count], strict=True)
         ]
         _end(program)
         return carried + kept, places
+
+    def _carried(self, carry: Carry, value: Value, place: str) -> Held:
+        """What a carry is after an iteration."""
+        row = None if carry.rows is None else carry.rows.row(place)
+        if row is None:
+            return _result_of(self.program, value, self.node)
+        self.program.used(value)
+        return row
 
     def _reserve(self, body: Function, place: str) -> None:
         """Lets the kernels of the body write entries of stacks where they belong."""
@@ -503,7 +525,7 @@ class _Loop:
         for parts in self.parts.values():
             parts.finish()
         for carry, value in zip(self.carries, node.outputs, strict=False):
-            program.hold(value, carry.held(owned=True))
+            program.hold(value, self._final(carry, value))
         for kept, value in zip(self.kept, node.outputs[self.count :], strict=True):
             program.hold(value, kept.result(count))
         for value in node.inputs[self.count :]:
@@ -511,3 +533,15 @@ class _Loop:
         for value, carry in zip(node.inputs, self.carries, strict=False):
             if carry.scalar:
                 program.used(value)
+
+    def _final(self, carry: Carry, value: Value) -> Held:
+        """The last value of a carry, in memory of its own."""
+        program = self.program
+        held = carry.held(owned=carry.rows is None)
+        if carry.rows is None:
+            return held
+        assert isinstance(held, Array) and isinstance(carry.initial, Array)
+        own = program.result(value, held.dims, held.dtype)
+        program.copy(held, own, self.node)
+        program.free(carry.initial.buffer)
+        return own
