@@ -362,6 +362,8 @@ class Fusion:
                 return counted
             held = self.program.array(value)
         if isinstance(held, Lazy) and not held.group.written:
+            if not held.dims:
+                return self._parameter(group, self.program.scalar(value))
             if value not in group.needs:
                 group.needs[value] = held.group
                 held.group.awaited[value] = held.group.awaited.get(value, 0) + 1
@@ -417,9 +419,8 @@ class Fusion:
     def _write(self, group: Group) -> None:
         program = self.program
         for value in group.needs:
-            array = program.scope.held[value]
-            assert isinstance(array, Array)
-            group.arrays[value] = array
+            # Meanwhile somebody may have read a single element into a register.
+            group.arrays[value] = program.array(value)
         group.written = True
         if self._latest.get(group.domain) is group:
             del self._latest[group.domain]
