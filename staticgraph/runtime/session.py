@@ -59,7 +59,7 @@ class Session:
     def __init__(
         self,
         graph: Graph | None = None,
-        backend: Literal["native", "reference"] = "reference",
+        backend: Literal["native", "reference"] = "native",
         threads: int | None = None,
         seed: int | None = None,
         check_numerics: bool = False,
