@@ -97,32 +97,69 @@ def _write(job: Job, writer: Writer, hot: Module) -> None:
     small, dot = choose_small_tile(product, target), choose_dot_tile(product, target)
     tiling = None if small or dot else choose_tiling(product, target)
     tasks = TaskWriter(w, product, target, tiling, job.swapped)
-    room = w.code.stack(f"[{BLOCK_BYTES} x i8]") if job.epilogue is not None else ""
     with w.loop("%lo", "%hi", once=True) as task:
         block, a, b = tasks.block(task)
-        sums, c_row = block, tasks.numbers.c_row
-        if room:
-            # What the epilogue reads may be what the result replaces, so sums go elsewhere first.
-            assert not product.accumulate
-            sums, c_row = on_stack(w, block, room, product.dtype.itemsize)
-        if small is not None:
-            if room:
-                sums, c_row = block._replace(c=room), product.dtype.itemsize * (product.n or 0)
-            name = _small_function(hot, product, target, c_row)
-            w.call(name, [("ptr", a), ("ptr", b), ("ptr", sums.c)])
-        elif dot is not None:
-            _dots(hot, tasks, dot, (sums, a, b, c_row))
-        elif product.m is None and (few := choose_dot_tile(replace(product, m=1), target)):
-            # Which way is better only the run knows.
-            with w.either(tasks.single()) as otherwise:
-                _dots(hot, tasks, few, (sums, a, b, c_row))
-                otherwise()
-                tasks.compute(hot, sums, a, b, c_row)
+        if job.epilogue is None:
+            _sums(job, hot, tasks, (block, a, b, tasks.numbers.c_row))
+        elif small is not None:
+            room, c_row = _room(w), product.dtype.itemsize * (product.n or 0)
+            _sums(job, hot, tasks, (block._replace(c=room), a, b, c_row))
+            finish_block(job, w, block, (room, c_row, tasks.numbers.c_row))
         else:
-            tasks.compute(hot, sums, a, b, c_row)
-        if room:
-            finish_block(job, w, block, (sums.c, c_row, tasks.numbers.c_row))
+            _finished_parts(job, hot, tasks, (block, a, b))
     w.code.do("ret void")
+
+
+def _room(writer: Writer) -> str:
+    return writer.code.stack(f"[{BLOCK_BYTES} x i8]")
+
+
+# Rows of a part that waits for its epilogue, where they are known to be a multiple of the tile's.
+_PART_ROWS = 240
+
+
+def _finished_parts(job: Job, hot: Module, tasks: TaskWriter, what: tuple[Block, str, str]) -> None:
+    """Computes a block in parts that fit on the stack, and takes each through the epilogue.
+
+    What the epilogue reads may be what the result replaces, so sums cannot wait in the result.
+    """
+    w, product, (block, a, b) = tasks.writer, job.product, what
+    assert not product.accumulate
+    size, unit = product.dtype.itemsize, tasks.unit.columns
+    room = _room(w)
+    rows = w.minimum(w.subtract(block.end_row, block.first_row), _PART_ROWS)
+    panels = w.divide(BLOCK_BYTES // size // unit, rows)
+    width = w.multiply(w.maximum(panels, 1), unit)
+    with (
+        w.loop(block.first_row, block.end_row, rows, once=True) as row,
+        w.loop(block.first_column, block.end_column, width, once=True) as first,
+    ):
+        part = block._replace(
+            first_row=row, end_row=w.minimum(block.end_row, w.add(row, rows)),
+            first_column=first, end_column=w.minimum(block.end_column, w.add(first, width)),
+        )  # fmt: skip
+        sums, c_row = on_stack(w, part, room, size)
+        _sums(job, hot, tasks, (sums, a, b, c_row))
+        finish_block(job, w, part, (sums.c, c_row, tasks.numbers.c_row))
+
+
+def _sums(job: Job, hot: Module, tasks: TaskWriter, what: tuple[Block, str, str, Number]) -> None:
+    """Computes a block, in whichever way suits the product; the rows of the result are given."""
+    w, product, target, (block, a, b, c_row) = tasks.writer, job.product, job.target, what
+    small, dot = choose_small_tile(product, target), choose_dot_tile(product, target)
+    if small is not None:
+        name = _small_function(hot, product, target, c_row)
+        w.call(name, [("ptr", a), ("ptr", b), ("ptr", block.c)])
+    elif dot is not None:
+        _dots(hot, tasks, dot, what)
+    elif product.m is None and (few := choose_dot_tile(replace(product, m=1), target)):
+        # Which way is better only the run knows.
+        with w.either(tasks.single()) as otherwise:
+            _dots(hot, tasks, few, what)
+            otherwise()
+            tasks.compute(hot, block, a, b, c_row)
+    else:
+        tasks.compute(hot, block, a, b, c_row)
 
 
 def _dots(

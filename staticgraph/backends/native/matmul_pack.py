@@ -18,29 +18,26 @@ from staticgraph.core.dtypes import DType
 
 # A block that is turned over has so many rows and columns, or as many as a vector has lanes.
 _TURNED = 8
-# Rows of B that are so many bytes apart are in a page each, and collide in the caches where that is
-# a power of two: then a copy pays, if enough rows of the result use it.
-_FAR_ROWS = 4096
-_ROWS_WORTH_A_COPY = 96
+# Rows of B that are so many bytes apart are in other pages or nearly so, where nothing fetches them
+# ahead: then a copy pays, if enough rows of the result use it.
+_FAR = 2048
+_ROWS_WORTH_A_COPY = 192
 
 
-def copy_wanted(
-    writer: Writer, kind: Layout, masked: bool, tile: tuple[Number, Number], panel: Panel
-) -> str | None:
-    """The i1 that says whether a panel has to be, or had better be copied; None for always.
-
-    `tile` is the columns of a tile and the bytes of an element.
-    """
-    w, code = writer, writer.code
+def copy_wanted(writer: Writer, kind: Layout, masked: bool, panel: Panel, width: Number) -> str:
+    """The i1 that says whether panels of `width` columns have to be, or had better be copied."""
+    code = writer.code
     if kind != "rows":
-        return None
+        return "true"
     many = code.let(f"icmp sge i64 {panel.rows}, {_ROWS_WORTH_A_COPY}")
-    far = code.let(f"icmp sge i64 {panel.b_row}, {_FAR_ROWS}")
+    far = code.let(f"icmp sge i64 {panel.b_row}, {_FAR}")
     pays = code.let(f"and i1 {many}, {far}")
     if masked:
         return pays
-    partial = code.let(f"icmp slt i64 {panel.columns}, {tile[0]}")
-    return w.code.let(f"or i1 {partial}, {pays}")
+    # Without masks, what is left of a panel can only be read from a copy.
+    left = code.let(f"urem i64 {panel.columns}, {width}")
+    partial = code.let(f"icmp ne i64 {left}, 0")
+    return code.let(f"or i1 {partial}, {pays}")
 
 
 COPY_TYPES = ("ptr", "i64", "i64", "i64", "i64", "ptr", "i64")
@@ -93,15 +90,20 @@ class _Copier:
         self.lanes = target.vector_bytes // self.size
 
     def rows(self, copy: Copy) -> None:
-        """A panel whose rows are contiguous, a vector at a time."""
+        """A panel whose rows are contiguous, a vector at a time, row by row."""
         w, lanes = self.writer, self.lanes
-        with w.loop(0, copy.columns, lanes, once=True) as column:
-            mask = w.mask(w.subtract(copy.columns, column), lanes)
-            offset = w.multiply(column, self.size)
-            source, target = w.at(copy.source, offset), w.at(copy.target, offset)
-            with w.loop(0, copy.depth) as k:
-                row = w.load(w.at(source, w.multiply(k, copy.b_row)), self.dtype, lanes, mask)
-                w.store(row, w.at(target, w.multiply(k, copy.step)), self.dtype, lanes, mask)
+        whole = w.multiply(w.divide(copy.columns, lanes), lanes)
+        mask = w.mask(w.subtract(copy.columns, whole), lanes)
+        with w.loop(0, copy.depth) as k:
+            source = w.at(copy.source, w.multiply(k, copy.b_row))
+            target = w.at(copy.target, w.multiply(k, copy.step))
+            with w.loop(0, whole, lanes) as column:
+                offset = w.multiply(column, self.size)
+                row = w.load(w.at(source, offset), self.dtype, lanes)
+                w.store(row, w.at(target, offset), self.dtype, lanes)
+            offset = w.multiply(whole, self.size)
+            row = w.load(w.at(source, offset), self.dtype, lanes, mask)
+            w.store(row, w.at(target, offset), self.dtype, lanes, mask)
 
     def elements(self, copy: Copy) -> None:
         """Any panel, element by element."""
@@ -128,8 +130,9 @@ class _Copier:
                 w.at(source, w.multiply(w.minimum(i, last), copy.b_column)) for i in range(lanes)
             ]
             block = [w.load(column, self.dtype, lanes, mask) for column in columns]
+            inside = w.mask(w.add(last, 1), lanes)
             for i, row in enumerate(self._transposed(block, lanes)):
-                w.store(row, w.at(target, w.multiply(i, copy.step)), self.dtype, lanes)
+                w.store(row, w.at(target, w.multiply(i, copy.step)), self.dtype, lanes, inside)
 
     def _transposed(self, block: list[str], lanes: int) -> list[str]:
         """The rows of a block, made of its columns by exchanging ever larger squares."""

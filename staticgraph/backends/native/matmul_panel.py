@@ -62,8 +62,9 @@ class PanelWriter:
             rows = w.minimum(w.subtract(panel.rows, row), tile.rows)
             if self.whole_rows:
                 rows = tile.rows
+            c = w.at(panel.c, w.multiply(row, panel.c_row))
             sums = self._sums(w.at(panel.a, w.multiply(row, panel.a_row)), rows)
-            self._store(sums, w.at(panel.c, w.multiply(row, panel.c_row)), rows)
+            self._store(sums, c, rows)
 
     # -- sums -------------------------------------------------------------------------------------
 

@@ -28,9 +28,10 @@ _MOST_WORK = 1 << 19
 _TASKS = 8
 # Panels of a task with very few rows.
 _LONG_RUN = 32
-# The block of a task is no larger: its sums wait on the stack for the epilogue. It may have this
-# many rows where there are as many: a copied panel of B serves all of them.
-BLOCK_BYTES = 1 << 16
+# A large task has so many panels, which share what is read of A.
+_TASK_PANELS = 8
+# Sums that wait on the stack for the epilogue.
+BLOCK_BYTES = 1 << 17
 
 
 class BatchAxis(NamedTuple):
@@ -218,34 +219,33 @@ def choose_dot_tile(product: Product, target: Target) -> DotTile | None:
 
 
 class Unit(NamedTuple):
-    """The tile that tasks are multiples of, and how many of them a task has at most."""
+    """The tile that tasks are multiples of."""
 
     rows: int
     columns: int
-    most: int
 
 
 def grid_unit(product: Product, target: Target) -> Unit:
     """The unit of the tasks of a product."""
     if choose_small_tile(product, target) is not None:
         assert product.m is not None and product.n is not None
-        return Unit(product.m, product.n, 1)
+        return Unit(product.m, product.n)
     dot = choose_dot_tile(product, target)
     if dot is not None:
         rows, columns = dot.rows, dot.columns
     else:
         main = choose_tiling(product, target).main
         rows, columns = main.rows, main.columns
-    return Unit(rows, columns, BLOCK_BYTES // (rows * columns * product.dtype.itemsize))
+    return Unit(rows, columns)
 
 
 def grid(writer: Writer, sizes: tuple[Number, Number, Number], unit: Unit) -> Grid:
     """The tasks of one matrix.
 
-    A task has some tiles of rows, for the sake of the panel of B they share, and as many panels as
-    make it worth a task.
+    A task has all rows, so that a panel of B is copied once at most, and as many panels as make it
+    worth a task. Rows are cut where there are too few panels for several threads.
     """
-    w, (m, n, k), (rows, columns, most) = writer, sizes, unit
+    w, (m, n, k), (rows, columns) = writer, sizes, unit
     row_tiles = w.maximum(w.divide_up(m, rows), 1)
     panels = w.maximum(w.divide_up(n, columns), 1)
     # Few rows leave the processor waiting for memory, which is worth as much as products.
@@ -253,26 +253,31 @@ def grid(writer: Writer, sizes: tuple[Number, Number, Number], unit: Unit) -> Gr
     work = w.multiply(w.maximum(k, 1), w.multiply(height, columns))
     total = w.multiply(work, w.multiply(row_tiles, panels))
     worth = w.minimum(w.maximum(w.divide(total, _TASKS), _LEAST_WORK), _MOST_WORK)
-    wanted = w.minimum(w.divide_up(worth, work), most)
-    # Rows are cut for the sake of the cache, and where there are too few panels for the threads.
+    wanted = w.divide_up(worth, work)
     tasks = w.minimum(w.divide_up(w.multiply(row_tiles, panels), wanted), 2 * _TASKS)
-    cuts = w.maximum(w.divide_up(row_tiles, most), w.divide_up(tasks, panels))
-    row_tasks = w.minimum(cuts, row_tiles)
-    task_rows = w.divide_up(row_tiles, row_tasks)
-    # A result of few rows is read from memory, which gives most in long runs.
-    least: Number = _LONG_RUN if isinstance(m, int) and m < 4 else 1
-    if isinstance(m, str):
-        few = w.code.let(f"icmp slt i64 {m}, 4")
-        least = w.code.let(f"select i1 {few}, i64 {_LONG_RUN}, i64 1")
-    most_panels = w.maximum(w.divide(wanted, task_rows), least)
-    column_tasks = w.divide_up(panels, most_panels)
-    task_panels = w.divide_up(panels, column_tasks)
+    cuts = w.divide_up(tasks, panels)
+    task_rows = w.divide_up(row_tiles, w.minimum(cuts, row_tiles))
+    row_tasks = w.divide_up(row_tiles, task_rows)
+    spread = w.divide(w.multiply(row_tasks, panels), _TASKS)
+    most_panels = w.maximum(
+        w.maximum(w.divide(wanted, task_rows), _least_panels(w, m)),
+        w.minimum(spread, _TASK_PANELS),
+    )
+    task_panels = w.divide_up(panels, w.divide_up(panels, most_panels))
     return Grid(
         w.multiply(task_rows, rows),
         w.multiply(task_panels, columns),
-        w.divide_up(row_tiles, task_rows),
+        row_tasks,
         w.divide_up(panels, task_panels),
     )
+
+
+def _least_panels(writer: Writer, m: Number) -> Number:
+    """A result of few rows is as fast as memory, which gives most in long runs."""
+    if isinstance(m, int):
+        return _LONG_RUN if m < 4 else 1
+    few = writer.code.let(f"icmp slt i64 {m}, 4")
+    return writer.code.let(f"select i1 {few}, i64 {_LONG_RUN}, i64 1")
 
 
 def grain(writer: Writer, m: Number, n: Number, k: Number, whole: Grid) -> Number:

@@ -69,6 +69,7 @@ class Operands(NamedTuple):
     c_row: Number
     # The tile functions and how many columns their tiles have; from `edge_start` on, the edge's.
     main: str
+    main_rows: Number
     main_columns: Number
     edge: str
     edge_columns: Number
@@ -92,7 +93,8 @@ class TaskWriter:
         w = writer
         self.numbers = read_numbers(w, "%args", product, swapped)
         sizes = self.numbers.m, self.numbers.n, self.numbers.k
-        self.grid = grid(w, sizes, grid_unit(product, target))
+        self.unit = grid_unit(product, target)
+        self.grid = grid(w, sizes, self.unit)
         self.per_matrix = w.multiply(self.grid.row_tasks, self.grid.column_tasks)
 
     def _edge_start(self, tiling: Tiling) -> Number:
@@ -138,7 +140,7 @@ class TaskWriter:
             main_width = let(f"select i1 {single}, i64 {width}, i64 {main.columns}")
             edge_start = let(f"select i1 {single}, i64 {numbers.n}, i64 {edge_start}")
         operands = Operands(
-            a, b, *block[1:], numbers.k, *numbers[3:-1], c_row, functions[0], main_width,
+            a, b, *block[1:], numbers.k, *numbers[3:-1], c_row, functions[0], main.rows, main_width,
             functions[1], edge.columns, edge_start,
             "true" if self.product.accumulate else "false",
         )  # fmt: skip
@@ -179,76 +181,143 @@ def block_function(module: Module, dtype: DType, kind: Layout, target: Target) -
     return name
 
 
+# Panels that are copied together; they stay in the second cache while all rows go by.
+_GROUP = 8
+# Columns of A whose distance is a multiple of this share a few lines of the caches, so that none
+# stays there: then a strip of A is copied, if several panels use it.
+_COLLISION = 4096
+# Tiles of such a strip, so that what is read of a column is some lines of the cache.
+_TALL_TILES = 8
+_MOST_ROWS = 12
+
+
 class _BlockWriter:
-    """Writes the loops over blocks of k and over panels."""
+    """Writes the loops over blocks of k, over groups of panels and over strips of rows."""
 
     def __init__(self, writer: Writer, dtype: DType, kind: Layout, target: Target) -> None:
         self.writer, self.code = writer, writer.code
         self.dtype, self.size, self.kind, self.target = dtype, dtype.itemsize, kind, target
-        self.buffer = self.code.stack(f"[{pack.buffer_bytes(target)} x i8]")
+        self.panel_bytes = pack.buffer_bytes(target)
+        self.buffer = self.code.stack(f"[{_GROUP * self.panel_bytes} x i8]")
 
     def write(self, operands: Operands) -> None:
-        """All blocks of k in order, and in each all panels: the main tile's, then the edge's."""
+        """All blocks of k in order; in each, the main tile's columns and then the edge's."""
         w, o = self.writer, operands
+        rows = w.subtract(o.end_row, o.first_row)
         blocks = w.maximum(w.divide_up(o.k, DEPTH), 1)
         depth = w.maximum(w.divide_up(o.k, blocks), 1)
+        edge_start = w.minimum(o.end_column, o.edge_start)
+        parts = (
+            (o.main, o.main_columns, o.first_column, edge_start),
+            (o.edge, o.edge_columns, w.maximum(o.first_column, o.edge_start), o.end_column),
+        )
         with w.loop(0, o.k, depth, once=True) as start:
             later = self.code.let(f"icmp ne i64 {start}, 0")
-            add = self.code.let(f"or i1 {later}, {o.add}")
+            a = w.at(o.a, w.add(w.multiply(o.first_row, o.a_row), w.multiply(start, o.a_column)))
+            b = w.at(o.b, w.multiply(start, o.b_row))
+            c = w.at(o.c, w.multiply(o.first_row, o.c_row))
+            steps = o.a_row, o.a_column, o.b_row, o.c_row
             count = w.minimum(depth, w.subtract(o.k, start))
-            edge_start = w.minimum(o.end_column, o.edge_start)
-            parts = (
-                (o.main, o.main_columns, o.first_column, edge_start),
-                (o.edge, o.edge_columns, w.maximum(o.first_column, o.edge_start), o.end_column),
-            )
-            # Both tiles run through one loop: its first columns choose which.
-            with w.loop(0, 2) as part:
-                second = self.code.let(f"icmp ne i64 {part}, 0")
+            add = self.code.let(f"or i1 {later}, {o.add}")
+            part = Panel(a, b, c, rows, 0, count, *steps, add)
+            # Both tiles run through one loop, whose turn says which.
+            with w.loop(0, 2) as turn:
+                second = self.code.let(f"icmp ne i64 {turn}, 0")
                 function, width, first, end = (
                     self._choose(second, y, x, "ptr" if i == 0 else "i64")
                     for i, (x, y) in enumerate(zip(*parts, strict=True))
                 )
-                with w.loop(first, end, width) as column:
-                    self._panel(o, function, (column, width, end), (start, count), add)
+                with w.loop(first, end, w.multiply(width, _GROUP)) as column:
+                    last = w.minimum(end, w.add(column, w.multiply(width, _GROUP)))
+                    self._group(o, part, str(function), (column, last, width))
 
     def _choose(self, condition: str, yes: Number, no: Number, type: str) -> str:
         return self.code.let(f"select i1 {condition}, {type} {yes}, {type} {no}")
 
+    def _group(
+        self, o: Operands, part: Panel, function: str, extent: tuple[Number, Number, Number]
+    ) -> None:
+        """All rows of some panels: a strip of rows meets each panel before the next strip."""
+        w, (first, end, width) = self.writer, extent
+        copied = self._copied(o, part, extent)
+        tall = self._a_copied(part, extent)
+        height = self._choose(copied, w.multiply(o.main_rows, 2), w.maximum(part.rows, 1), "i64")
+        if tall is not None:
+            height = self._choose(tall, w.multiply(o.main_rows, _TALL_TILES), height, "i64")
+        with w.loop(0, part.rows, height, once=True) as row:
+            rows = w.minimum(height, w.subtract(part.rows, row))
+            a = w.at(part.a, w.multiply(row, part.a_row))
+            c = w.at(part.c, w.multiply(row, part.c_row))
+            here = part._replace(a=a, c=c, rows=rows)
+            if tall is not None:
+                here = self._with_a_copied(tall, here, height)
+            with w.loop(first, end, width, once=True) as column:
+                self._panel(o, here, function, copied, (first, column, end, width))
+
     def _panel(
         self,
         o: Operands,
+        part: Panel,
         function: str,
-        extent: tuple[Number, Number, Number],
-        span: tuple[Number, Number],
-        add: str,
+        copied: str,
+        extent: tuple[Number, Number, Number, Number],
     ) -> None:
-        w, (column, width, end), (start, depth) = self.writer, extent, span
-        a = w.at(o.a, w.add(w.multiply(o.first_row, o.a_row), w.multiply(start, o.a_column)))
-        b = w.at(o.b, w.add(w.multiply(start, o.b_row), w.multiply(column, o.b_column)))
-        c = w.at(o.c, w.add(w.multiply(o.first_row, o.c_row), w.multiply(column, self.size)))
+        w, (first, column, end, width) = self.writer, extent
         columns = w.minimum(w.subtract(end, column), width)
-        rows = w.subtract(o.end_row, o.first_row)
-        panel = Panel(a, b, c, rows, columns, depth, o.a_row, o.a_column, o.b_row, o.c_row, add)
-        pointer, step = self._ready(o, panel, width)
-        panel = panel._replace(b=pointer, b_row=step)
+        there = w.at(part.b, w.multiply(column, o.b_column))
+        panel = part._replace(
+            b=self._choose(copied, self._place(first, column, width), there, "ptr"),
+            b_row=self._choose(copied, w.multiply(width, self.size), o.b_row, "i64"),
+            c=w.at(part.c, w.multiply(column, self.size)),
+            columns=columns,
+        )
         given = ", ".join(f"{type} {value}" for type, value in zip(PANEL_TYPES, panel, strict=True))
         self.code.do(f"call void {function}({given})")
 
-    def _ready(self, o: Operands, panel: Panel, width: Number) -> tuple[str, Number]:
-        """The panel where it is, or a copy of it: its address and the bytes from row to row."""
-        w, code = self.writer, self.code
+    def _place(self, first: Number, column: Number, width: Number) -> str:
+        """Where the copy of the panel at `column` is, of a group that starts at `first`."""
+        w = self.writer
+        number = w.divide(w.subtract(column, first), width)
+        return w.at(self.buffer, w.multiply(number, self.panel_bytes))
+
+    def _copied(self, o: Operands, part: Panel, extent: tuple[Number, Number, Number]) -> str:
+        """Copies the panels of a group if that is needed or pays; the i1 that says so."""
+        w, (first, end, width) = self.writer, extent
         masked = self.target.masks(self.dtype)
-        wanted = pack.copy_wanted(w, self.kind, masked, (width, self.size), panel)
-        step = w.multiply(width, self.size)
-        copy = pack.Copy(
-            panel.b, o.b_row, o.b_column, panel.columns, panel.depth, self.buffer, step
-        )
-        name = pack.copy_function(code.module, self.dtype, self.kind, self.target)
-        given = list(zip(pack.COPY_TYPES, copy, strict=True))
-        if wanted is None:
-            w.call(name, given)
-            return self.buffer, step
+        columns = w.subtract(end, first)
+        wanted = pack.copy_wanted(w, self.kind, masked, part._replace(columns=columns), width)
+        with w.when(wanted), w.loop(first, end, width, once=True) as column:
+            copy = pack.Copy(
+                w.at(part.b, w.multiply(column, o.b_column)), o.b_row, o.b_column,
+                w.minimum(w.subtract(end, column), width), part.depth,
+                self._place(first, column, width), w.multiply(width, self.size),
+            )  # fmt: skip
+            name = pack.copy_function(self.code.module, self.dtype, self.kind, self.target)
+            w.call(name, list(zip(pack.COPY_TYPES, copy, strict=True)))
+        return wanted
+
+    def _a_copied(self, part: Panel, extent: tuple[Number, Number, Number]) -> str | None:
+        """The i1 that says whether strips of A are copied: columns far apart, several panels."""
+        if not self.target.masks(self.dtype):
+            return None
+        let, (first, end, width) = self.code.let, extent
+        down = let(f"icmp eq i64 {part.a_row}, {self.size}")
+        beside = let(f"and i64 {part.a_column}, {_COLLISION - 1}")
+        far = let(f"icmp eq i64 {beside}, 0")
+        several = let(f"icmp sgt i64 {self.writer.subtract(end, first)}, {width}")
+        return let(f"and i1 {let(f'and i1 {down}, {far}')}, {several}")
+
+    def _with_a_copied(self, wanted: str, part: Panel, strip: Number) -> Panel:
+        """A strip of rows whose columns are contiguous and next to each other."""
+        w = self.writer
+        room = self.code.stack(f"[{DEPTH * _TALL_TILES * _MOST_ROWS * self.size} x i8]")
+        step = w.multiply(strip, self.size)
         with w.when(wanted):
-            w.call(name, given)
-        pointer = self._choose(wanted, self.buffer, panel.b, "ptr")
-        return pointer, self._choose(wanted, step, o.b_row, "i64")
+            # A column of A is to the copying function what a row of B is.
+            copy = pack.Copy(part.a, part.a_column, self.size, part.rows, part.depth, room, step)
+            name = pack.copy_function(self.code.module, self.dtype, "rows", self.target)
+            w.call(name, list(zip(pack.COPY_TYPES, copy, strict=True)))
+        return part._replace(
+            a=self._choose(wanted, room, part.a, "ptr"),
+            a_column=self._choose(wanted, step, part.a_column, "i64"),
+        )

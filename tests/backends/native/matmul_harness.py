@@ -39,7 +39,7 @@ def runs(target: Target) -> bool:
     return target.vector_bytes <= host_target().vector_bytes
 
 
-def _machine(target: Target, level: int) -> Any:
+def machine(target: Target, level: int) -> Any:
     made = {"opt": level, "codemodel": "jitdefault", "jit": True}
     triple = llvm.Target.from_default_triple()
     if target == host_target():
@@ -81,10 +81,10 @@ class Compiled:
         self.target, self.level, self.text = target, level, str(module)
         parsed = llvm.parse_assembly(self.text)
         parsed.verify()
-        self.engine = llvm.create_mcjit_compiler(parsed, _machine(target, level))
+        self.engine = llvm.create_mcjit_compiler(parsed, machine(target, level))
         if hot is not None:
-            machine = _machine(target, max(level, 1))
-            self.engine.add_object_file(_object(machine, str(hot)))
+            careful = machine(target, max(level, 1))
+            self.engine.add_object_file(_object(careful, str(hot)))
         self.engine.finalize_object()
         self.address = self.engine.get_function_address(name)
         self.kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64])(
@@ -96,8 +96,8 @@ class Compiled:
 
     def assembly(self) -> str:
         """The machine code as text."""
-        machine = _machine(self.target, self.level)
-        return str(machine.emit_assembly(llvm.parse_assembly(self.text)))
+        made = machine(self.target, self.level)
+        return str(made.emit_assembly(llvm.parse_assembly(self.text)))
 
     def arguments(
         self, a: np.ndarray, b: np.ndarray, c: np.ndarray, extra: Sequence[int] = ()

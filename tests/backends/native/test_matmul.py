@@ -131,6 +131,16 @@ def test_partly_known_sizes(known: str) -> None:
         check(Compiled(product, level=1)(a, b), a, b)
 
 
+def test_one_column_is_computed_as_a_row() -> None:
+    rng = np.random.default_rng(11)
+    for strides in ((None, 1, 1, None), (1, None, 1, None), (None, None, None, None)):
+        kernel = Compiled(Product(dtypes.float32, None, 1, None, *strides, 1), level=1)
+        for m, k in ((1, 1), (40, 30), (300, 700)):
+            a = matrix(rng, m, k, "float32", "T" if strides[0] == 1 else "N")
+            b = matrix(rng, k, 1, "float32", "N")
+            check(kernel(a, b), a, b)
+
+
 def test_negative_and_zero_strides() -> None:
     rng = np.random.default_rng(4)
     kernel = Compiled(Product(dtypes.float32), level=1)
