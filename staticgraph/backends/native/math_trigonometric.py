@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 _TWO_OVER_PI = 0.6366197723675814
 # pi / 2 in parts: with fused multiply-add each may have all bits; else the products of the first
-# two with n must be exact, so they have 33.
-_FUSED = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33)
+# two with n must be exact, so they have 33. All are positive: 0 times a negative part, taken from
+# -0.0, would lose its sign.
+_FUSED = (1.5707963267948966, 6.123233995736765e-17, 1.082856673921914e-32)
 _SEPARATE = (1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21)
 # Below these the reduction in parts is good.
 _FUSED_LIMIT, _SEPARATE_LIMIT = 2.0**30, 2.0**20
@@ -140,7 +141,7 @@ def reduced(x: Value) -> tuple[Value, Value]:
     """r of a float64, and an integer whose last two bits are those of n; NaN for infinities."""
     if not x.s.fused:
         r, _, quadrant = reduced_in_two_parts(x)
-        return r, quadrant
+        return where(x.equals(0.0), x, r), quadrant
     n, quadrant = nearest_integer(x, _TWO_OVER_PI)
     # The first step is exact, and what a later one rounds is its own result.
     r = x

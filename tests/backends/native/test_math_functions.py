@@ -86,6 +86,15 @@ def test_hard_angles(dtype: DType, angle: float) -> None:
         assert errors(result, exact).max() <= 2.0, name
 
 
+@pytest.mark.parametrize("fused", MODES)
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_odd_functions_keep_the_sign_of_zero(dtype: DType, fused: bool) -> None:
+    zeros = np.array([0.0, -0.0], dtype)
+    for name in ("sin", "tan", "tanh", "erf", "expm1", "log1p"):
+        result = Rule(FUNCTIONS[name].emit, (dtype,), dtype, 8, fused=fused)(zeros)
+        assert result.tobytes() == zeros.tobytes(), name
+
+
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 @needs_extended
 def test_sigmoid_where_its_exponential_holds_no_one(dtype: DType) -> None:
