@@ -6,9 +6,8 @@ hi of a product; `count_tasks` says how many tasks there are and how many make a
 bits for any chunks. Equal products and epilogues share one function.
 
 The kernel of a program is a few lines: it says what is multiplied, calls a function that any
-program may share, and takes the result through the epilogue while it is in cache. Those shared
-functions can be kept in a module of their own. They must be compiled with registers allocated
-across blocks: at codegen level 0 the accumulators would live in memory.
+program may share, and takes the result through the epilogue while it is in cache. The shared
+functions are a part of the module by themselves, which the next program finds compiled.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from staticgraph.backends.native.ir import Code, Module
-from staticgraph.backends.native.matmul_code import Number, Target, Writer
+from staticgraph.backends.native.matmul_code import HOT_LEVEL, Number, Target, Writer
 from staticgraph.backends.native.matmul_dot import DOT_TYPES, Dots, dot_function
 from staticgraph.backends.native.matmul_finish import Epilogue, Job, Place, finish_block
 from staticgraph.backends.native.matmul_panel import Panel, PanelWriter
@@ -63,23 +62,20 @@ def write_kernel(
     target: Target,
     epilogue: Epilogue | None = None,
     contract: bool = False,
-    hot: Module | None = None,
 ) -> str:
     """Adds the kernel of a product to the module, once for equal text; its name.
 
-    What does the work are functions without anything of the program in them. They go into `hot`,
-    if it is given, and are only declared in `module`; `hot` must be compiled with codegen level 1
-    or more, `module` at any. The slots of the arguments are those of matmul_shape, all of them
-    filled, then the epilogue's own, which start at `Product.slots`.
+    The slots of the arguments are those of matmul_shape, all of them filled, then the epilogue's own,
+    which start at `Product.slots`.
     """
     job = _job(product, target, epilogue, contract)
     code = Code(module, "KERNEL", "void", ["ptr %args", "i64 %lo", "i64 %hi"])
-    _write(job, Writer(code), module if hot is None else hot)
+    _write(job, Writer(code), module)
     text = code.text()
     digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
     name = f"matmul_{digest}"
     if not module.has_function(name):
-        module.add_function(name, text.replace("@KERNEL(", f"@{name}(", 1))
+        module.add_function(name, text.replace("@KERNEL(", f"@{name}(", 1), level=0)
     return name
 
 
@@ -200,7 +196,7 @@ def _small_function(hot: Module, product: Product, target: Target, c_row: Number
         b, c = (w.at(pointer, w.multiply(column, size)) for pointer in ("%b", "%c"))
         panels.write(Panel("%a", b, c, m, columns, k, a_row, a_column, b_row, c_row, add))
     code.do("ret void")
-    code.finish()
+    code.finish(level=HOT_LEVEL)
     return name
 
 

@@ -19,6 +19,12 @@ from staticgraph.core.dtypes import DType
 Number = int | str
 
 
+# The effort of code generation for functions that do the work. At level 0 their sums would live in
+# memory; level 1 would do, but what else has it would stand in one part with them, and be compiled
+# again by every program.
+HOT_LEVEL = 2
+
+
 class Target(NamedTuple):
     """What a matrix product has to know of the processor.
 

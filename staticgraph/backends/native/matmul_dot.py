@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from staticgraph.backends.native.ir import Code, Module, memory_type, vector
-from staticgraph.backends.native.matmul_code import Number, Writer
+from staticgraph.backends.native.matmul_code import HOT_LEVEL, Number, Writer
 from staticgraph.backends.native.matmul_shape import DotTile
 from staticgraph.core.dtypes import DType
 
@@ -47,7 +47,7 @@ def dot_function(module: Module, dtype: DType, tile: DotTile, masked: bool) -> s
     code = Code(module, name, "void", parameters)
     _DotWriter(Writer(code), dtype, tile, masked).write(Dots(*names))
     code.do("ret void")
-    code.finish()
+    code.finish(level=HOT_LEVEL)
     return name
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from staticgraph.backends.native.ir import Code, Module, memory_type, vector
-from staticgraph.backends.native.matmul_code import Number, Target, Writer
+from staticgraph.backends.native.matmul_code import HOT_LEVEL, Number, Target, Writer
 from staticgraph.backends.native.matmul_shape import Tile
 from staticgraph.core.dtypes import DType
 
@@ -233,5 +233,5 @@ def panel_function(module: Module, dtype: DType, tile: Tile, target: Target) -> 
     code = Code(module, name, "void", parameters)
     PanelWriter(Writer(code), dtype, tile, target.masks(dtype)).write(Panel(*names))
     code.do("ret void")
-    code.finish()
+    code.finish(level=HOT_LEVEL)
     return name

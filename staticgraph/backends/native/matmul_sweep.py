@@ -7,7 +7,7 @@ runs, which is how memory gives most. An element is summed from the first produc
 from __future__ import annotations
 
 from staticgraph.backends.native.ir import Code, Module
-from staticgraph.backends.native.matmul_code import Number, Target, Writer
+from staticgraph.backends.native.matmul_code import HOT_LEVEL, Number, Target, Writer
 from staticgraph.backends.native.matmul_panel import PANEL_TYPES, Panel
 from staticgraph.core.dtypes import DType
 
@@ -31,7 +31,7 @@ def sweep_function(module: Module, dtype: DType, target: Target) -> str:
     code = Code(module, name, "void", parameters)
     _SweepWriter(Writer(code), dtype, target).write(Panel(*names))
     code.do("ret void")
-    code.finish()
+    code.finish(level=HOT_LEVEL)
     return name
 
 

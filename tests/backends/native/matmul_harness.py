@@ -49,10 +49,6 @@ def machine(target: Target, level: int) -> Any:
     return triple.create_target_machine(cpu=cpu, **made)
 
 
-def _object(machine: Any, text: str) -> Any:
-    return llvm.ObjectFileRef.from_data(machine.emit_object(llvm.parse_assembly(text)))
-
-
 class Compiled:
     """A kernel, and a function that counts its tasks."""
 
@@ -66,8 +62,8 @@ class Compiled:
     ) -> None:
         self.product = product
         target = target or host_target()
-        module, hot = Module(), Module() if separate else None
-        name = matmul.write_kernel(module, product, target, epilogue, hot=hot)
+        module = Module()
+        name = matmul.write_kernel(module, product, target, epilogue)
         code = Code(module, "tasks", "void", [f"i64 %{x}" for x in "mnkb"] + ["ptr %out"])
         m = "%m" if product.m is None else product.m
         n = "%n" if product.n is None else product.n
@@ -79,12 +75,13 @@ class Compiled:
         code.do("ret void")
         code.finish()
         self.target, self.level, self.text = target, level, str(module)
-        parsed = llvm.parse_assembly(self.text)
-        parsed.verify()
-        self.engine = llvm.create_mcjit_compiler(parsed, machine(target, level))
-        if hot is not None:
-            careful = machine(target, max(level, 1))
-            self.engine.add_object_file(_object(careful, str(hot)))
+        llvm.parse_assembly(self.text).verify()
+        parts = module.parts() if separate else [(self.text, level)]
+        first, *others = [llvm.parse_assembly(text) for text, _ in parts]
+        self.engine = llvm.create_mcjit_compiler(first, machine(target, parts[0][1]))
+        for parsed, (_, effort) in zip(others, parts[1:], strict=True):
+            code = machine(target, effort).emit_object(parsed)
+            self.engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self.engine.finalize_object()
         self.address = self.engine.get_function_address(name)
         self.kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64])(
