@@ -56,6 +56,10 @@ def literal(value: object, dtype: DType) -> str:
     return str(int(value))  # type: ignore[call-overload]
 
 
+# LLVM at its least effort takes time that grows with the square of the calls in one block.
+_CALLS_PER_BLOCK = 50
+
+
 class Part(NamedTuple):
     """Functions of a module that are compiled together, with one effort of code generation."""
 
@@ -166,6 +170,7 @@ class Code:
         self._entry: list[str] = []
         self._lines: list[str] = []
         self._count = 0
+        self._calls = 0
 
     def let(self, instruction: str) -> str:
         """Writes ``%n = instruction``; the name ``%n``."""
@@ -208,6 +213,15 @@ class Code:
         """Starts the block called `label`; the block before it must have been ended."""
         self._lines.append(f"{label}:")
         self.block = label
+        self._calls = 0
+
+    def called(self) -> None:
+        """Said after a call of a function: after many calls a block is ended and another begun."""
+        self._calls += 1
+        if self._calls >= _CALLS_PER_BLOCK:
+            label = self.label()
+            self.jump(label)
+            self.begin(label)
 
     def jump(self, label: str) -> None:
         """Ends the block: on to `label`."""

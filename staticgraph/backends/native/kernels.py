@@ -722,7 +722,9 @@ def outlined(
         body.do(f"ret {builder.type(result)} {value.text}")
         code.module.add_function(name, body.text())
     given_text = ", ".join(f"{t} {o.text}" for t, o in zip(types, operands, strict=True))
-    return Register(code.let(f"call {builder.type(result)} @{name}({given_text})"), result)
+    made = code.let(f"call {builder.type(result)} @{name}({given_text})")
+    code.called()
+    return Register(made, result)
 
 
 class _Walk:

@@ -200,6 +200,7 @@ class Program:
         buffer.freed = True
         self.module.declare("declare void @sg_free(ptr, ptr)")
         self.code.do(f"call void @sg_free(ptr %ctx, ptr {buffer.pointer})")
+        self.code.called()
 
     def retain(self, held: Held) -> None:
         """Notes one more user of the buffer of an array."""
@@ -545,6 +546,7 @@ class Program:
         )
         if small:
             self.code.do(f"call void @{name}(ptr %arguments, i64 0, i64 {count})")
+            self.code.called()
             return
         self.parallel = True
         self.module.declare("declare i32 @sg_parallel_for(ptr, ptr, ptr, i64, i64)")
