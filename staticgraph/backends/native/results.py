@@ -44,9 +44,10 @@ def hand_over(
         if not group.written and group not in last:
             program.scope.fusion.write(group)
     last = [group for group in last if not group.written]
+    copies: list[tuple[Array, Value]] = []
     for index, output in enumerate(outputs):
         if output.overwrites is None:
-            _give(program, index, function.outputs[index], last)
+            copies += _give(program, index, function.outputs[index], last)
     if not updates:
         return
     sources = _sources(program, updates, inputs)
@@ -59,6 +60,10 @@ def hand_over(
             program.scope.destinations.setdefault(update.value, []).append(update.index)
     for group in last:
         program.scope.fusion.write(group)
+    # What a kernel stores once is copied for those who asked for it again, or in another shape.
+    copies += [(target, value) for value, target in program.scope.reserved.items()]
+    for target, value in copies:
+        program.copy(program.array(value), target, value.node)
     for update in updates:
         # A value that several variables take is written by its kernel once, and copied.
         if update.index not in program.scope.given.get(update.value, []):
@@ -83,21 +88,30 @@ def _sources(
     return sources
 
 
-def _give(program: Program, index: int, value: Value, last: Sequence[Group]) -> None:
-    """Hands result `index` over, or makes it a result of the last kernel that computes it."""
+def _give(
+    program: Program, index: int, value: Value, last: Sequence[Group]
+) -> list[tuple[Array, Value]]:
+    """Hands result `index` over, or makes it a result of the last kernel that computes it.
+
+    Returns what is to be copied after that kernel: a value that is fetched again.
+    """
     wanted = program.scope.destinations.get(value, [])
     if index not in wanted and value in program.scope.given and index in program.scope.given[value]:
-        return
+        return []
     held = program.scope.held[value]
     if isinstance(held, Lazy) and held.group in last and index in wanted:
-        program.scope.reserved[value] = program.output(index, held.dims, held.dtype)
         wanted.remove(index)
-        return
+        target = program.output(index, held.dims, held.dtype)
+        if value in program.scope.reserved:
+            return [(target, value)]
+        program.scope.reserved[value] = target
+        return []
     if index in wanted:
         wanted.remove(index)
     if isinstance(held, Lazy):
         held = program.array(value)
     _put(program, index, held if isinstance(held, Array) else None, value)
+    return []
 
 
 def _put(program: Program, index: int, source: Array | None, value: Value) -> None:

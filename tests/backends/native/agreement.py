@@ -22,7 +22,7 @@ class Agreement:
 
     def check(self, *arrays: Array) -> list[Any] | str:
         """The results, which are equal bit for bit; or the error, whose text is the same."""
-        native, reference = [_outcome(run, arrays) for run in self.runs]
+        native, reference = [outcome(run, arrays) for run in self.runs]
         if isinstance(native, str) or isinstance(reference, str):
             assert native == reference
             return reference
@@ -34,7 +34,7 @@ class Agreement:
         return native
 
 
-def _outcome(run: Any, arrays: Sequence[Array]) -> list[Any] | str:
+def outcome(run: Any, arrays: Sequence[Array]) -> list[Any] | str:
     try:
         result = run(*arrays)
     except StaticGraphError as error:
