@@ -277,8 +277,13 @@ def _sizes_vector(entries: Sequence[int | Tensor]) -> Tensor:
 def declared_shape(attrs: Attrs, sizes: Types) -> Shape:
     """The attribute `shape` of a node, given the types of its shape operand, if it has one."""
     declared: Shape = attrs["shape"]
-    if sizes and sizes[0].shape is not None and sizes[0].ndim != 1:
+    if not sizes or sizes[0].shape is None:
+        return declared
+    if sizes[0].ndim != 1:
         raise Mismatch(f"the shape operand is {sizes[0]}", "it must be a vector of int64")
+    length = sizes[0].shape[0]
+    if declared is None and isinstance(length, int):
+        return (None,) * length
     return declared
 
 

@@ -5,8 +5,10 @@ them is not just what the code takes, when a variable has no value yet, when ano
 way, or when the session is closed. The loop in `NativeCall.call` then mends one cause after the
 other and tries again, until the run takes place or an error says why it cannot.
 
-Machine code needs to know how many axes its inputs have. A plan with inputs of unknown rank is made
-once for every combination of ranks that it meets.
+Machine code needs to know how many axes every value has. A plan with inputs of unknown rank is made
+once for every combination of ranks that it meets; one in which a fed vector of integers decides how
+many axes something has, once for every combination of lengths. Where the number of axes depends on
+more than that (on which branch is taken, say), the run is refused.
 """
 
 from __future__ import annotations
@@ -17,11 +19,14 @@ from typing import Any
 import numpy as np
 
 from staticgraph import config
-from staticgraph.core.dtypes import DType
-from staticgraph.core.graph import Graph, Tensor, describe
+from staticgraph.core.dtypes import INTEGER, DType
+from staticgraph.core.function import Function
+from staticgraph.core.graph import Graph, Tensor, describe, describe_mismatch
 from staticgraph.core.location import capture
-from staticgraph.core.types import Shape
-from staticgraph.errors import CompilerError, ShapeError
+from staticgraph.core.opdef import Mismatch
+from staticgraph.core.types import Shape, TensorType
+from staticgraph.errors import CompilerError, ShapeError, StaticGraphError
+from staticgraph.passes.ranks import is_open, open_node
 from staticgraph.runtime.fetches import Rebuild, only
 from staticgraph.runtime.plan import Plan
 from staticgraph.runtime.runs import UNKNOWN, Array, Call, Options, Runs, feed_arrays
@@ -54,7 +59,7 @@ class NativeRuns(Runs):
 
     def compile(self, plan: Plan) -> Any:
         """The machine code of a plan; nothing yet where ranks are not known."""
-        if any(value.type.shape is None for value in plan.function.inputs):
+        if is_open(plan.function):
             return None
         # What generated code calls has to be there before it is loaded.
         _trampoline.trampoline()
@@ -182,7 +187,10 @@ class NativeCall:
 
 
 class RankedCall:
-    """A call whose inputs have any number of axes: one `NativeCall` per combination of ranks."""
+    """A call in which a number of axes is open: one `NativeCall` per combination of ranks.
+
+    Where ranks do not tell it all, the lengths of vectors of integers do: they may be shapes.
+    """
 
     def __init__(
         self, runs: NativeRuns, plan: Plan, rebuild: Rebuild, initial: bool = False
@@ -190,9 +198,7 @@ class RankedCall:
         self._runs, self._plan, self._rebuild, self._initial = runs, plan, rebuild, initial
         self._calls: dict[tuple[int, ...], NativeCall] = {}
         self._last: Call = _refuse
-        variables = runs.graph.variables
-        self._open = [i for i, tensor in enumerate(plan.feeds) if tensor.type.shape is None]
-        self._variables = [name for name in plan.variables if variables[name].type.shape is None]
+        self._by_length = False
 
     def call(self, *values: Any) -> Any:
         """What is fetched for these values."""
@@ -201,23 +207,88 @@ class RankedCall:
             return result
         self._runs.check_open("call")
         arrays = feed_arrays(self._plan, values)
-        self._runs.initialise(self._variables)
-        shapes: list[tuple[Any, tuple[int, ...]]] = [
-            (self._plan.feeds[i], arrays[i].shape) for i in self._open
-        ]
-        shapes += [(name, self._runs.store.shape(name)) for name in self._variables]
-        ranks = tuple([len(shape) for _, shape in shapes])
-        call = self._calls.get(ranks)
+        self._runs.initialise(self._plan.variables)
+        shapes = self._shapes(arrays)
+        call = self._calls.get(self._key(shapes))
         if call is None:
-            call = self._calls[ranks] = self._of_ranks([(key, len(shape)) for key, shape in shapes])
+            call = self._of(shapes)
+            # Only now it is known what has to be told apart.
+            self._calls[self._key(shapes)] = call
         self._last = call.direct
         return call.call(*arrays)
 
-    def _of_ranks(self, ranks: Sequence[tuple[Any, int]]) -> NativeCall:
+    def _shapes(self, arrays: Sequence[Array]) -> list[tuple[Tensor | str, tuple[int, ...]]]:
+        """Per input that has a type of its own: the fed tensor or variable, and its shape."""
+        store = self._runs.store
+        fed = [(t, array.shape) for t, array in zip(self._plan.feeds, arrays, strict=True)]
+        return [*fed, *[(name, store.shape(name)) for name in self._plan.variables]]
+
+    def _type(self, key: Tensor | str) -> TensorType:
+        variables = self._runs.graph.variables
+        type: TensorType = key.type if isinstance(key, Tensor) else variables[key].type
+        return type
+
+    def _key(self, shapes: Sequence[tuple[Tensor | str, tuple[int, ...]]]) -> tuple[int, ...]:
+        key: list[int] = []
+        for source, shape in shapes:
+            type = self._type(source)
+            if type.shape is None:
+                key.append(len(shape))
+            if self._by_length and _is_vector(type, shape):
+                key.append(shape[0])
+        return tuple(key)
+
+    def _of(self, shapes: Sequence[tuple[Tensor | str, tuple[int, ...]]]) -> NativeCall:
+        """The call for inputs of these ranks and, where they leave something open, lengths."""
         plan, runs = self._plan, self._runs
-        shapes: dict[Any, Shape] = {key: (None,) * rank for key, rank in ranks}
-        ranked = Plan(runs.graph, plan.leaves, plan.feeds, runs.compile, shapes)
-        return NativeCall(runs, ranked, self._rebuild, self._initial)
+        while True:
+            told = {source: self._told(source, shape, shapes) for source, shape in shapes}
+            ranked = Plan(runs.graph, plan.leaves, plan.feeds, runs.compile, told)
+            if ranked.executable is not None:
+                return NativeCall(runs, ranked, self._rebuild, self._initial)
+            if self._by_length:
+                raise _open_rank(ranked.function)
+            self._by_length = True
+            self._calls.clear()
+
+    def _told(
+        self,
+        source: Tensor | str,
+        shape: tuple[int, ...],
+        shapes: Sequence[tuple[Tensor | str, tuple[int, ...]]],
+    ) -> Shape:
+        """What the plan is told of the shape of an input."""
+        lengths: dict[Any, int] = {}
+        if self._by_length:
+            for other, found in shapes:
+                type = self._type(other)
+                if _is_vector(type, found) and type.shape:
+                    lengths[type.shape[0]] = found[0]
+        type = self._type(source)
+        if self._by_length and _is_vector(type, shape):
+            return shape
+        # Where a length has a name, it is that of every axis of the name.
+        return tuple([
+            lengths.get(dim, dim) if isinstance(dim, str) else dim
+            for dim in (type.shape if type.shape is not None else (None,) * len(shape))
+        ])  # fmt: skip
+
+
+def _is_vector(type: TensorType, shape: tuple[int, ...]) -> bool:
+    """Whether it may be the sizes of something, whose number only the run knows."""
+    return type.dtype in INTEGER and len(shape) == 1 and not type.is_static
+
+
+def _open_rank(function: Function) -> StaticGraphError:
+    node = open_node(function)
+    assert node is not None
+    problem = Mismatch(
+        "how many axes a result has depends on values",
+        "machine code has to know it first: give placeholders a shape (None stands for a size that",
+        "only the run knows) and branches results of equal rank, or run it with",
+        "sg.Session(backend='reference')",
+    )
+    return describe_mismatch(node.op, node.inputs, problem, node.location)
 
 
 def _usual(array: Array, dtype: DType) -> Array:

@@ -14,6 +14,7 @@ from staticgraph.core.graph import Graph, Operation, Tensor, get_default_graph
 from staticgraph.core.types import Shape
 from staticgraph.ops.state import Variable
 from staticgraph.passes import pipeline
+from staticgraph.passes.ranks import with_ranks
 from staticgraph.runtime.fetches import Leaf, flatten
 
 
@@ -72,7 +73,7 @@ class Plan:
     executable  what the session's backend makes of the Function
     variables   names of the variables that the run reads, in the order of the Function's inputs
     updates     names of the variables that the run writes
-    shapes      what is known of inputs beyond their types, as for `extract`
+    shapes      what is known of inputs beyond their types, as for `extract`; bodies are told, too
     """
 
     __slots__ = (
@@ -103,7 +104,8 @@ class Plan:
         self.symbolic = any(
             isinstance(dim, str) for tensor in feeds for dim in tensor.type.shape or ()
         )
-        self.function = pipeline.optimize(extracted.function, evaluate)
+        function = extracted.function if shapes is None else with_ranks(extracted.function)
+        self.function = pipeline.optimize(function, evaluate)
         self.executable: Any = compile(self)
         self.seconds = time.perf_counter() - started
 
