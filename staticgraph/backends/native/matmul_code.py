@@ -23,6 +23,9 @@ Number = int | str
 # memory; level 1 would do, but what else has it would stand in one part with them, and be compiled
 # again by every program.
 HOT_LEVEL = 2
+# Of those that walk over panels and copy them: more effort takes four times as long, and no product
+# is faster for it.
+WALK_LEVEL = 0
 
 
 class Target(NamedTuple):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from staticgraph.backends.native.ir import Code, Module, memory_type, vector
-from staticgraph.backends.native.matmul_code import HOT_LEVEL, Number, Target, Writer
+from staticgraph.backends.native.matmul_code import WALK_LEVEL, Number, Target, Writer
 from staticgraph.backends.native.matmul_panel import Panel
 from staticgraph.backends.native.matmul_shape import DEPTH, Layout
 from staticgraph.core.dtypes import DType
@@ -77,7 +77,7 @@ def copy_function(module: Module, dtype: DType, kind: Layout, target: Target) ->
     else:
         writer.elements(copy)
     code.do("ret void")
-    code.finish(level=HOT_LEVEL)
+    code.finish(level=WALK_LEVEL)
     return name
 
 

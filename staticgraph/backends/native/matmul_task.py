@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from staticgraph.backends.native import matmul_pack as pack
 from staticgraph.backends.native.ir import Code, Module
-from staticgraph.backends.native.matmul_code import HOT_LEVEL, Number, Target, Writer
+from staticgraph.backends.native.matmul_code import WALK_LEVEL, Number, Target, Writer
 from staticgraph.backends.native.matmul_panel import PANEL_TYPES, Panel, panel_function
 from staticgraph.backends.native.matmul_shape import (
     DEPTH,
@@ -177,7 +177,7 @@ def block_function(module: Module, dtype: DType, kind: Layout, target: Target) -
     code = Code(module, name, "void", parameters)
     _BlockWriter(Writer(code), dtype, kind, target).write(Operands(*fields))
     code.do("ret void")
-    code.finish(level=HOT_LEVEL)
+    code.finish(level=WALK_LEVEL)
     return name
 
 

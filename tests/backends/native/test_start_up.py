@@ -1,0 +1,65 @@
+"""What has to be done before the first result, in numbers of modules and functions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+from staticgraph.backends.native import trampoline_load
+from staticgraph.backends.native.ir import Module
+from staticgraph.backends.native.matmul import Product, Target, write_kernel
+from staticgraph.backends.native.trampoline_load import Trampoline, trampoline
+from staticgraph.core import dtypes
+
+
+def test_only_what_adds_up_products_is_compiled_with_effort() -> None:
+    for strides in ((40, 1, 50, 1), (1, 30, 1, 40)):
+        module = Module()
+        write_kernel(module, Product(dtypes.float32, 30, 50, 40, *strides, 50), Target(64, 32))
+        levels = {part.level: part.text for part in module.parts()}
+        assert set(levels) == {0, 2}
+        functions = [line for line in levels[2].splitlines() if line.startswith("define ")]
+        assert functions
+        assert all("@matmul_panel_" in function for function in functions)
+
+
+def test_threads_make_one_trampoline() -> None:
+    made = _asked_by_threads(8)
+    assert all(one is made[0] for one in made)
+
+
+def _asked_by_threads(count: int) -> list[Trampoline]:
+    before = trampoline_load._trampoline
+    trampoline_load._trampoline = None
+    try:
+        barrier = threading.Barrier(count)
+        found: list[Trampoline] = []
+
+        def ask() -> None:
+            barrier.wait()
+            found.append(trampoline())
+
+        threads = [threading.Thread(target=ask) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return found
+    finally:
+        trampoline_load._trampoline = before
+
+
+IMPORT = """
+import sys
+import staticgraph
+print(sorted(name for name in sys.modules if name.partition(".")[0] in {"llvmlite", "scipy"}))
+print([name for name in sys.modules if name.startswith("staticgraph.backends.native.")])
+"""
+
+
+def test_importing_loads_neither_the_backend_nor_what_it_needs() -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True
+    )
+    assert made.stdout.splitlines() == ["[]", "[]"]
