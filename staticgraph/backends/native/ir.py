@@ -171,6 +171,7 @@ class Code:
         self._lines: list[str] = []
         self._count = 0
         self._calls = 0
+        self._callees: dict[str, str] = {}
 
     def let(self, instruction: str) -> str:
         """Writes ``%n = instruction``; the name ``%n``."""
@@ -214,6 +215,18 @@ class Code:
         self._lines.append(f"{label}:")
         self.block = label
         self._calls = 0
+
+    def callee(self, name: str) -> str:
+        """The function `name`, to be called: a pointer in a register.
+
+        Functions may be farther away than a call instruction reaches. At its least effort LLVM has
+        a quick way to call a pointer, and takes twice as long over the name of such a function.
+        """
+        room = self._callees.get(name)
+        if room is None:
+            room = self._callees[name] = self.stack("ptr", 8)
+            self.entry(f"store ptr @{name}, ptr {room}")
+        return self.let(f"load ptr, ptr {room}")
 
     def called(self) -> None:
         """Said after a call of a function: after many calls a block is ended and another begun."""

@@ -722,7 +722,9 @@ def outlined(
         body.do(f"ret {builder.type(result)} {value.text}")
         code.module.add_function(name, body.text())
     given_text = ", ".join(f"{t} {o.text}" for t, o in zip(types, operands, strict=True))
-    made = code.let(f"call {builder.type(result)} @{name}({given_text})")
+    # The quick way is for scalars only.
+    callee = code.callee(name) if builder.lanes == 1 else f"@{name}"
+    made = code.let(f"call {builder.type(result)} {callee}({given_text})")
     code.called()
     return Register(made, result)
 

@@ -178,7 +178,7 @@ class Program:
         """A new array in the arena."""
         count = self.text(product(dims).times(Size(dtype.itemsize)))
         self.module.declare("declare ptr @sg_alloc(ptr, i64)")
-        pointer = self.code.let(f"call ptr @sg_alloc(ptr %ctx, i64 {count})")
+        pointer = self.code.let(f"call ptr {self.code.callee('sg_alloc')}(ptr %ctx, i64 {count})")
         self.leave_if(self.code.let(f"icmp eq ptr {pointer}, null"), NO_MEMORY)
         return Array(Buffer(pointer, owned=True), pointer, dtype, dims, row_major(dims))
 
@@ -189,7 +189,8 @@ class Program:
         for axis, dim in enumerate(dims):
             place = self.code.let(f"getelementptr i64, ptr {room}, i64 {axis}")
             self.code.do(f"store i64 {self.text(dim)}, ptr {place}")
-        pointer = self.code.let(f"call ptr @sg_output(ptr %ctx, i32 {index}, ptr {room})")
+        callee = self.code.callee("sg_output")
+        pointer = self.code.let(f"call ptr {callee}(ptr %ctx, i32 {index}, ptr {room})")
         self.leave_if(self.code.let(f"icmp eq ptr {pointer}, null"), INTERRUPTED)
         return Array(Buffer(pointer, owned=False), pointer, dtype, dims, row_major(dims))
 
@@ -199,7 +200,7 @@ class Program:
             return
         buffer.freed = True
         self.module.declare("declare void @sg_free(ptr, ptr)")
-        self.code.do(f"call void @sg_free(ptr %ctx, ptr {buffer.pointer})")
+        self.code.do(f"call void {self.code.callee('sg_free')}(ptr %ctx, ptr {buffer.pointer})")
         self.code.called()
 
     def retain(self, held: Held) -> None:
@@ -545,14 +546,16 @@ class Program:
             not grain.startswith("%") and not count.startswith("%") and int(count) <= int(grain)
         )
         if small:
-            self.code.do(f"call void @{name}(ptr %arguments, i64 0, i64 {count})")
+            callee = self.code.callee(name)
+            self.code.do(f"call void {callee}(ptr %arguments, i64 0, i64 {count})")
             self.code.called()
             return
         self.parallel = True
         self.module.declare("declare i32 @sg_parallel_for(ptr, ptr, ptr, i64, i64)")
+        callee = self.code.callee("sg_parallel_for")
         self.check_call(
             self.code.let(
-                f"call i32 @sg_parallel_for(ptr %ctx, ptr @{name}, ptr %arguments, "
+                f"call i32 {callee}(ptr %ctx, ptr @{name}, ptr %arguments, "
                 f"i64 {count}, i64 {grain})"
             )
         )
