@@ -24,10 +24,14 @@ def assemble(text: str, constants: Mapping[str, object]) -> str:
     lines: list[str] = []
     count = 0
     for line in text.splitlines():
-        line = _CONSTANT.sub(lambda match: str(constants[match[1]]), line.partition(";")[0])
-        while match := _FIELD.search(line):
-            offset = constants[match[2]]
-            lines.append(f"  %field{count} = getelementptr i8, ptr {match[1]}, i64 {offset}")
+        # Every process does this: most lines have nothing to spell out, and are not searched.
+        if ";" in line:
+            line = line.partition(";")[0]
+        if "$" in line:
+            line = _CONSTANT.sub(lambda match: str(constants[match[1]]), line)
+        while "[" in line and (match := _FIELD.search(line)):
+            base, offset = match[1], constants[match[2]]
+            lines.append(f"  %field{count} = getelementptr i8, ptr {base}, i64 {offset}")
             line = f"{line[: match.start()]}ptr %field{count}{line[match.end() :]}"
             count += 1
         if line := line.rstrip():
