@@ -29,6 +29,7 @@ from staticgraph.core.opdef import Mismatch
 from staticgraph.core.text import format_function
 from staticgraph.core.verify import verify
 from staticgraph.errors import CompilerError, GraphError, StaticGraphError
+from staticgraph.passes.accumulate import accumulate
 from staticgraph.passes.common import Evaluate, Notes, has_body
 from staticgraph.passes.cse import number_values
 from staticgraph.passes.fold import fold_constants
@@ -68,6 +69,7 @@ PIPELINE = (
     Pass("specialize", specialize, inward=True),
     Pass("narrow", narrow, inward=True),
     Pass("hoist", hoist),
+    Pass("accumulate", accumulate),
     Pass("simplify", simplify),
     Pass("cse", number_values),
     Pass("late narrow", narrow),
@@ -82,6 +84,8 @@ ORDER = (
     ("specialize", "narrow", "a branch that is not taken needs nothing"),
     ("hoist", "simplify", "what comes out of a body is simplified with what stands around it"),
     ("hoist", "cse", "two bodies may have computed the same"),
+    ("accumulate", "simplify", "what stands behind a scan is simplified with what uses it"),
+    ("accumulate", "late narrow", "a sequence or a capture that only a sum read goes"),
     ("cse", "late narrow", "captures that were merged are taken once"),
     ("fold", "simplify", "rules look at constants, which folding makes of expressions"),
     ("simplify", "cse", "rules give equal expressions one form; cse compares nothing but form"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from staticgraph.passes import hoist, narrow, specialize, unions
+from staticgraph.passes import accumulate, hoist, narrow, specialize, unions
 from staticgraph.passes.patterns import Exactness
 
 REGION_RULES = {
@@ -25,4 +25,6 @@ REGION_RULES = {
     hoist.HOISTED: Exactness.EXACT,
     # NumPy's kernel for one row adds in another order than that for many.
     hoist.PRODUCT: Exactness.REORDERED,
+    # One product adds up the terms of all steps in the order of a library's kernel.
+    accumulate.ACCUMULATED: Exactness.REORDERED,
 }

@@ -696,7 +696,7 @@ def test_equal_branches_of_two_nodes_are_shared() -> None:
 
 
 def test_every_rule_is_reported_with_what_it_does() -> None:
-    assert len(set(REGION_RULES)) == 18
+    assert len(set(REGION_RULES)) == 19
     x = scalar()
     report = sg.optimize(sg.cond(sg.constant(True), lambda: sg.sin(x), lambda: x)).report
     assert report.exactness["known branch"] == "exact"

@@ -120,8 +120,8 @@ def test_a_switch_that_means_nothing(
         sg.optimize(sg.constant(1.0))
     assert str(error.value) == (
         f"STATICGRAPH_DISABLE: {problem}\n"
-        "  passes that can be switched off: fold, specialize, narrow, hoist, simplify, cse, "
-        "late narrow, late prune"
+        "  passes that can be switched off: fold, specialize, narrow, hoist, accumulate, "
+        "simplify, cse, late narrow, late prune"
     )
 
 
