@@ -73,7 +73,7 @@ class Runs(ABC):
 
     @abstractmethod
     def offer(self, name: str, value: Array) -> None:
-        """Makes `value` the variable's if it has none."""
+        """Makes `value`, which nobody may change, the variable's if it has none."""
 
     def new_finder(self) -> Any:
         """What finds and calls the call that a run means, see backends/native/finder.py, or None.
@@ -116,6 +116,11 @@ class Runs(ABC):
                     pending.pop()
                     continue
                 initial = self.graph.variables[name].initial_value
+                if initial.node.op.name == "constant":
+                    # Most are: arrays, which nobody has to compile a program for.
+                    self.offer(name, initial.node.attrs["value"])
+                    pending.pop()
+                    continue
                 fed = placeholders((initial,))
                 if fed:
                     raise self._needs_feeding(name, fed[0])

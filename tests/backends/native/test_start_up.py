@@ -6,7 +6,10 @@ import subprocess
 import sys
 import threading
 
-from staticgraph.backends.native import trampoline_load
+import numpy as np
+
+import staticgraph as sg
+from staticgraph.backends.native import jit, trampoline_load
 from staticgraph.backends.native.ir import Module
 from staticgraph.backends.native.matmul import Product, Target, write_kernel
 from staticgraph.backends.native.trampoline_load import Trampoline, trampoline
@@ -48,6 +51,25 @@ def _asked_by_threads(count: int) -> list[Trampoline]:
         return found
     finally:
         trampoline_load._trampoline = before
+
+
+def test_initial_values_that_are_arrays_need_no_code() -> None:
+    with sg.Graph().as_default():
+        first = np.arange(6.0, dtype=np.float32).reshape(2, 3)
+        v = sg.Variable(first.T, name="v")
+        w = sg.Variable(first, name="w")
+        session = sg.Session(backend="native", threads=1)
+        step = session.make_callable(sg.group(v.assign_add(v), w.assign(w * w)), [])
+        before = jit.statistics()
+        step()
+        now = jit.statistics()
+        assert (now.compiled, now.from_cache, now.shared) == (
+            before.compiled, before.from_cache, before.shared,
+        )  # fmt: skip
+        # What the graph holds is not what the step wrote to.
+        assert session.run(v).tolist() == (2 * first.T).tolist()
+        again = sg.Session(backend="native")
+        assert again.run([v, w])[1].tolist() == first.tolist()
 
 
 IMPORT = """
