@@ -94,8 +94,10 @@ class Compilation:
             pointer = read("ptr")
             dims: list[Size] = []
             assert value.type.shape is not None
-            for dim in value.type.shape:
+            for axis, dim in enumerate(value.type.shape):
                 text = read("i64")
+                named = dim if isinstance(dim, str) else f"{value.name}.shape[{axis}]"
+                program.notes.names[text] = named
                 if isinstance(dim, int):
                     dims.append(Size(dim))
                 elif dim is None:

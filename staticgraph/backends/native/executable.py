@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -33,7 +34,8 @@ Array = np.ndarray[Any, Any]
 class NativeFunction:
     """Machine code of a Function. `compiled` is what a trampoline needs; the rest is for looking.
 
-    text        the LLVM module
+    parts_made   what became of the parts of its module
+    seconds      how long it took to write the module
     """
 
     def __init__(
@@ -54,13 +56,15 @@ class NativeFunction:
             fused=target.fused,
             checking=config.check_enabled(),
         )
+        start = time.perf_counter()
         self.compilation = Compilation(function, options, fetched)
         self.sites = self.compilation.program.sites
-        self.text = self.compilation.text
         constants = self.compilation.program.constants
         # Modules that share their variables would share the table of their constants.
         parts = self.compilation.program.module.parts()
-        library = jit.compile_parts(parts, shared=not constants)
+        self.seconds = time.perf_counter() - start
+        self.parts_made: list[jit.PartNote] = []
+        library = jit.compile_parts(parts, shared=not constants, notes=self.parts_made)
         if constants:
             table = (ctypes.c_void_p * len(constants)).from_address(library.address("sg_constants"))
             for number, array in enumerate(constants):
@@ -74,6 +78,11 @@ class NativeFunction:
             host=self._host if self.compilation.program.hosts else None,
             keep=(library, constants),
         )
+
+    @property
+    def text(self) -> str:
+        """The LLVM module."""
+        return self.compilation.text
 
     def _host(self, site: int, arguments: int) -> None:
         """Does what the code asks Python for at `site`."""

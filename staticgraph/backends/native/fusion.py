@@ -6,8 +6,8 @@ then computes all that was put into it. Groups are numbered as they are opened, 
 joins a group that is not older than any group it needs: so they can be written in order.
 
 A reduction over the last axes gives a value per row, and what uses it joins the same group: the row
-is walked again while it is in cache. Any other reduction ends its group. `STOPS` collects why a
-fusion stopped, for `Session.explain`.
+is walked again while it is in cache. Any other reduction ends its group. Where a value has to go
+through memory, the program's notes say why.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeGuard
 
+from staticgraph.backends.native import notes
 from staticgraph.backends.native.nest import Access, Expression
 from staticgraph.backends.native.products import PendingProduct, ProductWriting
 from staticgraph.backends.native.scalars import Register
@@ -93,7 +94,7 @@ class Fusion:
         value = node.inputs[0]
         held = program.scope.held[value]
         if isinstance(held, Lazy) and not self._covers(held):
-            held = program.array(value)
+            held = program.array(value, self._why_not(held, held.group))
         domain = program.dims(value)
         group = self._choose([held], domain, node)
         operand = self._operand(group, value, tuple(range(len(domain))), row=False)
@@ -365,9 +366,12 @@ class Fusion:
             if not held.dims:
                 return self._parameter(group, self.program.scalar(value))
             if value not in group.needs:
+                self.program.notes.stop(value.node, self._why_not(held, group))
                 group.needs[value] = held.group
                 held.group.awaited[value] = held.group.awaited.get(value, 0) + 1
         elif value not in group.arrays:
+            if value.node.op.elementwise:
+                self.program.notes.stop(value.node, notes.WRITTEN)
             array = self.program.array(value)
             self.program.retain(array)
             group.arrays[value] = array
@@ -377,6 +381,18 @@ class Fusion:
         expression.axes = axes
         group.sources[key] = expression
         return self._add(group, expression)
+
+    def _why_not(self, held: Lazy, group: Group) -> str:
+        """Why what reads a lazy value in `group` reads it from memory."""
+        if held.terminal:
+            return notes.TERMINAL
+        if held.group.domain != group.domain:
+            return notes.DOMAIN
+        if held.group.full:
+            return notes.FULL
+        if held.group.product is not None:
+            return notes.PRODUCT
+        return notes.ORDER if self._covers(held) else notes.PLACES
 
     def _place_along(self, group: Group, held: Lazy, axes: tuple[int | None, ...]) -> int | None:
         """The axis of the group's domain of which a value that counts is the place."""

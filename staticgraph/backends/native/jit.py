@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from staticgraph import config
@@ -56,6 +56,23 @@ class Statistics:
     from_cache: int = 0
     shared: int = 0
     seconds: float = 0.0
+
+
+COMPILED, FROM_DISK, IN_MEMORY = "compiled", "read from the disk", "in memory already"
+
+
+class PartNote(NamedTuple):
+    """What became of a part of a module.
+
+    level    the effort of code generation that it got
+    origin   COMPILED, FROM_DISK or IN_MEMORY
+    wanted   what it refers to and does not define
+    """
+
+    level: int
+    origin: str
+    seconds: float
+    wanted: tuple[str, ...]
 
 
 _lock = threading.RLock()
@@ -120,11 +137,15 @@ def compile_module(text: str, level: int = DEFAULT_LEVEL, *, shared: bool = True
     return compile_parts([(text, level)], shared=shared)
 
 
-def compile_parts(parts: Sequence[tuple[str, int]], *, shared: bool = True) -> Library:
+def compile_parts(
+    parts: Sequence[tuple[str, int]], *, shared: bool = True, notes: list[PartNote] | None = None
+) -> Library:
     """The machine code of modules that refer to each other, each a (text, level).
 
     Each part is compiled, and kept on the disk, by itself: a part that stood in another program
     is there already. A part with a function that is too large for its level gets level 0.
+
+    notes   gets what became of each part
     """
     with _lock:
         start = time.perf_counter()
@@ -136,8 +157,13 @@ def compile_parts(parts: Sequence[tuple[str, int]], *, shared: bool = True) -> L
         library = _shared.get(keys) if shared else None
         if library is not None:
             _count(start, shared=len(keys))
+            if notes is not None:
+                levels = [level for _, level in found.values()]
+                notes += map(PartNote, levels, [IN_MEMORY] * len(keys), [0.0] * len(keys), [
+                    image.wanted for image in library.images
+                ])  # fmt: skip
             return library
-        images = tuple(_find(key, text, level) for key, (text, level) in found.items())
+        images = tuple(_find(key, text, level, notes) for key, (text, level) in found.items())
         library = _load(images)
         if shared:
             _shared[keys] = library
@@ -245,24 +271,34 @@ def _key(text: str, level: int, target: Target) -> bytes:
     return digest.digest()
 
 
-def _find(key: bytes, text: str, level: int) -> Image:
+def _find(key: bytes, text: str, level: int, notes: list[PartNote] | None) -> Image:
     """The object code of a part: from memory, from the disk, or made now."""
+    start = time.perf_counter()
+    image, origin = _found(key, text, level)
+    if notes is not None:
+        notes.append(PartNote(level, origin, time.perf_counter() - start, image.wanted))
+    return image
+
+
+def _found(key: bytes, text: str, level: int) -> tuple[Image, str]:
     image = _images.get(key)
     if image is not None:
         _count(shared=1)
-        return image
+        return image, IN_MEMORY
     directory = config.cache_directory()
     kept = None if directory is None else ObjectCache(directory, config.cache_limit())
     image = None if kept is None else kept.read(key)
     if image is not None:
         _count(from_cache=1)
+        origin = FROM_DISK
     else:
         image = emit(text, level)
         if kept is not None:
             kept.write(key, image)
         _count(compiled=1)
+        origin = COMPILED
     _images[key] = image
-    return image
+    return image, origin
 
 
 def _load(images: tuple[Image, ...]) -> Library:

@@ -123,6 +123,8 @@ class KernelCode:
         if not program.module.has_function(name):
             program.module.add_function(name, text.replace("@KERNEL(", f"@{name}(", 1))
         program.kernels.append(name)
+        nodes = () if program.notes.node is None else (program.notes.node,)
+        program.notes.kernel(name, nodes, (program.size(count),), grain)
         program.call(name, list(self._arguments), count, grain)
 
 

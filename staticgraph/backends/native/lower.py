@@ -51,7 +51,10 @@ def count_uses(function: Function, uses: dict[Value, int]) -> None:
 
 def lower_nodes(program: Program, function: Function) -> None:
     """Lowers the nodes of a Function whose inputs are held already, in the innermost scope."""
+    notes = program.notes
+    around = notes.node
     for node in scheduled(function):
+        notes.node = node
         rule = LOWERINGS.get(node.op.name)
         if rule is not None:
             rule(program, node)
@@ -61,6 +64,7 @@ def lower_nodes(program: Program, function: Function) -> None:
             raise CompilerError(
                 f"{node.op.name}: there is no machine code for it\n  created at {node.location}"
             )
+    notes.node = around
 
 
 def prepared(program: Program, function: Function) -> Function:

@@ -29,7 +29,7 @@ def lower_matmul(program: Program, node: Node) -> None:
         program.scope.fusion.product(node, pending, dims)
         return
     result = program.result(node.out, dims, node.out.type.dtype)
-    multiply(program, pending, result.pointer)
+    multiply(program, pending, result.pointer, [node])
     program.hold(node.out, result)
     for value in node.inputs:
         program.used(value)

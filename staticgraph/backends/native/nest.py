@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from staticgraph.backends.native.scalars import Register
-from staticgraph.backends.native.sizes import ZERO, Size
+from staticgraph.backends.native.sizes import ONE, ZERO, Size
 from staticgraph.core.dtypes import DType
 from staticgraph.core.node import Node, Value
 
@@ -136,3 +136,26 @@ def _join(nest: Nest, accesses: Sequence[Access], begin: int, end: int) -> int:
             saved += 1
         axis -= 1
     return saved
+
+
+def add_axis(nest: Nest) -> None:
+    """Makes a nest of one element a loop of one iteration."""
+    nest.domain = (ONE,)
+    for access in nest.accesses():
+        access.strides = (ZERO,)
+
+
+# Ops that cost more than an instruction or two, in simple operations an element.
+_WORK = dict.fromkeys(
+    (
+        "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "erf", "sin", "cos", "tan",
+        "pow", "remainder", "floor_divide",
+    ),
+    16,
+)  # fmt: skip
+
+
+def work_of(nest: Nest) -> int:
+    """What one element costs, in simple operations."""
+    maps = [e for e in nest.expressions if e.kind == "map"]
+    return 1 + len(maps) // 4 + sum(_WORK.get(e.node.op.name, 0) for e in maps if e.node)

@@ -8,6 +8,7 @@ storing the gradient.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ZERO, Size, product
 from staticgraph.backends.native.values import Array
 from staticgraph.backends.native.writing import GroupWriting
+from staticgraph.core.node import Node
 
 if TYPE_CHECKING:
     from staticgraph.backends.native.program import Program
@@ -58,10 +60,14 @@ def multiply(
     program: Program,
     pending: PendingProduct,
     pointer: str,
+    nodes: Sequence[Node],
     epilogue: Epilogue | None = None,
     extra: list[Argument] | None = None,
 ) -> None:
-    """Writes the kernel of ``c = a @ b``, with `c` at `pointer`, and calls it."""
+    """Writes the kernel of ``c = a @ b``, with `c` at `pointer`, and calls it.
+
+    nodes   what it computes: the product, and what the epilogue makes of it
+    """
     a, b, batch = pending.a, pending.b, pending.batch
     m, n, k = pending.sizes
     if product((m, n, *batch)) == ZERO:
@@ -91,6 +97,7 @@ def multiply(
         (_number(program, m), _number(program, n), _number(program, k)),
         _number(program, product(batch)),
     )  # fmt: skip
+    program.notes.kernel(name, tuple(nodes), (*batch, m, n, k), str(tasks.grain))
     program.call(name, [*arguments, *(extra or [])], str(tasks.number), str(tasks.grain))
 
 
@@ -132,10 +139,12 @@ class ProductWriting(GroupWriting):
         else:
             stores.remove(main)
         if not stores and main[0].kind == "product":
-            multiply(program, pending, main[1].pointer)
+            multiply(program, pending, main[1].pointer, [self.group.node])
         else:
             code = _EpilogueCode(program, pending, nest.expressions, main[0], stores)
-            multiply(program, pending, main[1].pointer, code.write, code.arguments)
+            follow = [e.node for e in nest.expressions if e.node is not None]
+            nodes = [self.group.node, *follow]
+            multiply(program, pending, main[1].pointer, nodes, code.write, code.arguments)
         if aside is not None:
             program.free(aside.buffer)
 

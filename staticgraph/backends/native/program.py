@@ -20,7 +20,8 @@ import numpy as np
 from staticgraph.backends.native.fusion import Fusion
 from staticgraph.backends.native.ir import Code, Module, memory_type
 from staticgraph.backends.native.kernels import KernelWriter, ScalarOptions
-from staticgraph.backends.native.nest import Access, Expression, Nest, collapse
+from staticgraph.backends.native.nest import Access, Expression, Nest, add_axis, collapse, work_of
+from staticgraph.backends.native.notes import MEMORY, Notes
 from staticgraph.backends.native.reduce import identity
 from staticgraph.backends.native.scalars import Register
 from staticgraph.backends.native.sizes import ONE, ZERO, Size, product, row_major, size_of
@@ -89,6 +90,7 @@ class Program:
         self.copies: dict[str, int] = {}
         self.constants: list[np.ndarray[Any, Any]] = []
         self.hosts: list[Any] = []
+        self.notes = Notes()
         # After the commit nothing may fail, so nothing is polled.
         self.committed = False
         # Whether there are loops, and loops that are worth several threads.
@@ -176,6 +178,7 @@ class Program:
 
     def allocate(self, dims: tuple[Size, ...], dtype: DType) -> Array:
         """A new array in the arena."""
+        self.notes.buffer(dims, dtype)
         count = self.text(product(dims).times(Size(dtype.itemsize)))
         self.module.declare("declare ptr @sg_alloc(ptr, i64)")
         pointer = self.code.let(f"call ptr {self.code.callee('sg_alloc')}(ptr %ctx, i64 {count})")
@@ -299,10 +302,11 @@ class Program:
 
     # -- arrays and scalars of values -------------------------------------------------------------
 
-    def array(self, value: Value) -> Array:
-        """A value in memory; a group that computes it is written now."""
+    def array(self, value: Value, why: str = MEMORY) -> Array:
+        """A value in memory; a group that computes it is written now, for the reason given."""
         held = self.scope.held[value]
         if isinstance(held, Lazy):
+            self.notes.stop(value.node, why)
             self.scope.fusion.write(held.group)
             held = self.scope.held[value]
         if isinstance(held, Scalar):
@@ -426,7 +430,7 @@ class Program:
         """
         collapse(nest)
         if not nest.domain:
-            _add_axis(nest)
+            add_axis(nest)
         totals = [e for e in nest.expressions if e.kind == "reduce" and e.target is not None]
         reduces = any(e.kind == "reduce" for e in nest.expressions)
         if not reduces and any(dim == ZERO for dim in nest.domain):
@@ -453,6 +457,10 @@ class Program:
             self.code.do(f"store i8 0, ptr {flag}")
         special = {"%failed": flag or "null", "%grain": grain}
         whole = serial or chunks in (ONE, ZERO)
+        self.notes.kernel(
+            name, tuple([e.node for e in nest.expressions if e.node is not None]), nest.domain,
+            None if whole else grain, nest.outer, nest.phases, writer.lanes,
+        )  # fmt: skip
         arguments = [(special.get(value, value), type) for value, type in writer.arguments]
         self.call(name, arguments, self.text(extent), None if whole else grain)
         if flag is not None:
@@ -513,8 +521,7 @@ class Program:
 
     def grain(self, nest: Nest, lanes: int) -> str:
         """How much of the first axis a chunk of a parallel loop is: a function of sizes alone."""
-        maps = [e for e in nest.expressions if e.kind == "map"]
-        work = 1 + len(maps) // 4 + sum(WORK.get(e.node.op.name, 0) for e in maps if e.node)
+        work = work_of(nest)
         row = product(nest.domain[1:])
         wanted = max(CHUNK_WORK // work, lanes)
         step = lanes if len(nest.domain) == 1 else 1
@@ -592,22 +599,5 @@ class Program:
         self.code.finish(level=1 if self.loops else 0)
 
 
-# Ops that cost more than an instruction or two, in simple operations an element.
-WORK = dict.fromkeys(
-    (
-        "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "erf", "sin", "cos", "tan",
-        "pow", "remainder", "floor_divide",
-    ),
-    16,
-)  # fmt: skip
-
-
 def _multiple(count: int, step: int) -> int:
     return -(-count // step) * step
-
-
-def _add_axis(nest: Nest) -> None:
-    """Makes a nest of one element a loop of one iteration."""
-    nest.domain = (ONE,)
-    for access in nest.accesses():
-        access.strides = (ZERO,)

@@ -403,6 +403,7 @@ class _Loop:
         before = code.block
         code.jump(head)
         code.begin(head)
+        program.notes.loops += 1
         program.enter_block()
         counter = code.phi("i64")
         counter.add("0", before)
@@ -424,6 +425,7 @@ class _Loop:
         code.jump(head)
         code.begin(after)
         program.leave_block()
+        program.notes.loops -= 1
         self._finish(counter.name)
 
     def _share_rows(self) -> None:

@@ -17,8 +17,9 @@ before is the input it overwrites.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from staticgraph.core.types import TensorType
@@ -72,6 +73,7 @@ class Compiled:
     host      ``host(site, arguments)`` does what ``sg_host_call`` asks for, GIL held; an exception
               ends the run. None when the code calls no host.
     keep      what has to stay alive while the code can run: the library, the constants
+    peak      the most bytes that the last run had at a time, its results apart; -1 before it
     """
 
     address: int
@@ -81,3 +83,4 @@ class Compiled:
     explain: Callable[[int, int, int], NoReturn]
     host: Callable[[int, int], None] | None = None
     keep: tuple[object, ...] = ()
+    peak: ctypes.c_int64 = field(default_factory=lambda: ctypes.c_int64(-1))

@@ -209,6 +209,7 @@ class Bound:
             "PLAN_THREADS": threads,
             "PLAN_LIMIT": context.NO_LIMIT if self.memory_limit is None else self.memory_limit,
             "PLAN_CHECKED": int(checked),
+            "PLAN_PEAK": ctypes.addressof(compiled.peak),
         }
 
 

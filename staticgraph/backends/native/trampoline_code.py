@@ -66,7 +66,7 @@ PLAN = {
             "PLAN_STRUCTURE", "PLAN_LEAVES", "PLAN_LEAF_OUTPUTS", "PLAN_REBUILD", "PLAN_FAIL",
             "PLAN_MISFIT", "PLAN_HOST", "PLAN_KEY_SLOT", "PLAN_FRAME_BYTES", "PLAN_HELD_AT",
             "PLAN_OUTPUTS_AT", "PLAN_SCRATCH_AT", "PLAN_VALUES_AT", "PLAN_THREADS", "PLAN_LIMIT",
-            "PLAN_CHECKED",
+            "PLAN_CHECKED", "PLAN_PEAK",
         )
     )
 }  # fmt: skip
@@ -147,8 +147,8 @@ CONSTANTS = {
     "USUAL": layout.C_CONTIGUOUS | layout.ALIGNED,
     **{
         name: getattr(context, name)
-        for name in ("OUTPUTS", "SPEC", "IN_PLACE", "MEMORY_LIMIT", "MEMORY_NOW", "MEMORY_REFUSED",
-                     "POLL_TIME", "THREAD_STATE")
+        for name in ("OUTPUTS", "SPEC", "IN_PLACE", "MEMORY_LIMIT", "MEMORY_NOW", "MEMORY_PEAK",
+                     "MEMORY_REFUSED", "POLL_TIME", "THREAD_STATE")
     },
     **{
         name: getattr(layout, name)

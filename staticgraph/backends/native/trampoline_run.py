@@ -290,6 +290,9 @@ failed:
 end:
   %outcome = phi ptr [ %result, %keep ], [ null, %failed ]
   call void @finish(ptr %ctx, ptr %plan)
+  %peak = load i64, ptr %ctx[MEMORY_PEAK]
+  %peak_at = load ptr, ptr %plan[PLAN_PEAK]
+  store i64 %peak, ptr %peak_at
   %damage = call i32 @sg_leave(ptr %ctx)
   %sound = icmp eq i32 %damage, 0
   br i1 %sound, label %free_frame, label %damaged
