@@ -92,7 +92,9 @@ def _is_op_function(thing: Any) -> bool:
 
 def home(thing: Any) -> ModuleType | None:
     """The module in which a function was written."""
-    return inspect.getmodule(getattr(thing, "__code__", thing))
+    module = inspect.getmodule(getattr(thing, "__code__", thing))
+    # These are made from their records, which stand in another file.
+    return ops.elementwise if module is ops.elementwise_record else module
 
 
 def _function_row(call: str, function: Any) -> str:

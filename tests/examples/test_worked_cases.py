@@ -60,9 +60,10 @@ def neuron(case: Case, output: Path) -> None:
     example = load("neuron")
     assert {name: case[name] for name in ("x", "t", "lam", "w", "b")} == example.VALUES
     figures = example.main(output)
+    # A unit in the last place of the sigmoid is seven of what it lacks to one.
     for name in ("E", "dE_dw", "dE_db"):
-        np.testing.assert_allclose(figures[name], case[name], rtol=1e-15)
-    np.testing.assert_allclose(figures["by hand"], [case["dE_dw"], case["dE_db"]], rtol=1e-15)
+        np.testing.assert_allclose(figures[name], case[name], rtol=2e-15)
+    np.testing.assert_allclose(figures["by hand"], [case["dE_dw"], case["dE_db"]], rtol=2e-15)
     assert [count for _, count in figures["after"].report.shared] == [4, 2]
     assert figures["after"].report.shared[0][0] == "sigmoid(w * x + b)"
     for name, expression, written in (("w*x+b", affine, 4), ("slope", slope, 2)):

@@ -61,7 +61,9 @@ def test_several_threads_run_one_loop() -> None:
     count = sg.Variable(0)
     _, y = sg.while_loop(lambda i, y: i < 50, lambda i, y: (i + 1, sg.sin(y + x)), [0, x])
     bump = sg.fori_loop(0, 3, lambda i, _: count.assign_add(1), None)
-    session = sg.Session()
+    session, alone = sg.Session(), sg.Session()
+    inputs = [[number + step / 7 for step in range(20)] for number in range(4)]
+    expected = {value: alone.run(y, {x: value}) for values in inputs for value in values}
 
     def plain(x: float) -> float:
         y = x
@@ -69,12 +71,13 @@ def test_several_threads_run_one_loop() -> None:
             y = np.sin(y + x)
         return y
 
+    for value, result in expected.items():
+        np.testing.assert_allclose(result, plain(value), rtol=1e-12)
     failures: list[Any] = []
 
     def work(number: int) -> None:
-        for step in range(20):
-            value = number + step / 7
-            if session.run([y, bump], {x: value})[0] != plain(value):
+        for value in inputs[number]:
+            if session.run([y, bump], {x: value})[0] != expected[value]:
                 failures.append(value)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]

@@ -119,7 +119,7 @@ def test_equal_fetches_share_a_plan() -> None:
     session = sg.Session()
     for value in range(5):
         session.run({"y": x}, {x: value})
-    assert repr(session) == "<Session backend='reference', 1 plans>"
+    assert repr(session) == "<Session backend='native', 1 plans>"
 
 
 def test_closed() -> None:
