@@ -8,7 +8,8 @@ are not at hand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -73,9 +74,30 @@ def target_of(triple: str, cpu: str, features: Mapping[str, bool]) -> Target:
     return Target(triple, cpu, listed, width, 16, fused)
 
 
-@cache
+# Processors that code is made for in place of the one at hand; see `assumed`.
+_assumed: list[Target] = []
+
+
 def host() -> Target:
-    """The processor that this process runs on."""
+    """The processor that this process runs on, or the one that is assumed."""
+    return _assumed[-1] if _assumed else _found()
+
+
+@contextmanager
+def assumed(target: Target) -> Iterator[None]:
+    """Code is made for `target` while this lasts, in all threads; it must run on this processor.
+
+    For tests of narrower vectors: a processor that can do more runs the code as well.
+    """
+    _assumed.append(target)
+    try:
+        yield
+    finally:
+        _assumed.remove(target)
+
+
+@cache
+def _found() -> Target:
     return target_of(
         llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features()
     )
@@ -138,7 +160,7 @@ def loader(target: Target) -> Any:
 
 
 def _machine(target: Target, level: int, cpu: str, features: str) -> Any:
-    if target == host():
+    if target == _found():
         _initialize_native()
     else:
         _initialize_all()
