@@ -33,6 +33,7 @@ from staticgraph.runtime.runs import UNKNOWN, Array, Call, Options, Runs, feed_a
 
 # Loaded, and LLVM with them, by the first session that runs machine code.
 _compiler = config.LazyModule("staticgraph.backends.native.executable")
+_explain = config.LazyModule("staticgraph.backends.native.explain")
 _trampoline = config.LazyModule("staticgraph.backends.native.trampoline")
 _machine = config.LazyModule("staticgraph.backends.native.machine")
 
@@ -103,6 +104,12 @@ class NativeRuns(Runs):
     def offer(self, name: str, value: Array) -> None:
         """See `Runs.offer`."""
         self.store.offer(name, value)
+
+    def describe(self, plan: Plan, ir: bool, assembly: bool) -> list[str]:
+        """See `Runs.describe`."""
+        if plan.executable is None:
+            return ["machine code is made for each combination of ranks when it is first run"]
+        return [_explain.explain(plan.executable, ir, assembly)]
 
     def new_finder(self) -> Any:
         """See `Runs.new_finder`."""

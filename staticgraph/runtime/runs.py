@@ -75,6 +75,16 @@ class Runs(ABC):
     def offer(self, name: str, value: Array) -> None:
         """Makes `value`, which nobody may change, the variable's if it has none."""
 
+    def describe(self, plan: Plan, ir: bool, assembly: bool) -> list[str]:
+        """What the backend made of a plan, in words; more of it on request."""
+        if ir or assembly:
+            raise GraphError(
+                "explain: this backend makes no machine code\n"
+                "  ask a session with backend='native' for ir or assembly\n"
+                f"  at {capture()}"
+            )
+        return []
+
     def new_finder(self) -> Any:
         """What finds and calls the call that a run means, see backends/native/finder.py, or None.
 

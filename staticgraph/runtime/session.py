@@ -23,7 +23,7 @@ from staticgraph.errors import FeedError, GraphError, GraphGrowthWarning
 from staticgraph.ops.control import group
 from staticgraph.ops.state import Variable
 from staticgraph.runtime.feeds import feed_key, feed_keys
-from staticgraph.runtime.fetches import flatten
+from staticgraph.runtime.fetches import Leaf, flatten
 from staticgraph.runtime.native_runs import NativeRuns
 from staticgraph.runtime.reference_runs import ReferenceRuns
 from staticgraph.runtime.runs import UNKNOWN, Call, Options, Runs, placeholders
@@ -176,15 +176,32 @@ class Session:
             raise FeedError(f"make_callable: a tensor stands twice in feed_list\n  at {capture()}")
         return self._runs.call(self._runs.plan(leaves, feeds), rebuild)
 
-    def explain(self, fetches: Any, feed_list: Sequence[Any] | None = None) -> str:
-        """What a run of `fetches` does: the report of the pipeline and the program that is run.
+    def explain(
+        self,
+        fetches: Any,
+        feed_list: Sequence[Any] | None = None,
+        ir: bool = False,
+        assembly: bool = False,
+    ) -> str:
+        """What a run of `fetches` does: the report of the pipeline, the program, the machine code.
 
         feed_list   the tensors that are fed; all placeholders that are needed when not given
+        ir          add the text that LLVM is given
+        assembly    add the instructions that LLVM makes of it
+
+        docs/native.md says how to read it. Nothing is run for it, but what has not been compiled
+        yet is. GraphError where there is no machine code to show.
+
+        >>> import staticgraph as sg
+        >>> x = sg.placeholder("float32", (100, 10), name="x")
+        >>> text = sg.Session().explain(sg.nn.softmax(x))
+        >>> [line for line in text.splitlines() if line.startswith(("kernels", "fusion"))]
+        ['kernels: 1, called at 1 place', 'fusion: stopped nowhere']
         """
         self._runs.check_open("explain")
         leaves, _ = flatten(fetches, self.graph)
         if feed_list is None:
-            feeds = tuple(placeholders(leaves))
+            feeds = self._usual_feeds(leaves)
         else:
             feeds = tuple([feed_key(key, self.graph) for key in feed_list])
         plan = self._runs.plan(leaves, feeds)
@@ -194,8 +211,17 @@ class Session:
             f"reads {len(plan.variables)} variables, writes {len(plan.updates)}",
             str(plan.function.report),
             str(plan.function),
+            *self._runs.describe(plan, ir, assembly),
         ]
         return "\n".join(lines)
+
+    def _usual_feeds(self, leaves: tuple[Leaf, ...]) -> tuple[Tensor, ...]:
+        """The placeholders that are needed, in the order in which the last plan has them."""
+        wanted = placeholders(leaves)
+        for fetched, feeds in reversed(self._runs.plans):
+            if fetched == leaves and set(feeds) == set(wanted):
+                return feeds
+        return tuple(wanted)
 
     def function(self, fetches: Any, feed_list: Sequence[Any] = ()) -> Function:
         """The optimised Function that a run of `fetches` with these feeds evaluates."""

@@ -107,6 +107,10 @@ class Module:
         """The names of all functions but helpers, in order."""
         return list(self._functions)
 
+    def level(self, name: str) -> int:
+        """The effort that is wanted for a function."""
+        return self._functions[name][1]
+
     def parts(self) -> list[Part]:
         """The module as modules that refer to each other, one per effort."""
         levels: dict[int, list[str]] = {}

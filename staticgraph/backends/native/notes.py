@@ -57,7 +57,7 @@ TERMINAL = "is known only when its loops are done"
 DOMAIN = "is computed over other dims"
 FULL = "stands in a kernel that is full"
 PLACES = "is read at other places than it is computed at"
-PRODUCT = "is a product, which only elementwise ops can follow"
+PRODUCT = "is computed in a product's kernel, which only elementwise ops may join"
 WRITTEN = "was written for something else before"
 ORDER = "stands in a kernel that comes before others it would need"
 
