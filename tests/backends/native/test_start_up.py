@@ -10,6 +10,7 @@ import numpy as np
 
 import staticgraph as sg
 from staticgraph.backends.native import jit, trampoline_load
+from staticgraph.backends.native.executable import NativeFunction
 from staticgraph.backends.native.ir import Module
 from staticgraph.backends.native.matmul import Product, Target, write_kernel
 from staticgraph.backends.native.trampoline_load import Trampoline, trampoline
@@ -25,6 +26,26 @@ def test_only_what_adds_up_products_is_compiled_with_effort() -> None:
         functions = [line for line in levels[2].splitlines() if line.startswith("define ")]
         assert functions
         assert all("@matmul_panel_" in function for function in functions)
+
+
+def kernel_levels(shape: tuple[int | None, ...], repeats: int = 1) -> set[int]:
+    with sg.Graph().as_default():
+        x = sg.placeholder("float32", shape)
+        y = x
+        for _ in range(repeats):
+            y = sg.tanh(y * 2.0 + 1.0) * y
+        trampoline()
+        made = NativeFunction(sg.optimize(y))
+        parts = made.compilation.program.module.parts()
+        return {part.level for part in parts if "\ndefine void @kernel_" in part.text}
+
+
+def test_kernels_are_compiled_with_effort_where_they_may_have_many_elements() -> None:
+    assert kernel_levels((128, 256)) == {0}
+    assert kernel_levels((300, 256)) == {1}
+    assert kernel_levels((None,)) == {1}
+    # A very long one would take too long.
+    assert kernel_levels((None,), repeats=400) == {0}
 
 
 def test_threads_make_one_trampoline() -> None:
@@ -59,7 +80,7 @@ def test_initial_values_that_are_arrays_need_no_code() -> None:
         v = sg.Variable(first.T, name="v")
         w = sg.Variable(first, name="w")
         session = sg.Session(backend="native", threads=1)
-        step = session.make_callable(sg.group(v.assign_add(v), w.assign(w * w)), [])
+        step = session.make_callable(sg.group(v.assign_add(v), w.assign_add(w)), [])
         before = jit.statistics()
         step()
         now = jit.statistics()
