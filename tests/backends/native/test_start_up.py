@@ -7,9 +7,10 @@ import sys
 import threading
 
 import numpy as np
+import pytest
 
 import staticgraph as sg
-from staticgraph.backends.native import jit, trampoline_load
+from staticgraph.backends.native import jit, kernels, trampoline_load
 from staticgraph.backends.native.executable import NativeFunction
 from staticgraph.backends.native.ir import Module
 from staticgraph.backends.native.matmul import Product, Target, write_kernel
@@ -28,24 +29,24 @@ def test_only_what_adds_up_products_is_compiled_with_effort() -> None:
         assert all("@matmul_panel_" in function for function in functions)
 
 
-def kernel_levels(shape: tuple[int | None, ...], repeats: int = 1) -> set[int]:
+def kernel_levels(shape: tuple[int | None, ...]) -> set[int]:
     with sg.Graph().as_default():
         x = sg.placeholder("float32", shape)
-        y = x
-        for _ in range(repeats):
-            y = sg.tanh(y * 2.0 + 1.0) * y
         trampoline()
-        made = NativeFunction(sg.optimize(y))
+        made = NativeFunction(sg.optimize(sg.tanh(x * 2.0 + 1.0) * x))
         parts = made.compilation.program.module.parts()
         return {part.level for part in parts if "\ndefine void @kernel_" in part.text}
 
 
-def test_kernels_are_compiled_with_effort_where_they_may_have_many_elements() -> None:
+def test_kernels_are_compiled_with_effort_where_they_may_have_many_elements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert kernel_levels((128, 256)) == {0}
     assert kernel_levels((300, 256)) == {1}
     assert kernel_levels((None,)) == {1}
     # A very long one would take too long.
-    assert kernel_levels((None,), repeats=400) == {0}
+    monkeypatch.setattr(kernels, "_LONG_LINES", 20)
+    assert kernel_levels((None,)) == {0}
 
 
 def test_threads_make_one_trampoline() -> None:
