@@ -12,7 +12,7 @@ import pytest
 
 import staticgraph as sg
 from staticgraph.core.function import Function
-from staticgraph.errors import GraphError, ShapeError
+from staticgraph.errors import GraphError, RunError, ShapeError
 from tests.growth import memory
 
 RANDOM = np.random.default_rng(3)
@@ -52,16 +52,14 @@ def leaves(value: Any) -> list[Any]:
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("length", [0, 1, 2, 9, 11])
-def test_results_are_those_of_a_plain_scan(length: int, known: bool, reverse: bool) -> None:
-    def found(every: Any) -> dict[str, Any]:
-        with sg.Graph().as_default():
-            made, feed = build(length if known else None, reverse=reverse, checkpoint_every=every)
-            rows = next(iter(feed))
-            return sg.Session().run(made, {**feed, rows: ROWS[:length]})
-
-    plain = found(None)
+def test_results_are_those_of_a_plain_scan(
+    length: int, known: bool, reverse: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One product per segment adds up in another order than one over all steps.
+    monkeypatch.setenv("STATICGRAPH_DISABLE", "accumulate")
+    plain = results(None, "reference", length, known, reverse)
     for every in (1, 2, 3, 20, "sqrt"):
-        divided = found(every)
+        divided = results(every, "reference", length, known, reverse)
         for name, value in plain.items():
             for want, have in zip(leaves(value), leaves(divided[name]), strict=True):
                 if name == "second":
@@ -69,6 +67,30 @@ def test_results_are_those_of_a_plain_scan(length: int, known: bool, reverse: bo
                     np.testing.assert_allclose(have, want, rtol=1e-12, atol=1e-12)
                 else:
                     np.testing.assert_array_equal(have, want, err_msg=f"{name} {every}")
+
+
+@pytest.mark.parametrize(
+    ("length", "known", "reverse"),
+    [(0, True, False), (2, False, False), (11, False, True)],
+)
+def test_results_in_machine_code(length: int, known: bool, reverse: bool) -> None:
+    """Other loops are other kernels, and a sum in another order rounds differently."""
+    plain = results(None, "reference", length, known, reverse)
+    for every in (1, 3, "sqrt"):
+        divided = results(every, "native", length, known, reverse)
+        for name, value in plain.items():
+            relative = 1e-12 if name == "second" else 1e-14
+            for want, have in zip(leaves(value), leaves(divided[name]), strict=True):
+                np.testing.assert_allclose(have, want, rtol=relative, atol=relative, err_msg=name)
+
+
+def results(every: Any, backend: Any, length: int, known: bool, reverse: bool) -> dict[str, Any]:
+    """Values and derivatives of a scan with and without checkpoints."""
+    with sg.Graph().as_default():
+        made, feed = build(length if known else None, reverse=reverse, checkpoint_every=every)
+        rows = next(iter(feed))
+        found: dict[str, Any] = sg.Session(backend=backend).run(made, {**feed, rows: ROWS[:length]})
+        return found
 
 
 def test_types_are_those_of_a_plain_scan() -> None:
@@ -168,7 +190,7 @@ def test_memory_of_ten_thousand_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     width, peaks, slopes = 100, [], []
     for every in (None, "sqrt"):
         slope, x = long_scan(every, 10_000, width)
-        call = sg.Session().make_callable(slope, [x])
+        call = sg.Session(backend="reference").make_callable(slope, [x])
         tracemalloc.start()
         slopes.append(call(np.linspace(0.5, 1.5, width)))
         peaks.append(tracemalloc.get_traced_memory()[1])
@@ -177,6 +199,20 @@ def test_memory_of_ten_thousand_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = 10_000 * width * 8
     assert peaks[0] > stack
     assert peaks[1] < stack / 8
+
+
+def test_memory_of_ten_thousand_steps_in_machine_code() -> None:
+    width = 100
+    stack = 10_000 * width * 8
+    point = np.linspace(0.5, 1.5, width)
+    slopes = []
+    for every, enough in ((None, 2 * stack), ("sqrt", stack // 8)):
+        slope, x = long_scan(every, 10_000, width)
+        slopes.append(sg.Session(memory_limit=enough).run(slope, {x: point}))
+    np.testing.assert_allclose(*slopes, rtol=1e-13)
+    slope, x = long_scan(None, 10_000, width)
+    with pytest.raises(RunError, match="there is not enough memory"):
+        sg.Session(memory_limit=stack).run(slope, {x: point})
 
 
 def test_memory_of_a_loop_inside(monkeypatch: pytest.MonkeyPatch) -> None:
