@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import warnings
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -161,10 +162,19 @@ def test_arguments_are_checked(arguments: dict[str, object], message: str) -> No
     assert whole(info) == f"{message}\n  at <here>"
 
 
-def test_explain_tells_the_program_and_the_report() -> None:
+@pytest.mark.parametrize(
+    ("backend", "headline"),
+    [
+        ("reference", "backend reference: NumPy, one node after the other\n"),
+        ("native", "backend native: machine code\n"),
+    ],
+)
+def test_explain_tells_the_program_and_the_report(
+    backend: Literal["reference", "native"], headline: str
+) -> None:
     x = sg.placeholder("float32", (), name="x")
-    text = sg.Session().explain((x + 1.0) * (1.0 + x))
-    assert text.startswith("backend reference: NumPy, one node after the other\n")
+    text = sg.Session(backend=backend).explain((x + 1.0) * (1.0 + x))
+    assert text.startswith(headline)
     assert "cse" in text
     assert text.count(" = add(") == 1
 
