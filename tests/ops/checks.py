@@ -43,6 +43,7 @@ class Program:
     """Tensors of a graph, verified, written down, read back, and ready to be evaluated."""
 
     def __init__(self, graph: Graph, fetches: Sequence[Tensor | Operation], feeds: list[Tensor]):
+        self.graph, self.fetches, self.feeds = graph, fetches, feeds
         extraction = extract(graph, fetches, feeds)
         self.function = extraction.function
         verify(self.function)
@@ -59,6 +60,12 @@ class Program:
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         outputs = self.executable([*arrays, *self.rest])[: self.fetched]
         return [np.asarray(output) for output in outputs]
+
+    def in_machine_code(self, arrays: Sequence[Array]) -> list[Array]:
+        """What a session makes of the same fetches: optimised and compiled."""
+        with sg.Session(self.graph, backend="native", seed=0) as session:
+            outputs = session.make_callable(list(self.fetches), self.feeds)(*arrays)
+        return [np.asarray(output) for output in outputs if output is not None]
 
 
 @dataclass
