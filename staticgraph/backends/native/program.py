@@ -95,6 +95,8 @@ class Program:
         self.committed = False
         # Whether there are loops, and loops that are worth several threads.
         self.loops = self.parallel = False
+        # Whether there are loops that do all their work in the main function itself.
+        self.scalar_loops = False
         self.kernels: list[str] = []
         self._products_outside: list[dict[Size, str]] = []
         self.scopes: list[Scope] = []
@@ -595,8 +597,8 @@ class Program:
             self._arguments_line,
             f"%arguments = alloca [{self._argument_slots} x i64], align 16",
         )
-        # Only loops are run often enough here for their code to matter.
-        self.code.finish(level=1 if self.loops else 0)
+        # Beside a kernel the code that calls it takes no time worth more effort.
+        self.code.finish(level=1 if self.scalar_loops else 0)
 
 
 def _multiple(count: int, step: int) -> int:

@@ -416,7 +416,9 @@ class _Loop:
         kernels = len(program.kernels)
         texts, places = self._iteration(counter.name, length)
         next_count = code.let(f"add i64 {counter.name}, 1")
-        self._poll(next_count, scalars_only=len(program.kernels) == kernels)
+        scalars_only = len(program.kernels) == kernels
+        program.scalar_loops |= scalars_only
+        self._poll(next_count, scalars_only)
         counter.add(next_count, code.block)
         for item, text in zip(carried, texts, strict=True):
             item.leave(text, code.block)

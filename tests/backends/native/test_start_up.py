@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -47,6 +48,25 @@ def test_kernels_are_compiled_with_effort_where_they_may_have_many_elements(
     # A very long one would take too long.
     monkeypatch.setattr(kernels, "_LONG_LINES", 20)
     assert kernel_levels((None,)) == {0}
+
+
+def main_level(loop: Callable[[sg.Tensor], sg.Tensor], shape: tuple[int, ...]) -> int:
+    with sg.Graph().as_default():
+        trampoline()
+        made = NativeFunction(sg.optimize(loop(sg.placeholder("float32", shape))))
+        parts = made.compilation.program.module.parts()
+        return next(part.level for part in parts if "@sg_main(ptr %ctx" in part.text)
+
+
+def test_the_main_function_is_compiled_with_effort_where_it_does_the_work_itself() -> None:
+    def halved(x: sg.Tensor) -> sg.Tensor:
+        found: sg.Tensor
+        (found,) = sg.while_loop(lambda y: sg.sum(y) > 1.0, lambda y: (y * 0.5,), (x,))
+        return found
+
+    assert main_level(halved, ()) == 1
+    assert main_level(halved, (300,)) == 0
+    assert main_level(sg.tanh, ()) == 0
 
 
 def test_threads_make_one_trampoline() -> None:
