@@ -179,6 +179,17 @@ def test_explain_tells_the_program_and_the_report(
     assert text.count(" = add(") == 1
 
 
+def test_explain_after_runs_of_other_fetches_builds_nothing(graph: sg.Graph) -> None:
+    x = sg.placeholder("float32", (), name="x")
+    a, b, c = x + 1.0, x * 2.0, x - 3.0
+    session = sg.Session()
+    session.run([a, b], {x: 1.0})
+    size = len(graph)
+    assert session.explain([a, c])
+    assert session.explain([c, b])
+    assert len(graph) == size
+
+
 # -- seeds ------------------------------------------------------------------------------------
 
 
