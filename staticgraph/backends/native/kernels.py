@@ -720,7 +720,7 @@ def outlined(
     code, op = builder.code, node.op
     types = [builder.type(operand.dtype) for operand in operands]
     result = node.out.type.dtype
-    names = "_".join(operand.dtype.name for operand in operands)
+    names = "_".join([dtypes.name(operand.dtype) for operand in operands])
     name = f"map_{op.name}_{names}_{builder.lanes}"
     if not code.module.has_function(name):
         parameters = [f"{type} %x{number}" for number, type in enumerate(types)]

@@ -76,10 +76,11 @@ def prepared(program: Program, function: Function) -> Function:
 
 def lower_elementwise(program: Program, node: Node) -> None:
     """A scalar where the result is one, else a node of a group that is fused."""
-    dims = program.broadcast([program.dims(value) for value in node.inputs], node)
-    if dims:
-        program.scope.fusion.map(node, dims)
-        return
+    if node.outputs[0].type.shape != ():
+        dims = program.broadcast([program.dims(value) for value in node.inputs], node)
+        if dims:
+            program.scope.fusion.map(node, dims)
+            return
     registers = [program.scalar(value) for value in node.inputs]
     program.hold(node.out, Scalar(apply(program, node, registers)))
     for value in node.inputs:

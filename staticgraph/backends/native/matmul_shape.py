@@ -7,6 +7,7 @@ tasks are the same for any of them, and so is every sum.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from staticgraph.backends.native.matmul_code import Number, Target, Writer
@@ -118,6 +119,7 @@ class Grid(NamedTuple):
     column_tasks: Number
 
 
+@lru_cache(maxsize=256)
 def choose_small_tile(product: Product, target: Target) -> Tile | None:
     """The tile of a product so small that its code is made for it alone; None for any other."""
     m, n, k = product.m, product.n, product.k

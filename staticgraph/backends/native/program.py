@@ -105,17 +105,17 @@ class Program:
         self._argument_slots = 1
         self._arguments_line = self.code.reserve_entry()
 
-    @property
-    def scope(self) -> Scope:
-        """The innermost scope."""
-        return self.scopes[-1]
-
     def enter(self) -> Scope:
-        """Opens the scope of a Function."""
-        scope = Scope()
-        scope.fusion = Fusion(self)
-        self.scopes.append(scope)
-        return scope
+        """Opens the scope of a Function, which is the innermost one until `leave`."""
+        self.scope = Scope()
+        self.scope.fusion = Fusion(self)
+        self.scopes.append(self.scope)
+        return self.scope
+
+    def leave(self) -> None:
+        """Closes the innermost scope."""
+        self.scopes.pop()
+        self.scope = self.scopes[-1]
 
     def enter_block(self) -> None:
         """Begins code that may be passed by: sizes multiplied there are not known after it."""

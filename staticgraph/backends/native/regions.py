@@ -56,7 +56,7 @@ def _begin(program: Program, function: Function, given: Sequence[Held]) -> Funct
 
 
 def _end(program: Program) -> None:
-    program.scopes.pop()
+    program.leave()
 
 
 def _taken(program: Program, value: Value, node: Node) -> Array:

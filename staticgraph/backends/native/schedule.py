@@ -16,6 +16,7 @@ FREE = frozenset(("shape", "size", "make_shape", "constant"))
 # Ops that only say how an array is read.
 VIEWS = frozenset(("expand_dims", "squeeze", "broadcast_to", "identity", "stop_gradient"))
 REDUCTIONS = frozenset(("sum", "prod", "max", "min", "any", "all"))
+_FUSING = FREE | VIEWS | REDUCTIONS
 
 
 def scheduled(function: Function) -> list[Node]:
@@ -29,11 +30,14 @@ def scheduled(function: Function) -> list[Node]:
         stage = 0
         fuses = _fuses(node)
         for value in node.inputs:
-            waits = not fuses and not ready[value]
-            stage = max(stage, stages[value] + waits)
+            before = stages[value]
+            if not fuses and not ready[value]:
+                before += 1
+            if before > stage:
+                stage = before
         if has_effect(node):
             stage = effect = max(stage, effect)
-        after = stage + _ends(node)
+        after = stage + _ends(node, fuses)
         for value in node.outputs:
             stages[value] = after
             ready[value] = not fuses or value.type.shape == ()
@@ -43,18 +47,16 @@ def scheduled(function: Function) -> list[Node]:
 
 
 def _fuses(node: Node) -> bool:
-    name = node.op.name
-    return node.op.elementwise or name in FREE or name in VIEWS or name in REDUCTIONS
+    return node.op.elementwise or node.op.name in _FUSING
 
 
-def _ends(node: Node) -> bool:
+def _ends(node: Node, fuses: bool) -> bool:
     """Whether what uses the results of a node cannot be in its kernel."""
-    name = node.op.name
-    if name in REDUCTIONS:
+    if node.op.name in REDUCTIONS:
         shape = node.inputs[0].type.shape
         axes = node.attrs["axis"]
         if shape is None or axes is None:
             return True
         first = len(shape) - len(axes)
         return first == 0 or axes != tuple(range(first, len(shape)))
-    return not _fuses(node)
+    return not fuses
