@@ -58,12 +58,13 @@ PROGRAMS = {
         x = sg.placeholder("float64", (None,))
         v = sg.Variable(np.zeros(1000))
         y = sg.take(sg.cumsum(x), sg.size(x) + 1, axis=0)
+        fetches = [y, v.assign(v + y)]
         session = sg.Session()
         fed = np.ones(5000)
 
         def call():
             try:
-                session.run([y, v.assign(v + y)], {x: fed})
+                session.run(fetches, {x: fed})
             except sg.RunError:
                 return
             raise AssertionError("no error")
