@@ -15,7 +15,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +43,9 @@ from staticgraph.passes.report import PassReport, PipelineReport
 from staticgraph.passes.rules import RULES
 from staticgraph.passes.simplify import FOLDED, simplify
 from staticgraph.passes.specialize import specialize
+
+# Only a pass that fails writes a file.
+tempfile = config.LazyModule("tempfile")
 
 
 @dataclass(frozen=True, slots=True)
