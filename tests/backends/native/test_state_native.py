@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -260,6 +262,41 @@ def test_a_failed_assertion_leaves_every_variable_as_it_was() -> None:
         with pytest.raises(sg.StaticGraphError, match="never"):
             session.run(update)
         np.testing.assert_array_equal(session.run(v), before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+def test_an_interrupt_leaves_every_variable_as_it_was() -> None:
+    script = """
+        import numpy as np
+        import staticgraph as sg
+        n = sg.placeholder("int64", ())
+        v, w = sg.Variable(np.ones(100_003)), sg.Variable(np.zeros((300, 300)))
+        rows = sg.fori_loop(0, n, lambda i, x: sg.tanh(x @ w + v[0]), w.read())
+        step = sg.group(w.assign(rows + 1.0), v.assign(v * 2.0 + w[0, 0]))
+        session = sg.Session(threads=2)
+        session.run(step, {n: 2})
+        before = session.run([v, w])
+        print("ready", flush=True)
+        try:
+            session.run(step, {n: 10**12})
+        except KeyboardInterrupt:
+            after = session.run([v, w])
+            print(all((a == b).all() for a, b in zip(after, before)))
+            session.run(step, {n: 2})
+            print(float(session.run(v[0])))
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "True\n"
+        # Twice 1 is 2, and twice that with what was in w is 4 and a number from 1 to 2.
+        assert 5.0 <= float(process.stdout.readline()) <= 6.0
+        assert process.wait(30) == 0
 
 
 # -- threads ---------------------------------------------------------------------------------------
