@@ -58,7 +58,8 @@ def loops(count: int) -> sg.Tensor:
             value = sg.sin(value) + sg.sum(value)
         return value
 
-    return sg.fori_loop(0, 2, body, x)
+    result: sg.Tensor = sg.fori_loop(0, 2, body, x)
+    return result
 
 
 PROGRAMS = pytest.mark.parametrize("program", [scalars, vectors, matrices, loops])
@@ -102,14 +103,6 @@ def test_no_block_has_many_calls(program: Callable[[int], sg.Tensor]) -> None:
         for block in re.split(r"\n\w+:", part.text):
             called = re.findall(r"= call (?!.*@llvm)|^ *call (?!.*@llvm)", block, re.MULTILINE)
             assert len(called) <= 60
-
-
-@PROGRAMS
-def test_long_functions_get_the_least_effort(program: Callable[[int], sg.Tensor]) -> None:
-    for part in parts(function(program, 6_000)):
-        longest = max(text.count("\n") for text in part.text.split("\ndefine "))
-        if longest > jit.LARGE_FUNCTION_LINES:
-            assert jit.affordable_level(part.text, part.level) == 0
 
 
 def test_the_main_function_calls_through_pointers() -> None:
