@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import staticgraph as sg
-from staticgraph.backends.native import jit
 from staticgraph.backends.native.compiler import Compilation
 from staticgraph.backends.native.ir import Part
 from staticgraph.backends.native.program import Options
