@@ -56,6 +56,9 @@ def literal(value: object, dtype: DType) -> str:
     return str(int(value))  # type: ignore[call-overload]
 
 
+# The value of a slot of a kernel's arguments that the kernel does not read.
+UNREAD = ""
+
 # LLVM at its least effort takes time that grows with the square of the calls in one block.
 _CALLS_PER_BLOCK = 50
 

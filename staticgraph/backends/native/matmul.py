@@ -65,8 +65,8 @@ def write_kernel(
 ) -> str:
     """Adds the kernel of a product to the module, once for equal text; its name.
 
-    The slots of the arguments are those of matmul_shape, all of them filled, then the epilogue's
-    own, which start at `Product.slots`.
+    The slots of the arguments are those of matmul_shape, filled where the product does not know the
+    number, then the epilogue's own, which start at `Product.slots`.
     """
     job = _job(product, target, epilogue, contract)
     code = Code(module, "KERNEL", "void", ["ptr %args", "i64 %lo", "i64 %hi"])

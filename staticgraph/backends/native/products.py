@@ -8,14 +8,13 @@ storing the gradient.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from staticgraph.backends.native.ir import element_type
+from staticgraph.backends.native.ir import UNREAD, element_type
 from staticgraph.backends.native.matmul import (
     BatchAxis,
-    Epilogue,
     Number,
     Place,
     Product,
@@ -28,6 +27,7 @@ from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ZERO, Size, product
 from staticgraph.backends.native.values import Array
 from staticgraph.backends.native.writing import GroupWriting
+from staticgraph.core.function import attrs_key
 from staticgraph.core.node import Node
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def multiply(
     pending: PendingProduct,
     pointer: str,
     nodes: Sequence[Node],
-    epilogue: Epilogue | None = None,
-    extra: list[Argument] | None = None,
+    epilogue: _EpilogueCode | None = None,
 ) -> None:
     """Writes the kernel of ``c = a @ b``, with `c` at `pointer`, and calls it.
 
@@ -84,21 +83,31 @@ def multiply(
         n.known, axes,
     )  # fmt: skip
     target = Target(program.options.vector_bytes, program.options.registers)
-    name = write_kernel(program.module, problem, target, epilogue, program.options.contract)
+    key = (problem, () if epilogue is None else epilogue.key())
+    name = program.product_kernels.get(key)
+    if name is None:
+        write = None if epilogue is None else epilogue.write
+        name = write_kernel(program.module, problem, target, write, program.options.contract)
+        program.product_kernels[key] = name
     program.kernels.append(name)
     text = program.text
     arguments: list[Argument] = [(a.pointer, "ptr"), (b.pointer, "ptr"), (pointer, "ptr")]
     numbers = [m, n, k, a.strides[-2], a.strides[-1], b.strides[-2], b.strides[-1], n]
     for i in range(len(batch)):
         numbers += [batch[i], distances[0][i], distances[1][i], steps[i]]
-    arguments += [(text(number), "i64") for number in numbers]
+    # What is known stands in the kernel.
+    arguments += [
+        (UNREAD if number.known is not None else text(number), "i64") for number in numbers
+    ]
     tasks = count_tasks(
         program.code, problem, target,
         (_number(program, m), _number(program, n), _number(program, k)),
         _number(program, product(batch)),
     )  # fmt: skip
     program.notes.kernel(name, tuple(nodes), (*batch, m, n, k), str(tasks.grain))
-    program.call(name, [*arguments, *(extra or [])], str(tasks.number), str(tasks.grain))
+    if epilogue is not None:
+        arguments += epilogue.arguments
+    program.call(name, arguments, str(tasks.number), str(tasks.grain))
 
 
 def slots_of(pending: PendingProduct) -> int:
@@ -144,7 +153,7 @@ class ProductWriting(GroupWriting):
             code = _EpilogueCode(program, pending, nest.expressions, main[0], stores)
             follow = [e.node for e in nest.expressions if e.node is not None]
             nodes = [self.group.node, *follow]
-            multiply(program, pending, main[1].pointer, nodes, code.write, code.arguments)
+            multiply(program, pending, main[1].pointer, nodes, code)
         if aside is not None:
             program.free(aside.buffer)
 
@@ -198,6 +207,31 @@ class _EpilogueCode:
             return ZERO if axis is None else access.strides[axis].times(size)
 
         return step(self.pending.row), step(self.pending.column)
+
+    def key(self) -> Hashable:
+        """All that the code depends on: equal keys beside equal products are equal kernels."""
+        places = {expression: place for place, expression in enumerate(self.expressions)}
+        rows: list[Hashable] = []
+        for e in self.expressions:
+            node, parameter, given = e.node, e.parameter, None
+            if parameter is not None:
+                slot = self._slots.get((parameter.text, element_type(e.dtype)))
+                given = parameter.text if slot is None else slot
+            made = None if node is None else (node.op, attrs_key(node.attrs))
+            read = None if e.access is None else self._where(e.access)
+            rows.append(
+                (e.kind, e.dtype, tuple([places[o] for o in e.operands]), given, made, read)
+            )
+        stores = tuple([(places[e], self._where(access)) for e, access in self.stores])
+        return (tuple(rows), places.get(self.main), stores)
+
+    def _where(self, access: Access) -> Hashable:
+        """The slots of an access, and its steps: numbers that are known, slots in a tuple."""
+        steps = [
+            step.known if step.known is not None else (self._slots[self.program.text(step), "i64"],)
+            for step in self._steps(access)
+        ]
+        return (access.dtype, self._slots[access.pointer, "ptr"], *steps)
 
     def write(self, s: Scalars, accumulator: Register, place: Place) -> Register:
         """What is stored for the sums in `accumulator`; further results are stored here."""

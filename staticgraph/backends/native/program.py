@@ -11,14 +11,14 @@ is no memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from staticgraph.backends.native.fusion import Fusion
-from staticgraph.backends.native.ir import Code, Module, memory_type
+from staticgraph.backends.native.ir import UNREAD, Code, Module, memory_type
 from staticgraph.backends.native.kernels import KernelWriter, ScalarOptions
 from staticgraph.backends.native.nest import Access, Expression, Nest, add_axis, collapse, work_of
 from staticgraph.backends.native.notes import MEMORY, Notes
@@ -98,6 +98,8 @@ class Program:
         # Whether there are loops that do all their work in the main function itself.
         self.scalar_loops = False
         self.kernels: list[str] = []
+        # The kernels of products, by all that they depend on.
+        self.product_kernels: dict[Hashable, str] = {}
         self._products_outside: list[dict[Size, str]] = []
         self.scopes: list[Scope] = []
         self.enter()
@@ -545,9 +547,11 @@ class Program:
     ) -> None:
         """Calls a kernel for [0, count), in chunks of `grain`; in one go where that is None.
 
-        arguments   the (value, type) that its slots hold
+        arguments   the (value, type) that its slots hold; UNREAD for one that it does not read
         """
         for number, (text, type) in enumerate(arguments):
+            if text == UNREAD:
+                continue
             place = self.code.let(f"getelementptr i64, ptr %arguments, i64 {number}")
             self.code.do(f"store {type} {text}, ptr {place}")
         self._argument_slots = max(self._argument_slots, len(arguments))
