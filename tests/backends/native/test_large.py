@@ -134,3 +134,36 @@ def test_a_large_program_of_small_matrices_runs(graph: sg.Graph) -> None:
     found = sg.Session(graph).run(y, {x: value})
     wanted = sg.Session(graph, backend="reference").run(y, {x: value})
     np.testing.assert_allclose(found, wanted, rtol=1e-3)
+
+
+def test_only_equal_products_share_a_kernel(graph: sg.Graph) -> None:
+    x = sg.placeholder("float32", (8, 8), name="x")
+    w = sg.placeholder("float32", (8, 8), name="w")
+    row = sg.placeholder("float32", (8,), name="row")
+    column = sg.placeholder("float32", (8, 1), name="column")
+    scale = sg.placeholder("float32", (), name="scale")
+    finished: list[Callable[[sg.Tensor], sg.Tensor]] = [
+        lambda p: p, sg.tanh, sg.exp, lambda p: p * 2.0, lambda p: p * 3.0, lambda p: p * scale,
+        lambda p: p + row, lambda p: p + column, lambda p: p - row, lambda p: row - p,
+        lambda p: sg.clip(p, -1.0, 1.0), lambda p: sg.clip(p, -1.0, 2.0),
+        lambda p: sg.tanh(p + row) * column, lambda p: sg.tanh(p + column) * row,
+    ]  # fmt: skip
+    y, fetches = x, []
+    # Every kernel twice, for products of other matrices, and once for a transposed one.
+    for finish in [finish for finish in finished for _ in range(3)]:
+        transposed = len(fetches) % 3 == 2
+        y = finish(sg.matmul(sg.permute_dims(y) if transposed else y, w))
+        fetches.append(y)
+    random = np.random.default_rng(7)
+    feed = {
+        tensor: 0.2 * random.standard_normal(tensor.shape).astype(np.float32)
+        for tensor in (x, w, row, column, scale)
+    }
+    found = sg.Session(graph).run(fetches, feed)
+    wanted = sg.Session(graph, backend="reference").run(fetches, feed)
+    for have, want in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(have, want, rtol=1e-4, atol=1e-5)
+    program = Compilation(sg.optimize(fetches), Options()).program
+    products = [name for name in program.kernels if name.startswith("matmul_")]
+    assert len(products) == 42
+    assert len(set(products)) == 28
