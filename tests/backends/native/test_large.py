@@ -148,17 +148,18 @@ def test_only_equal_products_share_a_kernel(graph: sg.Graph) -> None:
         lambda p: sg.clip(p, -1.0, 1.0), lambda p: sg.clip(p, -1.0, 2.0),
         lambda p: sg.tanh(p + row) * column, lambda p: sg.tanh(p + column) * row,
     ]  # fmt: skip
-    y, fetches = x, []
+    y = x
+    fetches: list[sg.Tensor] = []
     # Every kernel twice, for products of other matrices, and once for a transposed one.
     for finish in [finish for finish in finished for _ in range(3)]:
         transposed = len(fetches) % 3 == 2
         y = finish(sg.matmul(sg.permute_dims(y) if transposed else y, w))
         fetches.append(y)
     random = np.random.default_rng(7)
-    feed = {
-        tensor: 0.2 * random.standard_normal(tensor.shape).astype(np.float32)
-        for tensor in (x, w, row, column, scale)
-    }
+    shapes: dict[sg.Tensor, tuple[int, ...]] = {
+        x: (8, 8), w: (8, 8), row: (8,), column: (8, 1), scale: (),
+    }  # fmt: skip
+    feed = {tensor: 0.2 * random.standard_normal(shape) for tensor, shape in shapes.items()}
     found = sg.Session(graph).run(fetches, feed)
     wanted = sg.Session(graph, backend="reference").run(fetches, feed)
     for have, want in zip(found, wanted, strict=True):
