@@ -15,7 +15,7 @@ from staticgraph import train
 from staticgraph.autodiff.forward import jvp
 from staticgraph.autodiff.matrices import hessian, hessian_vector_product, jacobian
 from staticgraph.autodiff.reverse import gradients
-from staticgraph.config import VERSION as __version__
+from staticgraph.config import VERSION as __version__  # noqa: F401  (no part of __all__)
 from staticgraph.core.dtypes import (
     bool_,
     float32,
