@@ -119,8 +119,10 @@ def lower_branches(program: Program, node: Node) -> None:
         _end(program)
         code.jump(after)
     code.begin(after)
-    for number, value in enumerate(node.outputs):
-        program.hold(value, _joined(program, value.type, ends, number))
+    # Phis stand at the top of a block; holding a value that nobody uses frees it at once.
+    joined = [_joined(program, v.type, ends, number) for number, v in enumerate(node.outputs)]
+    for value, held in zip(node.outputs, joined, strict=True):
+        program.hold(value, held)
     for value in node.inputs:
         program.used(value)
 

@@ -18,6 +18,9 @@ from staticgraph.backends.native.matmul import Product, Target, write_kernel
 from staticgraph.backends.native.trampoline_load import Trampoline, trampoline
 from staticgraph.core import dtypes
 
+# Code that is compiled after a trampoline was made calls it: none may go.
+_MADE: list[Trampoline] = []
+
 
 def test_only_what_adds_up_products_is_compiled_with_effort() -> None:
     for strides in ((40, 1, 50, 1), (1, 30, 1, 40)):
@@ -90,6 +93,7 @@ def _asked_by_threads(count: int) -> list[Trampoline]:
             thread.start()
         for thread in threads:
             thread.join()
+        _MADE.extend(found)
         return found
     finally:
         trampoline_load._trampoline = before
