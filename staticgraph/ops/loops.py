@@ -7,7 +7,7 @@ a new leading axis: one entry per iteration. The node's results are the last car
 
 A `while` has stacks too, although `while_loop` never asks for one: differentiation does, for the
 values that the derivative needs of each iteration (autodiff/control.py). So there is no growing
-growing array in the IR, and the reverse of either loop is a scan over stacks.
+array in the IR, and the reverse of either loop is a scan over stacks.
 
 Rows of uneven length do not stack. They are joined instead, end to end along their leading axis,
 and a scan goes along such a result part by part:

@@ -6,6 +6,7 @@ they compute; what only the newer one computes is added to the older one.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def kinship(node: Node) -> tuple[Any, ...]:
     return (node.op, attrs["reverse"], node.inputs[attrs["carries"] + first])
 
 
-class Union:
+class Union(ABC):
     """Nodes that become one.
 
     places      where the members stand
@@ -50,17 +51,17 @@ class Union:
         self.places = [place]
         self.acts_at: int | None = place if has_effect(node) else None
 
+    @abstractmethod
     def take(self, place: int, node: Node) -> bool:
         """Takes in another node; False, and nothing changed, where it does not go together."""
-        raise NotImplementedError
 
+    @abstractmethod
     def made(self, now: Mapping[Value, Value]) -> Node | None:
         """The one node, on what its operands are now; None where its types do not fit."""
-        raise NotImplementedError
 
+    @abstractmethod
     def numbers(self, member: int) -> Sequence[int]:
         """Per result of a member, the number of the one node's result that it is."""
-        raise NotImplementedError
 
     def _accepts(self, acts: bool, adds_effects: bool) -> bool:
         return not (acts and adds_effects and self.acts_at is not None)

@@ -15,7 +15,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from staticgraph import config
 from staticgraph.backends.native import jit, targets
 from staticgraph.backends.native.compiler import Compilation
 from staticgraph.backends.native.program import Options
@@ -54,7 +53,6 @@ class NativeFunction:
             check_numerics=check_numerics,
             contract=contract,
             fused=target.fused,
-            checking=config.check_enabled(),
         )
         start = time.perf_counter()
         self.compilation = Compilation(function, options, fetched)

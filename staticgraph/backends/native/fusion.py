@@ -426,12 +426,6 @@ class Fusion:
         for index in sorted(found):
             self._write(found[index])
 
-    def write_all(self) -> None:
-        """Writes every open group."""
-        for group in self.groups:
-            if not group.written:
-                self._write(group)
-
     def _write(self, group: Group) -> None:
         program = self.program
         for value in group.needs:

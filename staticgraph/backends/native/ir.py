@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from staticgraph.core import dtypes
@@ -261,6 +261,20 @@ class Code:
     def patch(self, line: int, text: str) -> None:
         """Fills the line that `phi` kept free."""
         self._lines[line] = f"  {text}"
+
+    def loop(self, begin: str, end: str, body: Callable[[str], None], step: int = 1) -> None:
+        """A loop whose counter goes from `begin` by `step` while it is below `end`."""
+        before, head, inside, after = self.block, self.label(), self.label(), self.label()
+        self.jump(head)
+        self.begin(head)
+        counter = self.phi("i64")
+        counter.add(begin, before)
+        self.branch(self.let(f"icmp slt i64 {counter.name}, {end}"), inside, after)
+        self.begin(inside)
+        body(counter.name)
+        counter.add(self.let(f"add i64 {counter.name}, {step}"), self.block)
+        self.jump(head)
+        self.begin(after)
 
     def stack(self, type: str, align: int = 64) -> str:
         """Room on the stack for the whole call, made once at entry whatever loop asks for it."""

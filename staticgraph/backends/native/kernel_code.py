@@ -53,18 +53,7 @@ class KernelCode:
 
     def loop(self, begin: str, end: str, body: Callable[[str], None], step: int = 1) -> None:
         """A loop whose counter goes from `begin` by `step` while it is below `end`."""
-        code = self.code
-        before, head, inside, after = code.block, code.label(), code.label(), code.label()
-        code.jump(head)
-        code.begin(head)
-        counter = code.phi("i64")
-        counter.add(begin, before)
-        code.branch(code.let(f"icmp slt i64 {counter.name}, {end}"), inside, after)
-        code.begin(inside)
-        body(counter.name)
-        counter.add(code.let(f"add i64 {counter.name}, {step}"), code.block)
-        code.jump(head)
-        code.begin(after)
+        self.code.loop(begin, end, body, step)
 
     def vectors(
         self, begin: str, end: str, lanes: int, body: Callable[[str, Scalars], None]

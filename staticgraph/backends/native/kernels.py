@@ -227,7 +227,7 @@ class _Body:
             self._write_row()
             return
         begin, end = self.bounds(axis)
-        self.loop(begin, end, "1", lambda index: self._enter(axis, index, self._walk_outer))
+        self.code.loop(begin, end, lambda index: self._enter(axis, index, self._walk_outer))
 
     def _enter(self, axis: int, index: str, then: Callable[[int], None]) -> None:
         """Moves every pointer to `index` of an axis, for the code that `then` writes."""
@@ -239,21 +239,6 @@ class _Body:
             )
         then(axis + 1)
         self.indices.pop()
-
-    def loop(self, begin: str, end: str, step: str, body: Callable[[str], None]) -> None:
-        """A loop whose counter goes from `begin` by `step` while it is below `end`."""
-        code = self.code
-        before, head, inside, after = code.block, code.label(), code.label(), code.label()
-        code.jump(head)
-        code.begin(head)
-        counter = code.phi("i64")
-        counter.add(begin, before)
-        code.branch(code.let(f"icmp slt i64 {counter.name}, {end}"), inside, after)
-        code.begin(inside)
-        body(counter.name)
-        counter.add(code.let(f"add i64 {counter.name}, {step}"), code.block)
-        code.jump(head)
-        code.begin(after)
 
     # -- rows -----------------------------------------------------------------------------
 
@@ -350,10 +335,11 @@ class _Body:
             self._walk_vectors(axis, walk)
             return
         begin, end = self.bounds(axis)
-        self.loop(
-            begin, end, "1",
+        self.code.loop(
+            begin,
+            end,
             lambda index: self._enter(axis, index, lambda next: self._walk_inner(next, walk)),
-        )  # fmt: skip
+        )
 
     def _walk_vectors(self, axis: int, walk: _Walk) -> None:
         """The innermost loop: whole vectors, then what is left under a mask."""
@@ -366,16 +352,16 @@ class _Body:
             reducer.load()
         self._hoist(axis, walk)
         if lanes == 1 or (extent is not None and extent % lanes == 0):
-            self._vector_loop(begin, end, str(lanes), walk, masked=False)
+            self._vector_loop(begin, end, str(lanes), walk)
         elif extent is not None and extent < lanes:
             self._single(begin, end, walk)
         elif self.nest.domain[axis].factor % lanes == 0 and self._aligned_chunks(axis):
-            self._vector_loop(begin, end, str(lanes), walk, masked=False)
+            self._vector_loop(begin, end, str(lanes), walk)
         else:
             whole = code.let(f"sub i64 {end}, {begin}")
             whole = code.let(f"and i64 {whole}, {-lanes}")
             middle = code.let(f"add i64 {begin}, {whole}")
-            self._vector_loop(begin, middle, str(lanes), walk, masked=False)
+            self._vector_loop(begin, middle, str(lanes), walk)
             tail, after = code.label(), code.label()
             for reducer in walk.reducers:
                 reducer.save()
@@ -407,7 +393,7 @@ class _Body:
         left = code.let(f"trunc i64 {left} to {width}")
         places = ", ".join(f"{width} {lane}" for lane in range(lanes))
         if lanes == 1:
-            self._vector_loop(begin, end, "1", walk, masked=False)
+            self._vector_loop(begin, end, "1", walk)
             return
         type = f"<{lanes} x {width}>"
         splat = self._splat_text(left, width)
@@ -415,7 +401,7 @@ class _Body:
         self._vector_body(begin, walk)
         self.mask = None
 
-    def _vector_loop(self, begin: str, end: str, step: str, walk: _Walk, masked: bool) -> None:
+    def _vector_loop(self, begin: str, end: str, step: str, walk: _Walk) -> None:
         code = self.code
         before, head, inside, after = code.block, code.label(), code.label(), code.label()
         code.jump(head)

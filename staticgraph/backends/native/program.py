@@ -45,7 +45,6 @@ class Options:
     check_numerics  stop where a NaN or an infinity is made of finite operands
     contract        a multiply and an add may round once
     fused           the machine has a fused multiply-add
-    checking        write what tests want to see checked
     """
 
     vector_bytes: int = 64
@@ -53,7 +52,6 @@ class Options:
     check_numerics: bool = False
     contract: bool = False
     fused: bool = True
-    checking: bool = False
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from staticgraph.backends.native.nest import Access, Expression, Nest
-from staticgraph.backends.native.sizes import ZERO, Size, row_major
+from staticgraph.backends.native.sizes import ZERO, row_major
 from staticgraph.backends.native.values import Array, Lazy
 from staticgraph.core.node import Value
 
@@ -24,8 +24,6 @@ class GroupWriting:
         self.wanted = wanted
         self.outer = group.outer or 0
         self.nest = Nest(group.domain, self.outer)
-        # Per reduction that ends the group: the value, and where it is added up.
-        self.totals: list[tuple[Expression, tuple[Size, ...]]] = []
 
     def write(self) -> None:
         """Writes the kernel and its call, and puts arrays in place of the lazy values."""
