@@ -29,12 +29,12 @@ from rich.console import Console
 from tests.benchmarks import measure, page, plots, report
 from tests.benchmarks.driver import Stable
 from tests.benchmarks.libraries import CONTENDERS, OURS
-from tests.benchmarks.workloads import CALLS, FIRSTS, MATMULS, Workload
+from tests.benchmarks.workloads import CALLS, FIRSTS, MATMULS, VOCABULARY, Workload
 
 KEPT = Path(__file__).with_name("figures.json")
-SECTIONS = ("calls", "first", "matmul", "memory", "imports", "growth")
+SECTIONS = ("calls", "first", "vocabulary", "matmul", "memory", "imports", "growth")
 IMPORTED = (OURS, "NumPy", "PyTensor", "jax", "torch", "TensorFlow 1")
-WORKLOADS = {"calls": CALLS, "first": FIRSTS, "matmul": MATMULS}
+WORKLOADS = {"calls": CALLS, "first": FIRSTS, "vocabulary": VOCABULARY, "matmul": MATMULS}
 
 # Where there is no terminal, tables are as wide as they need to be.
 console = Console() if sys.stdout.isatty() else Console(width=180)

@@ -99,6 +99,50 @@ def matmul(case: tuple[str, int, int, int, int, str]) -> Inputs:
     )
 
 
+def einsum(size: int) -> Inputs:
+    """Two square matrices and a narrow one: the order of the products decides."""
+    scale = size**-0.5
+    return (
+        _normal(12, size, size, scale=scale),
+        _normal(13, size, size, scale=scale),
+        _normal(14, size, 8),
+    )
+
+
+def positive_definite(count: int) -> Inputs:
+    """A batch of 8x8 matrices, symmetric and well conditioned."""
+    factors = _normal(15, count, 8, 8)
+    return (factors @ factors.swapaxes(-1, -2) / 8 + np.eye(8, dtype=np.float32),)
+
+
+def rows(count: int) -> Inputs:
+    """A table of 100,000 rows of 8, and the numbers of those that are taken."""
+    taken = np.random.RandomState(16).randint(0, 100_000, count).astype(np.int32)
+    return _normal(17, 100_000, 8), taken
+
+
+def segments(count: int) -> Inputs:
+    """Rows of 8, and to which of 10,000 sums each belongs, in no order."""
+    owners = np.random.RandomState(18).randint(0, 10_000, count).astype(np.int32)
+    return _normal(19, count, 8), owners
+
+
+def drawn(count: int) -> Inputs:
+    """How many numbers are drawn."""
+    return (count,)
+
+
+def integers(count: int) -> Inputs:
+    """Two int32 vectors."""
+    state = np.random.RandomState(20)
+    return tuple(state.randint(-(2**31), 2**31 - 1, count).astype(np.int32) for _ in range(2))
+
+
+def pairs(count: int) -> Inputs:
+    """Two float32 vectors."""
+    return _normal(21, count), _normal(22, count)
+
+
 FACTORIES: dict[str, Callable[[Any], Inputs]] = {
     "neuron": neuron,
     "neuron_run": neuron,
@@ -110,6 +154,16 @@ FACTORIES: dict[str, Callable[[Any], Inputs]] = {
     "searching_while_gradient": searching_while,
     "chain_gradient": chain,
     "matmul": matmul,
+    "sort": elements,
+    "cumulative_sum": elements,
+    "einsum": einsum,
+    "cholesky_gradient": positive_definite,
+    "gather": rows,
+    "segment_sum": segments,
+    "uniform": drawn,
+    "normal": drawn,
+    "integer_chain": integers,
+    "boolean_chain": pairs,
 }
 
 

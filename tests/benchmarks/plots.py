@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 
 from tests.benchmarks.libraries import OURS
 from tests.benchmarks.report import is_ours, median, ratio
-from tests.benchmarks.workloads import CALLS, FIRSTS, GROWTHS, Growth
+from tests.benchmarks.workloads import CALLS, FIRSTS, GROWTHS, VOCABULARY, Growth
 
 # One colour and mark a family; variants of a family share the colour.
 STYLES = {
@@ -54,7 +54,7 @@ def _save(figure: Any, path: Path) -> None:
 def ratios(figures: dict[str, Any], path: Path) -> None:
     """A line a workload: each peer's time over ours, and what is wanted."""
     measured = figures.get("workloads", {})
-    shown = [w for w in (*CALLS, *FIRSTS) if median(measured.get(w.key, {}), OURS)]
+    shown = [w for w in (*CALLS, *FIRSTS, *VOCABULARY) if median(measured.get(w.key, {}), OURS)]
     with plt.rc_context(SETTINGS):
         figure, axes = plt.subplots(figsize=(9, 0.42 * len(shown) + 1.2))
         seen: set[str] = set()

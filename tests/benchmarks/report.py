@@ -20,6 +20,7 @@ from tests.benchmarks.workloads import (
     GROWTHS,
     MATMULS,
     TABLE,
+    VOCABULARY,
     Growth,
     Wanted,
     Workload,
@@ -183,7 +184,7 @@ def targets(figures: Figures) -> Sheet:
     """Every ratio that is wanted, and the one that was found."""
     rows: list[tuple[str, ...]] = []
     measured = figures.get("workloads", {})
-    for workload in (*CALLS, *FIRSTS):
+    for workload in (*CALLS, *FIRSTS, *VOCABULARY):
         if workload.wanted and workload.key in measured:
             rows += _target_rows(workload, measured[workload.key])
     rows += _matmul_row(measured)
@@ -366,6 +367,7 @@ def sheets(figures: Figures) -> dict[str, Sheet]:
         "targets": targets(figures),
         "times": times(figures, CALLS, "Time of one call"),
         "starts": starts(figures),
+        "vocabulary": times(figures, VOCABULARY, "Ops of the vocabulary"),
         "matmuls": matmuls(figures),
         "memory": memory(figures),
         "imports": imports(figures),

@@ -28,7 +28,19 @@ SMALL: dict[str, Any] = {
     "searching_while_gradient": 50,
     "chain_gradient": 20,
     "matmul": ("float32", 3, 5, 6, 7, "a"),
+    "sort": 100,
+    "cumulative_sum": 100,
+    "einsum": 20,
+    "cholesky_gradient": 3,
+    "gather": 50,
+    "segment_sum": 50,
+    "uniform": 100_000,
+    "normal": 100_000,
+    "integer_chain": 50,
+    "boolean_chain": 50,
 }
+# Two streams of random numbers have only their moments in common.
+LOOSE = {"uniform": 0.02, "normal": 0.02}
 
 
 def _methods(module: str) -> dict[str, set[str]]:
@@ -84,7 +96,8 @@ def test_staticgraph_agrees_with_numpy_by_hand(method: str, again: bool) -> None
     assert len(ours) == len(theirs)
     for have, want in zip(ours, theirs, strict=True):
         assert have.shape == want.shape
-        np.testing.assert_allclose(have, want, rtol=2e-4, atol=1e-5)
+        slack = LOOSE.get(method, 1e-5)
+        np.testing.assert_allclose(have, want, rtol=2e-4, atol=slack)
 
 
 @pytest.mark.parametrize("transposed", ["", "a", "b"])

@@ -212,6 +212,31 @@ def _matmul(dtype: str, batch: int, rows: int, inner: int, columns: int, transpo
     )
 
 
+RIVALS = (OURS, "NumPy", "jax", "torch")
+
+
+def _vocabulary(key: str, title: str, size: Any, unit: str, tolerance: float = 1e-4) -> Workload:
+    """An op of the vocabulary, which is to be at least as fast as all others' at it."""
+    wanted = (Wanted(BEST, 1.0),)
+    return Workload(key, title, key, size, unit, RIVALS, wanted, tolerance=tolerance)
+
+
+VOCABULARY = (
+    _vocabulary("sort", "sort, 1e6 float32", 1_000_000, "us"),
+    _vocabulary("cumulative_sum", "cumulative_sum, 1e6 float32", 1_000_000, "us", 1e-3),
+    _vocabulary("einsum", "einsum `ij,jk,kl->il`, 1000, 1000, 1000, 8", 1_000, "us"),
+    _vocabulary(
+        "cholesky_gradient", "sum of logarithms of 1,000 choleskys 8x8, gradient", 1_000, "us"
+    ),
+    _vocabulary("gather", "gather of 1e6 rows of 8 float32", 1_000_000, "us"),
+    _vocabulary("segment_sum", "segment_sum of 1e6 rows of 8 float32", 1_000_000, "us", 1e-3),
+    # Streams differ between libraries: mean and standard deviation are what is compared.
+    _vocabulary("uniform", "uniform random, 1e7 float32", 10_000_000, "ms", 0.01),
+    _vocabulary("normal", "normal random, 1e7 float32", 10_000_000, "ms", 0.01),
+    _vocabulary("integer_chain", "chain of 6 integer operations, 1e6 int32", 1_000_000, "us"),
+    _vocabulary("boolean_chain", "chain of 6 comparisons and logic, 1e6", 1_000_000, "us"),
+)
+
 SQUARES = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 MATMULS = tuple(
     [_matmul(dtype, 0, n, n, n, "") for dtype in ("float32", "float64") for n in SQUARES]
@@ -230,7 +255,9 @@ MATMULS = tuple(
     ]
 )
 
-TABLE: dict[str, Workload] = {workload.key: workload for workload in (*CALLS, *FIRSTS, *MATMULS)}
+TABLE: dict[str, Workload] = {
+    workload.key: workload for workload in (*CALLS, *FIRSTS, *VOCABULARY, *MATMULS)
+}
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,16 @@ def losses_of(step: Callable[[], Any], count: int = 3) -> Callable[[], list[Any]
     return losses
 
 
+def moments_of(draw: Callable[[], Any]) -> Callable[[], list[Any]]:
+    """Mean and standard deviation of what is drawn: all that two streams have in common."""
+
+    def moments() -> list[Any]:
+        (values,) = (np.asarray(value, np.float64) for value in leaves(draw()))
+        return [np.array([values.mean(), values.std()])]
+
+    return moments
+
+
 class Peer:
     """A library. Methods named in `workloads.TABLE` are its setups."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from tests.benchmarks.inputs import LEARNING_RATE
-from tests.benchmarks.peers.base import Peer, Prepared, leaves, losses_of
+from tests.benchmarks.peers.base import Peer, Prepared, leaves, losses_of, moments_of
 
 
 def _waited(function: Any) -> Any:
@@ -123,6 +123,50 @@ class Jax(Peer):
             return a @ b
 
         return Prepared(_waited(jax.jit(product)), _arrays((left, right)))
+
+    def sort(self, inputs: Any) -> Prepared:
+        return Prepared(_waited(jax.jit(jnp.sort)), _arrays(inputs))
+
+    def cumulative_sum(self, inputs: Any) -> Prepared:
+        return Prepared(_waited(jax.jit(jnp.cumsum)), _arrays(inputs))
+
+    def einsum(self, inputs: Any) -> Prepared:
+        function = jax.jit(lambda *given: jnp.einsum("ij,jk,kl->il", *given))
+        return Prepared(_waited(function), _arrays(inputs))
+
+    def cholesky_gradient(self, inputs: Any) -> Prepared:
+        def value(matrices: Any) -> Any:
+            factors = jnp.linalg.cholesky(matrices)
+            return jnp.sum(jnp.log(jnp.diagonal(factors, axis1=-2, axis2=-1)))
+
+        return Prepared(_waited(jax.jit(jax.value_and_grad(value))), _arrays(inputs))
+
+    def gather(self, inputs: Any) -> Prepared:
+        function = jax.jit(lambda table, taken: jnp.take(table, taken, axis=0, mode="clip"))
+        return Prepared(_waited(function), _arrays(inputs))
+
+    def segment_sum(self, inputs: Any) -> Prepared:
+        function = jax.jit(lambda rows, owners: jax.ops.segment_sum(rows, owners, 10_000))
+        return Prepared(_waited(function), _arrays(inputs))
+
+    def uniform(self, inputs: Any) -> Prepared:
+        return self._drawn(jax.random.uniform, inputs[0])
+
+    def normal(self, inputs: Any) -> Prepared:
+        return self._drawn(jax.random.normal, inputs[0])
+
+    def _drawn(self, draw: Any, count: int) -> Prepared:
+        function = _waited(jax.jit(lambda key: draw(key, (count,), jnp.float32)))
+        key = jax.random.key(0)
+        return Prepared(function, (key,), moments_of(lambda: function(key)))
+
+    def integer_chain(self, inputs: Any) -> Prepared:
+        function = jax.jit(lambda x, y: ((x * 3 + y) ^ (x >> 5)) & (y | 255))
+        return Prepared(_waited(function), _arrays(inputs))
+
+    def boolean_chain(self, inputs: Any) -> Prepared:
+        function = jax.jit(lambda x, y: ((x > y) & (x < 1.0)) | ~(y > 0.5) ^ (x > -1.0))
+        return Prepared(_waited(function), _arrays(inputs))
 
 
 class FromNumPy(Jax):

@@ -6,12 +6,13 @@ Its results are what all other libraries are compared with.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tests.benchmarks.inputs import LEARNING_RATE
-from tests.benchmarks.peers.base import Peer, Prepared, losses_of
+from tests.benchmarks.peers.base import Peer, Prepared, losses_of, moments_of
 
 Array = np.ndarray[Any, Any]
 
@@ -114,6 +115,49 @@ class NumPy(Peer):
             "b": lambda a, b: a @ b.swapaxes(-1, -2),
         }[transposed]
         return Prepared(function, (left, right))
+
+    def sort(self, inputs: Any) -> Prepared:
+        return Prepared(np.sort, inputs)
+
+    def cumulative_sum(self, inputs: Any) -> Prepared:
+        return Prepared(np.cumsum, inputs)
+
+    def einsum(self, inputs: Any) -> Prepared:
+        return Prepared(lambda *given: np.einsum("ij,jk,kl->il", *given, optimize=True), inputs)
+
+    def cholesky_gradient(self, inputs: Any) -> Prepared:
+        def value_and_gradient(matrices: Array) -> tuple[Any, Array]:
+            factors = np.linalg.cholesky(matrices)
+            diagonals = np.diagonal(factors, axis1=-2, axis2=-1)
+            # Half the logarithm of a determinant: its slope is half the inverse.
+            return np.log(diagonals).sum(), 0.5 * np.linalg.inv(matrices)
+
+        return Prepared(value_and_gradient, inputs)
+
+    def gather(self, inputs: Any) -> Prepared:
+        return Prepared(lambda table, taken: table.take(taken, axis=0), inputs)
+
+    def segment_sum(self, inputs: Any) -> Prepared:
+        def sums(rows: Array, owners: Array) -> Array:
+            total = np.zeros((10_000, rows.shape[1]), rows.dtype)
+            np.add.at(total, owners, rows)
+            return total
+
+        return Prepared(sums, inputs)
+
+    def uniform(self, inputs: Any) -> Prepared:
+        draw = partial(np.random.default_rng(0).random, inputs[0], np.float32)
+        return Prepared(draw, (), moments_of(draw))
+
+    def normal(self, inputs: Any) -> Prepared:
+        draw = partial(np.random.default_rng(0).standard_normal, inputs[0], np.float32)
+        return Prepared(draw, (), moments_of(draw))
+
+    def integer_chain(self, inputs: Any) -> Prepared:
+        return Prepared(lambda x, y: ((x * 3 + y) ^ (x >> 5)) & (y | 255), inputs)
+
+    def boolean_chain(self, inputs: Any) -> Prepared:
+        return Prepared(lambda x, y: ((x > y) & (x < 1.0)) | ~(y > 0.5) ^ (x > -1.0), inputs)
 
 
 def _recurrent(xs: Array, wx: Array, wh: Array) -> tuple[Any, Array, Array]:

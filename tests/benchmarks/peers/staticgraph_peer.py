@@ -8,7 +8,7 @@ from typing import Any
 
 import staticgraph as sg
 from tests.benchmarks.inputs import LEARNING_RATE
-from tests.benchmarks.peers.base import Peer, Prepared, losses_of
+from tests.benchmarks.peers.base import Peer, Prepared, losses_of, moments_of
 
 
 def _bell(x: Any) -> Any:
@@ -19,6 +19,10 @@ class Staticgraph(Peer):
     """The backend and the arithmetic that a session has when nothing is said."""
 
     options: dict[str, Any] = {}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        # The first session imports its backend, which is a part of the import, not of the start.
+        sg.Session(sg.Graph(), **self.options).close()
 
     def _callable(self, fetches: Any, feeds: Any) -> Any:
         return sg.Session(fetches[0].graph, **self.options).make_callable(fetches, feeds)
@@ -121,6 +125,52 @@ class Staticgraph(Peer):
             first = sg.matrix_transpose(a) if transposed == "a" else a
             second = sg.matrix_transpose(b) if transposed == "b" else b
             return Prepared(self._callable([first @ second], [a, b]), (left, right))
+
+    def _function(self, function: Any, inputs: Any) -> Prepared:
+        """`function` of placeholders like the inputs."""
+        with sg.Graph().as_default():
+            feeds = [sg.placeholder(str(array.dtype), array.shape) for array in inputs]
+            return Prepared(self._callable([function(*feeds)], feeds), inputs)
+
+    def sort(self, inputs: Any) -> Prepared:
+        return self._function(sg.sort, inputs)
+
+    def cumulative_sum(self, inputs: Any) -> Prepared:
+        return self._function(sg.cumulative_sum, inputs)
+
+    def einsum(self, inputs: Any) -> Prepared:
+        return self._function(lambda *given: sg.einsum("ij,jk,kl->il", *given), inputs)
+
+    def cholesky_gradient(self, inputs: Any) -> Prepared:
+        with sg.Graph().as_default():
+            matrices = sg.placeholder("float32", inputs[0].shape)
+            factors = sg.linalg.cholesky(matrices)
+            value = sg.sum(sg.log(sg.linalg.diagonal(factors)))
+            fetches = [value, *sg.gradients(value, matrices)]
+            return Prepared(self._callable(fetches, [matrices]), inputs)
+
+    def gather(self, inputs: Any) -> Prepared:
+        return self._function(lambda table, taken: sg.take(table, taken, axis=0), inputs)
+
+    def segment_sum(self, inputs: Any) -> Prepared:
+        return self._function(lambda *given: sg.segment_sum(*given, num_segments=10_000), inputs)
+
+    def uniform(self, inputs: Any) -> Prepared:
+        return self._drawn(sg.random.uniform, inputs[0])
+
+    def normal(self, inputs: Any) -> Prepared:
+        return self._drawn(sg.random.normal, inputs[0])
+
+    def _drawn(self, draw: Any, count: int) -> Prepared:
+        with sg.Graph().as_default():
+            function = self._callable([draw((count,), dtype="float32")], [])
+        return Prepared(function, (), moments_of(function))
+
+    def integer_chain(self, inputs: Any) -> Prepared:
+        return self._function(lambda x, y: ((x * 3 + y) ^ (x >> 5)) & (y | 255), inputs)
+
+    def boolean_chain(self, inputs: Any) -> Prepared:
+        return self._function(lambda x, y: ((x > y) & (x < 1.0)) | ~(y > 0.5) ^ (x > -1.0), inputs)
 
 
 class Contracting(Staticgraph):

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from tests.benchmarks.inputs import LEARNING_RATE
-from tests.benchmarks.peers.base import Peer, Prepared, losses_of
+from tests.benchmarks.peers.base import Peer, Prepared, losses_of, moments_of
 
 
 def _variable(array: Any) -> Any:
@@ -124,6 +124,60 @@ class Torch(Peer):
         left = left.transpose(-1, -2) if inputs[2] == "a" else left
         right = right.transpose(-1, -2) if inputs[2] == "b" else right
         return Prepared(torch.matmul, (left, right))
+
+    def sort(self, inputs: Any) -> Prepared:
+        (x,) = (torch.from_numpy(array) for array in inputs)
+        return Prepared(lambda: torch.sort(x).values)
+
+    def cumulative_sum(self, inputs: Any) -> Prepared:
+        (x,) = (torch.from_numpy(array) for array in inputs)
+        return Prepared(lambda: torch.cumsum(x, 0))
+
+    def einsum(self, inputs: Any) -> Prepared:
+        factors = [torch.from_numpy(array) for array in inputs]
+        return Prepared(lambda: torch.einsum("ij,jk,kl->il", *factors))
+
+    def cholesky_gradient(self, inputs: Any) -> Prepared:
+        (matrices,) = (_variable(array) for array in inputs)
+
+        def call() -> Any:
+            factors = torch.linalg.cholesky(matrices)
+            value = torch.log(torch.diagonal(factors, dim1=-2, dim2=-1)).sum()
+            return (value, *torch.autograd.grad(value, matrices))
+
+        return Prepared(call, (), _detached(call))
+
+    def gather(self, inputs: Any) -> Prepared:
+        table, taken = (torch.from_numpy(array) for array in inputs)
+        return Prepared(torch.index_select, (table, 0, taken))
+
+    def segment_sum(self, inputs: Any) -> Prepared:
+        rows, owners = (torch.from_numpy(array) for array in inputs)
+
+        def sums() -> Any:
+            return torch.zeros(10_000, rows.shape[1]).index_add_(0, owners, rows)
+
+        return Prepared(sums)
+
+    def uniform(self, inputs: Any) -> Prepared:
+        def draw() -> Any:
+            return torch.rand(inputs[0])
+
+        return Prepared(draw, (), moments_of(draw))
+
+    def normal(self, inputs: Any) -> Prepared:
+        def draw() -> Any:
+            return torch.randn(inputs[0])
+
+        return Prepared(draw, (), moments_of(draw))
+
+    def integer_chain(self, inputs: Any) -> Prepared:
+        x, y = (torch.from_numpy(array) for array in inputs)
+        return Prepared(lambda: ((x * 3 + y) ^ (x >> 5)) & (y | 255))
+
+    def boolean_chain(self, inputs: Any) -> Prepared:
+        x, y = (torch.from_numpy(array) for array in inputs)
+        return Prepared(lambda: ((x > y) & (x < 1.0)) | ~(y > 0.5) ^ (x > -1.0))
 
 
 class Compiled(Torch):
