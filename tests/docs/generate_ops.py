@@ -10,7 +10,7 @@ from typing import Any
 import staticgraph as sg
 from staticgraph import ops
 from staticgraph.core import dtypes
-from staticgraph.core.opdef import NOT_DIFFERENTIABLE, ZERO_DERIVATIVE, OpDef, registered
+from staticgraph.core.opdef import HOST_CALL, NOT_DIFFERENTIABLE, ZERO_DERIVATIVE, OpDef, registered
 
 HEAD = """\
 # Ops
@@ -29,10 +29,11 @@ RECORDS = """\
 
 What the compiler knows of each op. Several functions above may make one op, and some ops are made
 only by derivatives and passes. A derivative of *none* lets none pass; one of *zero* is zero
-wherever it exists.
+wherever it exists. *Native* says who does the work: machine code, or a *host call* into Python from
+machine code.
 
-| op | operands | attributes | dtypes | derivative | meaning |
-|---|---|---|---|---|---|
+| op | operands | attributes | dtypes | derivative | native | meaning |
+|---|---|---|---|---|---|---|
 """
 
 # The page's order; a namespace of the surface is a family by itself.
@@ -115,6 +116,7 @@ def _record_row(op: OpDef) -> str:
         ", ".join(op.attrs),
         _dtypes(op),
         _derivative(op),
+        "host call" if op.native is HOST_CALL else "yes",
         " ".join(op.doc.split()),
     )
     return "| " + " | ".join(map(_cell, cells)) + " |"
