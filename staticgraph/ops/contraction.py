@@ -1,0 +1,226 @@
+"""Sums of products over labelled axes, two operands at a time, as matrix products.
+
+An axis has a label; axes with one label have one size. What is summed over becomes the inner axis
+of one `matmul`, what both operands keep becomes its batch, and the rest its rows and columns. Axes
+that stand side by side are merged before they are moved, so that where an operand allows it nothing
+is copied: machine code reads a transposed operand where it stands. Nothing here is a new op, and
+derivatives and kernels are those of what is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+from staticgraph.core.graph import Tensor
+from staticgraph.core.types import Dim
+from staticgraph.ops import elementwise as ew
+from staticgraph.ops import reduction, shaping
+from staticgraph.ops.convert import cast_to
+from staticgraph.ops.creation import arange
+from staticgraph.ops.linalg import matmul
+from staticgraph.ops.reduction import element_count
+from staticgraph.ops.sizes import size
+
+__all__ = ["Labelled", "arranged", "contract", "diagonal_of", "summed"]
+
+
+class Labelled(NamedTuple):
+    """A tensor and a label for each of its axes; no label stands twice."""
+
+    tensor: Tensor
+    labels: tuple[str, ...]
+
+    def dim(self, label: str) -> Dim:
+        """What is known of the size of an axis."""
+        assert self.tensor.type.shape is not None
+        return self.tensor.type.shape[self.labels.index(label)]
+
+    def axes(self, labels: Sequence[str]) -> tuple[int, ...]:
+        """The numbers of some axes."""
+        return tuple([self.labels.index(label) for label in labels])
+
+
+# -- one operand ------------------------------------------------------------------------------
+
+
+def summed(x: Labelled, kept: Collection[str]) -> Labelled:
+    """`x` summed over the axes whose labels are not kept; the dtype stays."""
+    lost = [label for label in x.labels if label not in kept]
+    if not lost:
+        return x
+    total = cast_to(reduction.sum(x.tensor, x.axes(lost)), x.tensor.dtype)
+    return Labelled(total, tuple([label for label in x.labels if label in kept]))
+
+
+def arranged(x: Labelled, order: Sequence[str]) -> Tensor:
+    """The tensor with its axes in the order of the labels."""
+    axes = x.axes(order)
+    return x.tensor if axes == tuple(range(len(axes))) else shaping.permute_dims(x.tensor, axes)
+
+
+def diagonal_of(x: Tensor, first: int, second: int) -> Tensor:
+    """The entries of `x` whose indices along two axes are equal, along one axis: the last.
+
+    Of a size that is known they are every (n + 1)-th of the n * n entries of a matrix, a view in
+    machine code; of another they are picked by a sum in which all other entries are 0.
+    """
+    shape = x.type.shape
+    assert shape is not None
+    lead = [axis for axis in range(len(shape)) if axis not in (first, second)]
+    labels = tuple(map(str, range(len(shape))))
+    order = [labels[axis] for axis in (*lead, first, second)]
+    moved = arranged(Labelled(x, labels), order)
+    number = shape[first]
+    if isinstance(number, int) and shape[second] == number:
+        groups = [(axis,) for axis in range(len(lead))] + [(len(lead), len(lead) + 1)]
+        return _merged(moved, groups)[..., :: number + 1]
+    # Rows are counted as columns: where their numbers differ, `where` refuses the shapes.
+    index = arange(size(moved, len(lead) + 1))
+    same = ew.equal(shaping.expand_dims(index, 1), index)
+    picked = reduction.sum(ew.where(same, moved, ew.zero_of(moved)), -1)
+    return cast_to(picked, x.dtype)
+
+
+# -- two operands -----------------------------------------------------------------------------
+
+
+def contract(
+    lhs: Labelled, rhs: Labelled, kept: Collection[str], order: Sequence[str] = ()
+) -> Labelled:
+    """The products of entries of `lhs` and `rhs`, summed over each shared label that is not kept.
+
+    kept    labels that a later contraction or the result needs; each of one operand alone is kept
+    order   how the axes of the result shall stand, where that costs nothing; labels missing in it
+            come last
+
+    The operands are of one dtype.
+    """
+    shared = [label for label in lhs.labels if label in rhs.labels]
+    inner = [label for label in shared if label not in kept]
+    batch = sorted([label for label in shared if label in kept], key=_rank_in(order))
+    of_lhs = [label for label in lhs.labels if label not in shared]
+    of_rhs = [label for label in rhs.labels if label not in shared]
+    if not inner:
+        labels = sorted([*batch, *of_lhs, *of_rhs], key=_rank_in(order))
+        return Labelled(ew.multiply(_spread(lhs, labels), _spread(rhs, labels)), tuple(labels))
+    if not of_lhs and not of_rhs:
+        labels = [*batch, *inner]
+        product = ew.multiply(arranged(lhs, labels), arranged(rhs, labels))
+        return summed(Labelled(product, tuple(labels)), batch)
+    if _comes_first(of_rhs, of_lhs, order):
+        lhs, rhs, of_lhs, of_rhs = rhs, lhs, of_rhs, of_lhs
+    rhs = _with_sizes_of(lhs, rhs, inner)
+    inner = _inner_order(lhs, rhs, inner)
+    product = matmul(
+        _grouped(lhs, [*[[label] for label in batch], of_lhs, inner]),
+        _grouped(rhs, [*[[label] for label in batch], inner, of_rhs]),
+    )
+    labels = [*batch, *of_lhs, *of_rhs]
+    return Labelled(_parted(product, lhs, rhs, (batch, of_lhs, of_rhs)), tuple(labels))
+
+
+def _rank_in(order: Sequence[str]) -> Callable[[str], int]:
+    return lambda label: order.index(label) if label in order else len(order)
+
+
+def _comes_first(these: Sequence[str], those: Sequence[str], order: Sequence[str]) -> bool:
+    """Whether in the wanted order the first of these labels stands before the first of those."""
+    rank = _rank_in(order)
+    return min(map(rank, these), default=-1) < min(map(rank, those), default=-1)
+
+
+def _spread(x: Labelled, labels: Sequence[str]) -> Tensor:
+    """The tensor with an axis for each label, of size 1 where it has none."""
+    tensor = arranged(x, [label for label in labels if label in x.labels])
+    new = tuple([axis for axis, label in enumerate(labels) if label not in x.labels])
+    return shaping.expand_dims(tensor, new) if new else tensor
+
+
+def _with_sizes_of(lhs: Labelled, rhs: Labelled, inner: Sequence[str]) -> Labelled:
+    """`rhs`, with sizes compared in the run that a product of merged axes would not compare.
+
+    Sizes (2, 6) and (3, 4) make inner axes of 12 both; a broadcast to (2, 6) refuses the second.
+    One pair of sizes that may differ is compared by the product itself.
+    """
+    doubtful = [label for label in inner if None in (pair := (lhs.dim(label), rhs.dim(label)))
+                or pair[0] != pair[1]]  # fmt: skip
+    if len(doubtful) < 2:
+        return rhs
+    sizes = [
+        size(lhs.tensor, lhs.labels.index(label))
+        if label in doubtful
+        else size(rhs.tensor, rhs.labels.index(label))
+        for label in rhs.labels
+    ]
+    return Labelled(shaping.broadcast_to(rhs.tensor, sizes), rhs.labels)
+
+
+def _inner_order(lhs: Labelled, rhs: Labelled, inner: list[str]) -> list[str]:
+    """The order of the summed axes that needs the fewer copies: that of one of the operands."""
+    orders = [[label for label in x.labels if label in inner] for x in (lhs, rhs)]
+    if orders[0] == orders[1] or len(inner) == 1:
+        return orders[0]
+    copied = [
+        sum(_weight(x) for x in (lhs, rhs) if not _side_by_side(x, order)) for order in orders
+    ]
+    return orders[1] if copied[1] < copied[0] else orders[0]
+
+
+def _weight(x: Labelled) -> int:
+    """About how many elements there are; of a size that only the run knows, one."""
+    total = 1
+    for label in x.labels:
+        dim = x.dim(label)
+        total *= dim if isinstance(dim, int) else 1
+    return total
+
+
+def _side_by_side(x: Labelled, group: Sequence[str]) -> bool:
+    """Whether the axes of a group are neighbours and in order: merging them moves nothing."""
+    first = x.labels.index(group[0])
+    return list(x.labels[first : first + len(group)]) == list(group)
+
+
+def _grouped(x: Labelled, groups: Sequence[Sequence[str]]) -> Tensor:
+    """The tensor with one axis per group of labels, which has all entries of the group's axes."""
+    if all(_side_by_side(x, group) for group in groups if group):
+        # Merged where they stand, then moved: machine code does both without a copy.
+        in_place = sorted([group for group in groups if group], key=lambda g: x.labels.index(g[0]))
+        merged = _merged(x.tensor, [x.axes(group) for group in in_place])
+        names = tuple([group[0] for group in in_place])
+        return _spread(Labelled(merged, names), [group[0] if group else "" for group in groups])
+    order = [label for group in groups for label in group]
+    tensor = arranged(x, order)
+    places = iter(range(len(order)))
+    numbers = [tuple([next(places) for _ in group]) for group in groups]
+    return _merged(tensor, numbers)
+
+
+def _merged(x: Tensor, groups: Sequence[tuple[int, ...]]) -> Tensor:
+    """`x` with each group of neighbouring axes as one axis; one of size 1 for an empty group."""
+    if all(len(group) == 1 for group in groups):
+        return x
+    return shaping.reshape(x, _sizes([element_count(x, group) for group in groups]))
+
+
+def _parted(
+    product: Tensor, lhs: Labelled, rhs: Labelled, parts: tuple[list[str], list[str], list[str]]
+) -> Tensor:
+    """A product with its rows and columns as the axes that they were merged from."""
+    batch, rows, columns = parts
+    if len(rows) == len(columns) == 1:
+        return product
+    sizes: list[int | Tensor] = [element_count(product, (axis,)) for axis in range(len(batch))]
+    sizes += [element_count(lhs.tensor, lhs.axes([label])) for label in rows]
+    sizes += [element_count(rhs.tensor, rhs.axes([label])) for label in columns]
+    return shaping.reshape(product, _sizes(sizes))
+
+
+def _sizes(sizes: list[int | Tensor]) -> list[int | Tensor]:
+    """Sizes with -1 for the only one that the graph does not know: the name of a size stays."""
+    unknown = [place for place, number in enumerate(sizes) if isinstance(number, Tensor)]
+    known = [number for number in sizes if not isinstance(number, Tensor)]
+    if len(unknown) != 1 or 0 in known:
+        return sizes
+    return [-1 if isinstance(number, Tensor) else number for number in sizes]
