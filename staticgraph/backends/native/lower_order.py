@@ -1,9 +1,8 @@
-"""The lowering of argsort: a stable radix sort of keys and places.
+"""The lowerings of sort and argsort: a stable radix sort of keys, and of places beside them.
 
-A key is an unsigned integer that is ordered as the elements are: NaN is the largest, both zeros are
-one. Of keys turned upside down the stable order is the descending one, in which equal elements keep
-their order too. Keys are sorted byte by byte, the lowest first; a byte that all keys share costs
-nothing. Short rows are sorted by insertion.
+A key is an unsigned integer that is ordered as the elements are (order_keys.py). Keys are sorted
+byte by byte, the lowest first; a byte that all keys share costs nothing. Short rows are sorted by
+insertion; one long row alone is sorted by several threads (lower_long_order.py).
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from staticgraph.backends.native.kernel_code import KernelCode, larger
 from staticgraph.backends.native.lower import lowering
 from staticgraph.backends.native.lower_basic import contiguous
 from staticgraph.backends.native.lower_indexing import done
+from staticgraph.backends.native.lower_long_order import LEAST, MOST, LongSort
+from staticgraph.backends.native.order_keys import element_of, key_dtype, key_of
 from staticgraph.backends.native.program import CHUNK_WORK, Program
 from staticgraph.backends.native.scalars import Register
 from staticgraph.backends.native.sizes import ONE, ZERO, Size, product
@@ -29,9 +30,9 @@ _WORK = 64
 _CHUNKS = 32
 
 
-@lowering("argsort")
-def lower_argsort(program: Program, node: Node) -> None:
-    """One kernel, over rows that are contiguous."""
+@lowering("sort", "argsort")
+def lower_order(program: Program, node: Node) -> None:
+    """Kernels over rows that are contiguous."""
     given = program.array(node.inputs[0])
     axis, count = node.attrs["axis"], len(given.dims)
     order = [*[other for other in range(count) if other != axis], axis]
@@ -40,33 +41,73 @@ def lower_argsort(program: Program, node: Node) -> None:
         tuple([given.dims[a] for a in order]), tuple([given.strides[a] for a in order]),
     )  # fmt: skip
     source = contiguous(program, view, node)
+    dtype = node.out.type.dtype
     if axis == count - 1:
-        result = program.result(node.out, view.dims, dtypes.int64)
+        result = program.result(node.out, view.dims, dtype)
     else:
-        result = program.allocate(view.dims, dtypes.int64)
+        result = program.allocate(view.dims, dtype)
     if ZERO not in view.dims:
         _sort(program, node, source, result)
     if source is not view:
         program.free(source.buffer)
     back = [order.index(a) for a in range(count)]
     program.hold(node.out, Array(
-        result.buffer, result.pointer, dtypes.int64,
+        result.buffer, result.pointer, dtype,
         tuple([result.dims[a] for a in back]), tuple([result.strides[a] for a in back]),
     ))  # fmt: skip
     done(program, node)
 
 
 def _sort(program: Program, node: Node, source: Array, result: Array) -> None:
+    """A row that is long and alone is sorted in blocks, others by a kernel over the rows."""
+    rows, size = product(source.dims[:-1]), source.dims[-1]
+    places, descending = node.op.name == "argsort", node.attrs["descending"]
+    if size.known is not None:
+        long = str(rows == ONE and LEAST <= size.known < MOST).lower()
+    elif rows == ONE:
+        code, text = program.code, program.text(size)
+        above = code.let(f"sub i64 {text}, {LEAST}")
+        long = code.let(f"icmp ult i64 {above}, {MOST - LEAST}")
+    else:
+        long = "false"
+    if long == "true":
+        LongSort(program, source, result, descending, places).write()
+        return
+    if long == "false":
+        _sort_rows(program, source, result, descending, places)
+        return
+    in_blocks, in_rows, after = [program.code.label() for _ in range(3)]
+    program.code.branch(long, in_blocks, in_rows)
+    program.code.begin(in_blocks)
+    program.enter_block()
+    LongSort(program, source, result, descending, places).write()
+    program.leave_block()
+    program.code.jump(after)
+    program.code.begin(in_rows)
+    program.enter_block()
+    _sort_rows(program, source, result, descending, places)
+    program.leave_block()
+    program.code.jump(after)
+    program.code.begin(after)
+
+
+def _sort_rows(
+    program: Program, source: Array, result: Array, descending: bool, places: bool
+) -> None:
     """Calls the kernel, with room for the keys of a row per chunk."""
     rows, size = product(source.dims[:-1]), source.dims[-1]
     grain = _grain(program, rows, size)
     chunks = program.chunks(rows, grain)
-    width = _key_bytes(source.dtype)
-    room = program.allocate((chunks, size, Size(2 * width + 8)), dtypes.uint8)
-    kernel = _Sort(program, source, result, room, grain, node.attrs["descending"])
+    room = program.allocate((chunks, size, Size(_room(source.dtype, places))), dtypes.uint8)
+    kernel = _Sort(program, source, result, room, grain, descending, places)
     kernel.write()
     kernel.kernel.call(program.text(rows), None if rows == ONE else grain)
     program.free(room.buffer)
+
+
+def _room(dtype: DType, places: bool) -> int:
+    """The bytes that a chunk needs for every element of a row."""
+    return 2 * key_dtype(dtype).itemsize + 8 * places
 
 
 def _grain(program: Program, rows: Size, size: Size) -> str:
@@ -83,12 +124,11 @@ def _ratio(program: Program, lhs: str, rhs: str) -> str:
     return program.code.let(f"sdiv i64 {above}, {rhs}")
 
 
-def _key_bytes(dtype: DType) -> int:
-    return max(dtype.itemsize, 4)
-
-
 class _Sort:
-    """The kernel: rows of `size` elements, one after the other."""
+    """The kernel: rows of `size` elements, one after the other.
+
+    places   whether the result is the places of the elements, int64, not the elements
+    """
 
     def __init__(
         self,
@@ -98,24 +138,25 @@ class _Sort:
         room: Array,
         grain: str,
         descending: bool,
+        places: bool,
     ) -> None:
         self.kernel = kernel = KernelCode(program)
         self.code = kernel.code
         self.dtype = source.dtype
         self.digits = source.dtype.itemsize
-        self.descending = descending
-        self.key = dtypes.uint64 if _key_bytes(source.dtype) == 8 else dtypes.uint32
+        self.descending, self.with_places = descending, places
+        self.key, self.target = key_dtype(source.dtype), result.dtype
         self.type = f"i{8 * self.key.itemsize}"
         self.source = kernel.argument(source.pointer, "ptr")
         self.result = kernel.argument(result.pointer, "ptr")
         self.size = kernel.size(source.dims[-1])
         chunk = self.code.let(f"sdiv i64 %lo, {kernel.argument(grain)}")
-        room_of_row = self.code.let(f"mul i64 {self.size}, {2 * self.key.itemsize + 8}")
+        room_of_row = self.code.let(f"mul i64 {self.size}, {_room(source.dtype, places)}")
         begin = self.code.let(f"mul i64 {chunk}, {room_of_row}")
         pointer = kernel.argument(room.pointer, "ptr")
         # Places come first: they are of 8 bytes whatever keys are.
         self.places = self.code.let(f"getelementptr i8, ptr {pointer}, i64 {begin}")
-        self.keys = self._at(self.places, dtypes.int64, self.size)
+        self.keys = self._at(self.places, dtypes.int64, self.size) if places else self.places
         self.other_keys = self._at(self.keys, self.key, self.size)
 
     def write(self) -> None:
@@ -126,15 +167,15 @@ class _Sort:
         def row(index: str) -> None:
             begin = code.let(f"mul i64 {index}, {self.size}")
             elements = self._at(self.source, self.dtype, begin)
-            places = self._at(self.result, dtypes.int64, begin)
+            target = self._at(self.result, self.target, begin)
             short, long, after = code.label(), code.label(), code.label()
             code.branch(code.let(f"icmp sle i64 {self.size}, {_SHORT}"), short, long)
             code.begin(short)
-            self._insert(elements, places)
+            self._insert(elements, target)
             code.jump(after)
             code.begin(long)
-            self._count(elements, places, counts)
-            self._passes(places, counts)
+            self._count(elements, target, counts)
+            self._passes(target, counts)
             code.jump(after)
             code.begin(after)
 
@@ -147,29 +188,23 @@ class _Sort:
 
     def _key(self, elements: str, index: str) -> Register:
         """The key of an element."""
-        s = self.kernel.scalar
         x = self.kernel.load(self.dtype, self._at(elements, self.dtype, index))
-        dtype = x.dtype
-        bits = 8 * dtype.itemsize
-        top, ones = 1 << (bits - 1), (1 << bits) - 1
-        if dtype in dtypes.FLOATING:
-            nan = s.isnan(x)
-            # A negative zero becomes a positive one.
-            whole = s.bits(s.instruction("fadd", x, s.constant(0, dtype)))
-            sign = self.code.let(f"ashr {self.type} {whole.text}, {bits - 1}")
-            flipped = self.code.let(f"or {self.type} {sign}, {top - (1 << bits)}")
-            key = Register(self.code.let(f"xor {self.type} {whole.text}, {flipped}"), self.key)
-            key = s.where(nan, s.constant(ones, self.key), key)
-        else:
-            unsigned = dtypes.as_dtype(f"uint{bits}") if dtype != dtypes.bool_ else dtype
-            key = s.cast(s.cast(x, unsigned), self.key)
-            if dtype in dtypes.SIGNED:
-                key = s.bitwise_xor(key, s.constant(top, self.key))
-        return s.bitwise_xor(key, s.constant(ones, self.key)) if self.descending else key
+        return key_of(self.kernel.scalar, x, self.descending, one_zero=self.with_places)
+
+    def _write(self, keys: str, target: str) -> None:
+        """Writes the elements whose keys are sorted."""
+        kernel = self.kernel
+
+        def write(index: str) -> None:
+            key = kernel.load(self.key, self._at(keys, self.key, index))
+            value = element_of(kernel.scalar, key, self.dtype, self.descending)
+            kernel.store(value, self._at(target, self.dtype, index))
+
+        kernel.loop("0", self.size, write)
 
     # -- short rows -----------------------------------------------------------------------------
 
-    def _insert(self, elements: str, places: str) -> None:
+    def _insert(self, elements: str, target: str) -> None:
         code, kernel = self.code, self.kernel
 
         def insert(index: str) -> None:
@@ -186,19 +221,24 @@ class _Sort:
             code.branch(kernel.scalar.greater(other, key).text, move, after)
             code.begin(move)
             kernel.store(other, self._at(self.keys, self.key, hole.name))
-            place = kernel.load(dtypes.int64, self._at(places, dtypes.int64, left))
-            kernel.store(place, self._at(places, dtypes.int64, hole.name))
+            if self.with_places:
+                place = kernel.load(dtypes.int64, self._at(target, dtypes.int64, left))
+                kernel.store(place, self._at(target, dtypes.int64, hole.name))
             hole.add(left, move)
             code.jump(head)
             code.begin(after)
             kernel.store(key, self._at(self.keys, self.key, hole.name))
-            kernel.store(Register(index, dtypes.int64), self._at(places, dtypes.int64, hole.name))
+            if self.with_places:
+                here = self._at(target, dtypes.int64, hole.name)
+                kernel.store(Register(index, dtypes.int64), here)
 
         kernel.loop("0", self.size, insert)
+        if not self.with_places:
+            self._write(self.keys, target)
 
     # -- long rows ------------------------------------------------------------------------------
 
-    def _count(self, elements: str, places: str, counts: str) -> None:
+    def _count(self, elements: str, target: str, counts: str) -> None:
         """Writes keys and places in their first order, and counts every digit."""
         code, kernel = self.code, self.kernel
         code.module.declare("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
@@ -209,7 +249,9 @@ class _Sort:
         def count(index: str) -> None:
             key = self._key(elements, index)
             kernel.store(key, self._at(self.keys, self.key, index))
-            kernel.store(Register(index, dtypes.int64), self._at(places, dtypes.int64, index))
+            if self.with_places:
+                here = self._at(target, dtypes.int64, index)
+                kernel.store(Register(index, dtypes.int64), here)
             for number in range(self.digits):
                 digit = self._digit(key.text, str(8 * number))
                 digit = code.let(f"add i64 {digit}, {256 * number}")
@@ -225,7 +267,7 @@ class _Sort:
         digit = self.code.let(f"and {self.type} {digit}, 255")
         return digit if self.type == "i64" else self.code.let(f"zext i32 {digit} to i64")
 
-    def _passes(self, places: str, counts: str) -> None:
+    def _passes(self, target: str, counts: str) -> None:
         """One pass per digit, to and fro between two pairs of arrays."""
         code = self.code
         before, head, inside, after = code.block, *[code.label() for _ in range(3)]
@@ -233,7 +275,9 @@ class _Sort:
         code.begin(head)
         number = code.phi("i64")
         number.add("0", before)
-        starts = (self.keys, places, self.other_keys, self.places)
+        starts = (self.keys, self.other_keys)
+        if self.with_places:
+            starts = (*starts, target, self.places)
         phis = [code.phi("ptr") for _ in starts]
         for phi, start in zip(phis, starts, strict=True):
             phi.add(start, before)
@@ -245,19 +289,23 @@ class _Sort:
         table = self._at(counts, dtypes.int64, code.let(f"shl i64 {number.name}, 8"))
         self._pass(phis, shift, table, number, head)
         code.begin(after)
-        keys_at_home = code.let(f"icmp eq ptr {phis[1].name}, {places}")
-        elsewhere = code.let(f"xor i1 {keys_at_home}, true")
+        if not self.with_places:
+            self._write(phis[0].name, target)
+            return
+        at_home = code.let(f"icmp eq ptr {phis[2].name}, {target}")
+        elsewhere = code.let(f"xor i1 {at_home}, true")
         code.module.declare("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
         length = code.let(f"shl i64 {self.size}, 3")
         self.kernel.when(elsewhere, lambda: code.do(
-            f"call void @llvm.memcpy.p0.p0.i64(ptr {places}, ptr {phis[1].name}, i64 {length}, "
+            f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {phis[2].name}, i64 {length}, "
             "i1 false)"
         ))  # fmt: skip
 
     def _pass(self, phis: list[Phi], shift: str, table: str, number: Phi, head: str) -> None:
         """Sorts by one digit and goes on at `head`."""
         code, kernel = self.code, self.kernel
-        keys, places, other_keys, other_places = [phi.name for phi in phis]
+        now = [phi.name for phi in phis]
+        keys, other_keys = now[:2]
         first = kernel.load(self.key, keys)
         shared = kernel.load(
             dtypes.int64, self._at(table, dtypes.int64, self._digit(first.text, shift))
@@ -266,7 +314,7 @@ class _Sort:
         next_number = code.let(f"add i64 {number.name}, 1")
         code.branch(code.let(f"icmp eq i64 {shared.text}, {self.size}"), useless, useful)
         code.begin(useless)
-        self._go_on(phis, (keys, places, other_keys, other_places), number, next_number, head)
+        self._go_on(phis, now, number, next_number, head)
         code.begin(useful)
         self._begin_digits(table)
 
@@ -277,14 +325,16 @@ class _Sort:
             one = kernel.scalar.constant(1, dtypes.int64)
             kernel.store(kernel.scalar.add(target, one), slot)
             kernel.store(key, self._at(other_keys, self.key, target.text))
-            place = kernel.load(dtypes.int64, self._at(places, dtypes.int64, index))
-            kernel.store(place, self._at(other_places, dtypes.int64, target.text))
+            if self.with_places:
+                place = kernel.load(dtypes.int64, self._at(now[2], dtypes.int64, index))
+                kernel.store(place, self._at(now[3], dtypes.int64, target.text))
 
         kernel.loop("0", self.size, move)
-        self._go_on(phis, (other_keys, other_places, keys, places), number, next_number, head)
+        turned = [now[place ^ 1] for place in range(len(now))]
+        self._go_on(phis, turned, number, next_number, head)
 
     def _go_on(
-        self, phis: list[Phi], texts: tuple[str, ...], number: Phi, next_number: str, head: str
+        self, phis: list[Phi], texts: list[str], number: Phi, next_number: str, head: str
     ) -> None:
         code = self.code
         for phi, text in zip((number, *phis), (next_number, *texts), strict=True):

@@ -1,0 +1,308 @@
+"""Neighbours along an axis: differences, running totals with a start, integrals, interpolation.
+
+All of it is made of slices, cumulative ops and searches, so derivatives come with those.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+from staticgraph.core import dtypes
+from staticgraph.core.dtypes import DType
+from staticgraph.core.graph import Tensor
+from staticgraph.core.opdef import Mismatch, OpDef
+from staticgraph.core.types import format_shape
+from staticgraph.ops import elementwise as ew
+from staticgraph.ops.arranging import flip, pad
+from staticgraph.ops.axes import known_rank, one_axis, refuse
+from staticgraph.ops.convert import as_tensor, cast_to, promote
+from staticgraph.ops.cumulative import CUMPROD, CUMSUM, accumulator, cumprod, cumsum
+from staticgraph.ops.indexing import FULL, GATHER, SLICE, Range
+from staticgraph.ops.joining import concat
+from staticgraph.ops.linalg import matmul
+from staticgraph.ops.reduction import sum
+from staticgraph.ops.searching import searchsorted
+from staticgraph.ops.shaping import broadcast_to, expand_dims
+from staticgraph.ops.sizes import dim_of, is_int, refusal, size
+
+
+def part(x: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
+    """A range of one axis of `x`."""
+    ndim = known_rank(SLICE, x)
+    index: list[Range] = [(start, stop, 1) if a == axis else FULL for a in range(ndim)]
+    return x.graph.add(SLICE, (x,), {"index": tuple(index), "shape": None}).out
+
+
+# -- differences ------------------------------------------------------------------------------
+
+
+def diff(
+    x: Any,
+    n: int = 1,
+    axis: int = -1,
+    prepend: Any = None,
+    append: Any = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Differences of neighbours along `axis`, ``x[i + 1] - x[i]``, taken `n` times.
+
+    n                 how often, an int from 0
+    prepend, append   what is put before and behind `x` first: of its shape but for `axis`, or a
+                      scalar
+
+    Of bools the difference is whether they differ. The axis is shorter by `n`, down to 0. Raises
+    ShapeError for an axis that `x` does not have, and for a scalar.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.diff(sg.constant([1.0, 4.0, 9.0])))
+    array([3., 5.], dtype=float32)
+    """
+    if not is_int(n) or n < 0:
+        raise refusal("diff", f"n={n!r} is no number of times", "give an int from 0")
+    ends = [end for end in (prepend, append) if end is not None]
+    tensor, *given = promote((x, *ends))
+    number = one_axis(SLICE, tensor, axis)
+    extended = [_end(tensor, end, number) for end in given]
+    if extended:
+        before = extended[:1] if prepend is not None else []
+        behind = extended[-1:] if append is not None else []
+        tensor = concat([*before, tensor, *behind], number)
+    for time in range(int(n)):
+        later, earlier = part(tensor, number, 1, None), part(tensor, number, None, -1)
+        function = ew.not_equal if tensor.dtype == dtypes.bool_ else ew.subtract
+        tensor = function(later, earlier, name=(name or "diff") if time == n - 1 else None)
+    return tensor
+
+
+def _end(x: Tensor, end: Tensor, axis: int) -> Tensor:
+    """What is put at an end of an axis; a scalar is repeated along the others."""
+    if end.type.ndim != 0:
+        return end
+    with x.graph.as_default():
+        shape = [1 if a == axis else _length(x, a) for a in range(known_rank(SLICE, x))]
+        return broadcast_to(end, shape)
+
+
+def _length(x: Tensor, axis: int) -> Any:
+    dim = dim_of(x, axis)
+    return dim if isinstance(dim, int) else size(x, axis)
+
+
+# -- running totals ---------------------------------------------------------------------------
+
+
+def cumulative_sum(
+    x: Any,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    include_initial: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Sums of the elements of `x` up to and including each, along `axis`.
+
+    axis              an int; it may be left out where `x` has one axis
+    dtype             the dtype to add up in; by default that of `x`, or int64 (uint64) for narrower
+                      integers
+    include_initial   begin with the sum of nothing, 0; the axis is longer by one then
+
+    Raises ShapeError for an axis that `x` does not have, or that is left out where there are
+    several. `cumsum` has NumPy's manners.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.cumulative_sum(sg.constant([1.0, 2.0, 3.0]), include_initial=True))
+    array([0., 1., 3., 6.], dtype=float32)
+    """
+    return _cumulative(CUMSUM, x, axis, dtype, include_initial, name or "cumulative_sum")
+
+
+def cumulative_prod(
+    x: Any,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    include_initial: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Products of the elements of `x` up to and including each, along `axis`.
+
+    With `include_initial` they begin with the product of nothing, 1. The derivative is right where
+    elements are 0. Otherwise as `cumulative_sum`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.cumulative_prod(sg.constant([2.0, 3.0]), include_initial=True))
+    array([1., 2., 6.], dtype=float32)
+    """
+    return _cumulative(CUMPROD, x, axis, dtype, include_initial, name or "cumulative_prod")
+
+
+def _cumulative(
+    op: OpDef, x: Any, axis: int | None, dtype: Any, include_initial: bool, name: str
+) -> Tensor:
+    tensor = as_tensor(x)
+    ndim = known_rank(op, tensor)
+    if axis is None and ndim != 1:
+        refuse(op, (tensor,), Mismatch(
+            f"x has {ndim} axes, and none is named",
+            "give axis=...; sg.reshape(x, -1) flattens" if ndim else "sg.reshape(x, 1) adds one",
+        ))  # fmt: skip
+    number = one_axis(op, tensor, 0 if axis is None else axis)
+    tensor = cast_to(tensor, _total_dtype(tensor.dtype, dtype))
+    function = cumsum if op is CUMSUM else cumprod
+    if not include_initial:
+        return cast_if(function(tensor, number, name=name), dtype)
+    result = cast_if(function(tensor, number), dtype)
+    width = [(1, 0) if a == number else (0, 0) for a in range(ndim)]
+    return pad(result, width, constant_values=0 if op is CUMSUM else 1, name=name)
+
+
+def _total_dtype(given: DType, wanted: Any) -> DType:
+    """The dtype in which elements are added up; narrow integers wrap when they are cast back."""
+    return accumulator(given if wanted is None else dtypes.as_dtype(wanted))
+
+
+def cast_if(x: Tensor, dtype: Any) -> Tensor:
+    """`x`, in `dtype` where one is given."""
+    return x if dtype is None else cast_to(x, dtype)
+
+
+# -- integrals --------------------------------------------------------------------------------
+
+
+def trapezoid(
+    y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, *, name: str | None = None
+) -> Tensor:
+    """The integral of `y` along `axis` by the trapezoidal rule.
+
+    x    the places of the samples: a vector, or of the shape of `y`; by default they are `dx` apart
+
+    Raises ShapeError for an axis that `y` does not have.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.trapezoid(sg.constant([1.0, 2.0, 3.0])))
+    np.float32(4.0)
+    """
+    if x is None:
+        (values,) = promote((y,), floating=True)
+        widths: Any = dx
+        number = one_axis(SLICE, values, axis)
+    else:
+        values, places = promote((y, x), floating=True)
+        number = one_axis(SLICE, values, axis)
+        if places.type.ndim == 1:
+            behind = known_rank(SLICE, values) - 1 - number
+            widths = diff(places)
+            widths = expand_dims(widths, tuple(range(1, 1 + behind))) if behind else widths
+        else:
+            widths = diff(places, axis=number)
+    pairs = part(values, number, 1, None) + part(values, number, None, -1)
+    return sum(pairs * widths * 0.5, number, name=name or "trapezoid")
+
+
+# -- interpolation ----------------------------------------------------------------------------
+
+
+def interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, *, name: str | None = None
+) -> Tensor:
+    """The values at `x` of the function that runs straight from each point (xp, fp) to the next.
+
+    x             values of any shape
+    xp, fp        vectors of one size; `xp` ascends
+    left, right   the values before the first and behind the last point; those points' by default
+
+    Derivatives flow to `x`, `xp` and `fp`; at a point itself the slope is that of the piece behind
+    it. NaN in `x` gives NaN. Raises ShapeError for points that are no vectors.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.interp(sg.constant([1.5, 9.0]), [1.0, 2.0, 3.0], [10.0, 20.0, 40.0]))
+    array([15., 40.], dtype=float32)
+    """
+    at, places, values = promote((x, xp, fp), floating=True)
+    for given in (places, values):
+        if given.type.ndim != 1:
+            refuse(GATHER, (given,), Mismatch(
+                f"the points have shape {format_shape(given.type.shape)}", "give vectors"
+            ))  # fmt: skip
+    with at.graph.as_default():
+        last = size(places, 0) - 1
+        behind = ew.clip(searchsorted(places, at, side="right"), 1, ew.maximum(last, 1))
+        behind = ew.minimum(behind, last)
+        before = ew.maximum(behind - 1, 0)
+        x0, x1, y0, y1 = [_at(row, i) for row in (places, values) for i in (before, behind)]
+        width = x1 - x0
+        flat = ew.equal(width, 0)
+        step = ew.where(flat, 0.0, (at - x0) / ew.where(flat, 1.0, width))
+        result = y0 + step * (y1 - y0)
+        first, end = _at(values, ew.multiply(last, 0)), _at(values, last)
+        low = first if left is None else cast_to(as_tensor(left), at.dtype)
+        high = end if right is None else cast_to(as_tensor(right), at.dtype)
+        result = ew.where(at < _at(places, ew.multiply(last, 0)), low, result)
+        # At the last point itself the value is its own, whatever lies behind.
+        result = ew.where(ew.equal(at, _at(places, last)), end, result)
+        return ew.where(at > _at(places, last), high, result, name=name or "interp")
+
+
+def _at(row: Tensor, index: Tensor) -> Tensor:
+    return row.graph.add(GATHER, (row, index), {"axes": (0,)}).out
+
+
+# -- convolution ------------------------------------------------------------------------------
+
+
+def convolve(a: Any, v: Any, mode: str = "full", *, name: str | None = None) -> Tensor:
+    """The convolution of two vectors, ``sum_j a[j] * v[i - j]``.
+
+    mode   ``"full"``: at every shift at which they meet; ``"same"``: as many as the longer one
+           has, from the middle; ``"valid"``: where the shorter one lies within the longer
+
+    The shorter one's size must be known. It is slid over the other one: a product of windows with
+    the shorter vector, fine for filters; for two long ones multiply spectra. Raises ShapeError for
+    what is no vector, or has no elements.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.convolve(sg.constant([1.0, 2.0, 3.0]), [1.0, 1.0]))
+    array([1., 3., 5., 3.], dtype=float32)
+    """
+    if mode not in ("full", "same", "valid"):
+        raise refusal("convolve", f"mode={mode!r} is not there", "give 'full', 'same' or 'valid'")
+    long, short = promote((a, v))
+    for given in (long, short):
+        if given.type.ndim != 1 or dim_of(given, 0) == 0:
+            refuse(SLICE, (given,), Mismatch(
+                f"convolve takes vectors with elements, this has shape "
+                f"{format_shape(given.type.shape)}",
+                "sg.reshape(x, -1) flattens",
+            ))  # fmt: skip
+    lengths = [dim_of(long, 0), dim_of(short, 0)]
+    known = [dim for dim in lengths if isinstance(dim, int)]
+    if not known:
+        refuse(SLICE, (long, short), Mismatch(
+            "no size is known, so the shorter one is not", "declare the size of the filter"
+        ))  # fmt: skip
+    if not isinstance(lengths[1], int) or (len(known) == 2 and known[1] > known[0]):
+        long, short = short, long
+    taps = dim_of(short, 0)
+    assert isinstance(taps, int)
+    edge = {"full": (taps - 1, taps - 1), "valid": (0, 0),
+            "same": (taps // 2, (taps - 1) // 2)}[mode]  # fmt: skip
+    padded = pad(long, [edge])
+    with long.graph.as_default():
+        count = _length(padded, 0)
+        total = count - (taps - 1) if isinstance(count, int) else ew.maximum(count - (taps - 1), 0)
+        shifted = [_window(padded, shift, total) for shift in range(taps)]
+    turned = flip(short, 0)
+    if taps == 1:
+        return ew.multiply(shifted[0], turned, name=name or "convolve")
+    windows = concat([expand_dims(row, 1) for row in shifted], 1)
+    return matmul(windows, turned, name=name or "convolve")
+
+
+def _window(x: Tensor, start: int, length: Any) -> Tensor:
+    """`length` elements of a vector from `start` on."""
+    total = dim_of(x, 0)
+    if isinstance(total, int) and isinstance(length, int):
+        return part(x, 0, start, builtins.max(start + length, 0))
+    return x[start : length + start]

@@ -1,0 +1,204 @@
+"""Grids, triangles, and axes in other places: meshgrid, tril, triu, moveaxis, swapaxes.
+
+Nothing here is an op of its own: all is broadcasting, comparing places, and permuting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from staticgraph.core import dtypes
+from staticgraph.core.graph import Tensor
+from staticgraph.core.opdef import Mismatch
+from staticgraph.ops.axes import known_rank, one_axis, refuse
+from staticgraph.ops.convert import as_tensor, is_tensor_like, promote
+from staticgraph.ops.creation import arange, zeros_like
+from staticgraph.ops.elementwise import greater_equal, less_equal, where
+from staticgraph.ops.shaping import (
+    BROADCAST_TO,
+    PERMUTE_DIMS,
+    broadcast_like,
+    broadcast_to,
+    expand_dims,
+    permute_dims,
+)
+from staticgraph.ops.sizes import is_int, refusal, size
+
+# -- broadcasting -----------------------------------------------------------------------------
+
+
+def _tensors(values: Sequence[Any]) -> list[Tensor]:
+    """Operands as tensors of one graph, each of its own dtype."""
+    graph = next((as_tensor(x).graph for x in values if is_tensor_like(x)), None)
+    return [as_tensor(x, graph) for x in values]
+
+
+def broadcast_arrays(*arrays: Any, name: str | None = None) -> list[Tensor]:
+    """The operands, all broadcast to one shape; each keeps its dtype.
+
+    Raises ShapeError for shapes that do not broadcast together.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.broadcast_arrays(sg.constant([1, 2]), [[3], [4]]))
+    [array([[1, 2],
+           [1, 2]]), array([[3, 3],
+           [4, 4]])]
+    """
+    tensors = _tensors(arrays)
+    if len(tensors) < 2:
+        return tensors
+    shape = tensors[0]
+    for other in tensors[1:]:
+        # Zeros of the joined shape: nothing but their shape is ever looked at.
+        shape = _joined(shape, other)
+    return [
+        tensor if tensor.type.is_static and tensor.type.shape == shape.type.shape
+        else broadcast_like(tensor, shape)
+        for tensor in tensors
+    ]  # fmt: skip
+
+
+def _joined(first: Tensor, second: Tensor) -> Tensor:
+    empty = [zeros_like(x, dtypes.bool_) for x in (first, second)]
+    return less_equal(*empty)
+
+
+def meshgrid(*arrays: Any, indexing: str = "xy", name: str | None = None) -> list[Tensor]:
+    """The coordinates of a grid: for each vector its values along its own axis of the grid.
+
+    arrays     vectors, or scalars
+    indexing   ``"xy"``: the first vector runs along axis 1 and the second along axis 0, as in a
+               picture; ``"ij"``: vector i runs along axis i
+
+    They promote to one dtype. Raises ShapeError for what is no vector.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.meshgrid(sg.constant([1, 2]), [3, 4, 5], indexing="ij"))
+    [array([[1, 1, 1],
+           [2, 2, 2]]), array([[3, 4, 5],
+           [3, 4, 5]])]
+    """
+    if indexing not in ("xy", "ij"):
+        raise refusal("meshgrid", f"indexing={indexing!r} is not there", "give 'xy' or 'ij'")
+    if not arrays:
+        return []
+    vectors: list[Tensor] = []
+    for tensor in promote(arrays):
+        ndim = known_rank(BROADCAST_TO, tensor)
+        if ndim > 1:
+            refuse(BROADCAST_TO, (tensor,), Mismatch(
+                f"meshgrid takes vectors, this has {ndim} axes", "sg.reshape(x, -1) flattens"
+            ))  # fmt: skip
+        vectors.append(tensor if ndim else expand_dims(tensor, 0))
+    count = len(vectors)
+    axes = list(range(count))
+    if indexing == "xy" and count > 1:
+        axes[:2] = [1, 0]
+    spread = [
+        expand_dims(vector, tuple([other for other in range(count) if other != axis]))
+        if count > 1 else vector
+        for vector, axis in zip(vectors, axes, strict=True)
+    ]  # fmt: skip
+    with vectors[0].graph.as_default():
+        lengths: list[Any] = [None] * count
+        for vector, axis in zip(vectors, axes, strict=True):
+            dim = (vector.type.shape or (None,))[0]
+            lengths[axis] = dim if isinstance(dim, int) else size(vector, 0)
+        return [broadcast_to(x, lengths, name=name) for x in spread]
+
+
+# -- triangles --------------------------------------------------------------------------------
+
+
+def _triangle(x: Any, k: Any, below: bool, name: str) -> Tensor:
+    tensor = as_tensor(x)
+    ndim = known_rank(PERMUTE_DIMS, tensor)
+    if ndim < 2:
+        refuse(PERMUTE_DIMS, (tensor,), Mismatch(
+            f"{name} is of matrices, this has {ndim} axes", "the last two axes are the matrix"
+        ))  # fmt: skip
+    if not is_int(k):
+        raise refusal(name, f"k={k!r} is no diagonal", "give an int")
+    with tensor.graph.as_default():
+        rows = expand_dims(arange(size(tensor, -2)), 1) + int(k)
+        columns = expand_dims(arange(size(tensor, -1)), 0)
+    kept = less_equal(columns, rows) if below else greater_equal(columns, rows)
+    return where(kept, tensor, zeros_like(tensor), name=name)
+
+
+def tril(x: Any, k: int = 0, *, name: str | None = None) -> Tensor:
+    """The lower triangles of the matrices in the last two axes of `x`; 0 above diagonal `k`.
+
+    k   an int: 0 is the main diagonal, those above it are positive
+
+    Raises ShapeError where `x` has fewer than two axes.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.tril(sg.ones((2, 3))))
+    array([[1., 0., 0.],
+           [1., 1., 0.]], dtype=float32)
+    """
+    return _triangle(x, k, True, name or "tril")
+
+
+def triu(x: Any, k: int = 0, *, name: str | None = None) -> Tensor:
+    """The upper triangles of the matrices in the last two axes of `x`; 0 below diagonal `k`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.triu(sg.ones((2, 3))))
+    array([[1., 1., 1.],
+           [0., 1., 1.]], dtype=float32)
+    """
+    return _triangle(x, k, False, name or "triu")
+
+
+# -- axes in other places ---------------------------------------------------------------------
+
+
+def moveaxis(x: Any, source: Any, destination: Any, *, name: str | None = None) -> Tensor:
+    """`x` with axes moved to other places; the others keep their order.
+
+    source, destination   an int each, or as many ints each
+
+    Raises ShapeError for axes that `x` does not have or that stand twice.
+
+    >>> import staticgraph as sg
+    >>> sg.moveaxis(sg.zeros((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
+    tensor = as_tensor(x)
+    ndim = known_rank(PERMUTE_DIMS, tensor)
+    moved, places = [_axes(tensor, given) for given in (source, destination)]
+    if len(moved) != len(places):
+        refuse(PERMUTE_DIMS, (tensor,), Mismatch(
+            f"{len(moved)} axes do not move to {len(places)} places", "give as many of each"
+        ))  # fmt: skip
+    order = [axis for axis in range(ndim) if axis not in moved]
+    for place, axis in sorted(zip(places, moved, strict=True)):
+        order.insert(place, axis)
+    return permute_dims(tensor, tuple(order), name=name or "moveaxis")
+
+
+def _axes(x: Tensor, given: Any) -> list[int]:
+    listed = list(given) if isinstance(given, list | tuple) else [given]
+    axes = [one_axis(PERMUTE_DIMS, x, axis) for axis in listed]
+    if len(set(axes)) != len(axes):
+        refuse(PERMUTE_DIMS, (x,), Mismatch(
+            f"an axis stands twice in {given!r}", "name every axis once"
+        ))  # fmt: skip
+    return axes
+
+
+def swapaxes(x: Any, axis1: int, axis2: int, *, name: str | None = None) -> Tensor:
+    """`x` with two axes in each other's place.
+
+    >>> import staticgraph as sg
+    >>> sg.swapaxes(sg.zeros((2, 3, 4)), 0, -1).shape
+    (4, 3, 2)
+    """
+    tensor = as_tensor(x)
+    order = list(range(known_rank(PERMUTE_DIMS, tensor)))
+    first, second = [one_axis(PERMUTE_DIMS, tensor, axis) for axis in (axis1, axis2)]
+    order[first], order[second] = second, first
+    return permute_dims(tensor, tuple(order), name=name or "swapaxes")

@@ -1,0 +1,208 @@
+"""Order along an axis: sort, argsort, top_k.
+
+NaN counts as larger than every number. `argsort` is stable, so the two zeros are equal to it;
+`sort` moves values alone and puts -0.0 before 0.0, which costs it nothing and makes its result a
+function of the values only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from staticgraph.core import dtypes
+from staticgraph.core.graph import Operation, Tensor
+from staticgraph.core.opdef import NOT_DIFFERENTIABLE, Mismatch, OpDef, register
+from staticgraph.ops.axes import known_rank, one_axis, refuse
+from staticgraph.ops.convert import as_tensor
+from staticgraph.ops.creation import zeros_like
+from staticgraph.ops.indexing import (
+    FULL,
+    GATHER,
+    SCATTER_ADD,
+    SLICE,
+    Range,
+    along_axis,
+    take_along_axis,
+)
+from staticgraph.ops.sizes import dim_of, is_int, refusal
+
+# What has an order: complex numbers have none.
+ORDERED = dtypes.BOOL | dtypes.INTEGER | dtypes.FLOATING
+
+
+# -- argsort ----------------------------------------------------------------------------------
+
+
+def _reference_argsort(x: Any, *, axis: int, descending: bool) -> Any:
+    if not descending:
+        return np.argsort(x, axis, stable=True)
+    # Sorting backwards and counting from the other end keeps equal elements in their order.
+    backwards = np.argsort(np.flip(x, axis), axis, stable=True)
+    return np.flip(np.shape(x)[axis] - 1 - backwards, axis)
+
+
+ARGSORT = register(
+    OpDef(
+        "argsort",
+        operands=("x",),
+        infer=lambda types, attrs: types[0].with_dtype(dtypes.int64),
+        reference=_reference_argsort,
+        attrs=("axis", "descending"),
+        dtypes=ORDERED,
+        vjp=NOT_DIFFERENTIABLE,
+        jvp=NOT_DIFFERENTIABLE,
+        doc="The indices that sort the operand along an axis; equal elements keep their order, NaN "
+        "comes last (first where descending).",
+    )
+)
+
+
+def argsort(
+    x: Any,
+    axis: int = -1,
+    descending: bool = False,
+    stable: bool = True,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """The int64 indices that sort `x` along `axis`.
+
+    axis        an int
+    descending  the largest first
+    stable      equal elements keep their order; they do so in either case
+
+    NaN counts as larger than everything else. It has no derivative; `sort` has. Raises ShapeError
+    for an axis that `x` does not have.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.argsort(sg.constant([3.0, 1.0, 2.0])))
+    array([1, 2, 0])
+    """
+    tensor = as_tensor(x)
+    attrs = {"axis": one_axis(ARGSORT, tensor, axis), "descending": bool(descending)}
+    return tensor.graph.add(ARGSORT, (tensor,), attrs, name).out
+
+
+# -- sort -------------------------------------------------------------------------------------
+
+
+def _reference_sort(x: Any, *, axis: int, descending: bool) -> Any:
+    if x.dtype in dtypes.FLOATING:
+        # Of the bits as a signed integer, those below the sign turned over where it is set have
+        # the order of the numbers; the same step leads back.
+        whole = np.dtype(f"int{8 * x.dtype.itemsize}")
+        numbers = np.where(np.isnan(x), x.dtype.type(np.nan), x)
+        ordered = np.sort(_turned(np.ascontiguousarray(numbers).view(whole)), axis)
+        result = _turned(ordered).view(x.dtype)
+    else:
+        result = np.sort(x, axis)
+    return np.flip(result, axis) if descending else result
+
+
+def _turned(bits: Any) -> Any:
+    return bits ^ ((bits >> (8 * bits.dtype.itemsize - 1)) & np.iinfo(bits.dtype).max)
+
+
+def _places(node: Operation) -> list[Tensor]:
+    """The indices, one tensor per axis, at which the elements of the result stood."""
+    x, axis = node.inputs[0], node.attrs["axis"]
+    places = x.graph.add(ARGSORT, (x,), node.attrs).out
+    return along_axis(x, places, axis)
+
+
+def _vjp_sort(node: Operation, adjoint: Tensor) -> Tensor:
+    operands = (zeros_like(node.inputs[0]), adjoint, *_places(node))
+    return adjoint.graph.add(SCATTER_ADD, operands, {"axes": tuple(range(adjoint.ndim))}).out
+
+
+def _jvp_sort(node: Operation, tangents: Sequence[Tensor | None]) -> Tensor:
+    tangent = tangents[0]
+    assert tangent is not None
+    attrs = {"axes": tuple(range(tangent.ndim))}
+    return tangent.graph.add(GATHER, (tangent, *_places(node)), attrs).out
+
+
+SORT = register(
+    OpDef(
+        "sort",
+        operands=("x",),
+        infer=lambda types, attrs: types[0],
+        reference=_reference_sort,
+        attrs=("axis", "descending"),
+        dtypes=ORDERED,
+        vjp=(_vjp_sort,),
+        jvp=_jvp_sort,
+        linear=True,
+        doc="The operand sorted along an axis: NaN is the largest, -0.0 comes before 0.0. An "
+        "adjoint goes back to the element that argsort names; of equal ones, to the first first.",
+    )
+)
+
+
+def sort(
+    x: Any,
+    axis: int = -1,
+    descending: bool = False,
+    stable: bool = True,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """`x` sorted along `axis`; adjoints go back to where the elements came from.
+
+    axis        an int
+    descending  the largest first
+    stable      says nothing of values: equal elements are not told apart
+
+    NaN counts as larger than everything else, and -0.0 comes before 0.0. Elements that are equal
+    get the adjoints of their places in the order in which they stand. Raises ShapeError for an axis
+    that `x` does not have.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.sort(sg.constant([3.0, 1.0, 2.0])))
+    array([1., 2., 3.], dtype=float32)
+    """
+    tensor = as_tensor(x)
+    known_rank(SORT, tensor)
+    attrs = {"axis": one_axis(SORT, tensor, axis), "descending": bool(descending)}
+    return tensor.graph.add(SORT, (tensor,), attrs, name).out
+
+
+# -- the largest ------------------------------------------------------------------------------
+
+
+def top_k(
+    x: Any, k: int, axis: int = -1, largest: bool = True, *, name: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """The `k` largest elements of `x` along `axis`, in descending order, and their indices.
+
+    k        an int, at most the size of the axis
+    axis     an int
+    largest  False takes the smallest ones, in ascending order
+
+    Gives ``(values, indices)``; of equal elements the first comes first, and NaN counts as larger
+    than everything else. Adjoints go to the elements that were taken. Raises ShapeError where the
+    axis has fewer than `k` elements: when the graph is built if its size is known, else in the run.
+
+    >>> import staticgraph as sg
+    >>> values, indices = sg.top_k(sg.constant([3.0, 1.0, 2.0]), 2)
+    >>> sg.Session().run([values, indices])
+    [array([3., 2.], dtype=float32), array([0, 2])]
+    """
+    tensor = as_tensor(x)
+    number = one_axis(ARGSORT, tensor, axis)
+    if not is_int(k) or k < 0:
+        raise refusal("top_k", f"k={k!r} is no number of elements", "give an int from 0")
+    dim = dim_of(tensor, number)
+    if isinstance(dim, int) and k > dim:
+        refuse(ARGSORT, (tensor,), Mismatch(
+            f"there are no {k} largest elements", f"axis {number} has size {dim}"
+        ))  # fmt: skip
+    order = argsort(tensor, number, descending=largest)
+    index: list[Range] = [(None, int(k), 1) if a == number else FULL for a in range(tensor.ndim)]
+    taken = tuple([int(k) if a == number else d for a, d in enumerate(tensor.type.shape or ())])
+    attrs = {"index": tuple(index), "shape": taken}
+    places = order.graph.add(SLICE, (order,), attrs, name and f"{name}/indices").out
+    return take_along_axis(tensor, places, number, name=name or "top_k"), places
