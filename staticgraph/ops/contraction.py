@@ -9,6 +9,7 @@ derivatives and kernels are those of what is built.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,9 @@ from staticgraph.ops.reduction import element_count
 from staticgraph.ops.sizes import size
 
 __all__ = ["Labelled", "arranged", "contract", "diagonal_of", "summed"]
+
+# Fewer rows than these are merged with others by a copy instead of making a product each.
+_ROWS_OF_A_STACK = 16
 
 
 class Labelled(NamedTuple):
@@ -112,12 +116,14 @@ def contract(
         lhs, rhs, of_lhs, of_rhs = rhs, lhs, of_rhs, of_lhs
     rhs = _with_sizes_of(lhs, rhs, inner)
     inner = _inner_order(lhs, rhs, inner)
+    rows, columns = _merged_run(lhs, of_lhs, inner), _merged_run(rhs, of_rhs, inner)
+    outer = [label for label in (*of_lhs, *of_rhs) if label not in (*rows, *columns)]
+    stack = sorted([*batch, *outer], key=_rank_in(order))
     product = matmul(
-        _grouped(lhs, [*[[label] for label in batch], of_lhs, inner]),
-        _grouped(rhs, [*[[label] for label in batch], inner, of_rhs]),
+        _grouped(lhs, [*_stack_of(lhs, stack), rows, inner]),
+        _grouped(rhs, [*_stack_of(rhs, stack), inner, columns]),
     )
-    labels = [*batch, *of_lhs, *of_rhs]
-    return Labelled(_parted(product, lhs, rhs, (batch, of_lhs, of_rhs)), tuple(labels))
+    return _parted(product, lhs, rhs, (stack, rows, columns))
 
 
 def _rank_in(order: Sequence[str]) -> Callable[[str], int]:
@@ -162,24 +168,47 @@ def _inner_order(lhs: Labelled, rhs: Labelled, inner: list[str]) -> list[str]:
     if orders[0] == orders[1] or len(inner) == 1:
         return orders[0]
     copied = [
-        sum(_weight(x) for x in (lhs, rhs) if not _side_by_side(x, order)) for order in orders
+        sum(_number_along(x, x.labels) for x in (lhs, rhs) if not _side_by_side(x, order))
+        for order in orders
     ]
     return orders[1] if copied[1] < copied[0] else orders[0]
-
-
-def _weight(x: Labelled) -> int:
-    """About how many elements there are; of a size that only the run knows, one."""
-    total = 1
-    for label in x.labels:
-        dim = x.dim(label)
-        total *= dim if isinstance(dim, int) else 1
-    return total
 
 
 def _side_by_side(x: Labelled, group: Sequence[str]) -> bool:
     """Whether the axes of a group are neighbours and in order: merging them moves nothing."""
     first = x.labels.index(group[0])
     return list(x.labels[first : first + len(group)]) == list(group)
+
+
+def _merged_run(x: Labelled, free: list[str], inner: list[str]) -> list[str]:
+    """Those of the axes of one operand alone that are its rows; the others stack products.
+
+    Axes that are no neighbours could be merged by a copy alone. A stack of products, beside which
+    the other operand is repeated, reads them where they are; rows that are too few make it slow.
+    """
+    if not free or not _side_by_side(x, inner):
+        return free
+    runs = [[free[0]]]
+    for label in free[1:]:
+        if _side_by_side(x, [runs[-1][-1], label]):
+            runs[-1].append(label)
+        else:
+            runs.append([label])
+    longest = max(runs, key=lambda run: _number_along(x, run))
+    return longest if _number_along(x, longest) >= _ROWS_OF_A_STACK else free
+
+
+def _number_along(x: Labelled, labels: Sequence[str]) -> int:
+    """The number of entries along some axes; sizes that only the run knows count as many."""
+    dims = [x.dim(label) for label in labels]
+    return math.prod([dim if isinstance(dim, int) else _ROWS_OF_A_STACK for dim in dims])
+
+
+def _stack_of(x: Labelled, stack: list[str]) -> list[list[str]]:
+    """The groups of an operand's axes along which there is a product each."""
+    if not any(label in x.labels for label in stack):
+        return []
+    return [[label] if label in x.labels else [] for label in stack]
 
 
 def _grouped(x: Labelled, groups: Sequence[Sequence[str]]) -> Tensor:
@@ -206,15 +235,20 @@ def _merged(x: Tensor, groups: Sequence[tuple[int, ...]]) -> Tensor:
 
 def _parted(
     product: Tensor, lhs: Labelled, rhs: Labelled, parts: tuple[list[str], list[str], list[str]]
-) -> Tensor:
+) -> Labelled:
     """A product with its rows and columns as the axes that they were merged from."""
-    batch, rows, columns = parts
+    stack, rows, columns = parts
+    labels = (*stack, *rows, *columns)
     if len(rows) == len(columns) == 1:
-        return product
-    sizes: list[int | Tensor] = [element_count(product, (axis,)) for axis in range(len(batch))]
-    sizes += [element_count(lhs.tensor, lhs.axes([label])) for label in rows]
-    sizes += [element_count(rhs.tensor, rhs.axes([label])) for label in columns]
-    return shaping.reshape(product, _sizes(sizes))
+        return Labelled(product, labels)
+    sizes: list[int | Tensor] = []
+    for place, label in enumerate(labels):
+        if place < len(stack):
+            sizes.append(element_count(product, (place,)))
+        else:
+            x = lhs if label in rows else rhs
+            sizes.append(element_count(x.tensor, x.axes([label])))
+    return Labelled(shaping.reshape(product, _sizes(sizes)), labels)
 
 
 def _sizes(sizes: list[int | Tensor]) -> list[int | Tensor]:
