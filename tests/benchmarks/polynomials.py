@@ -58,7 +58,7 @@ def _one(x: Real) -> Real:
 
 
 EXPONENTIAL = _series(lambda r: (mp.exp(r) - 1 - r) / r**2, lambda r: mp.mpf(1) / 2 + r / 6, 1e-12)
-HALVED = _series(lambda r: ((mp.exp(2 * r) - 1) / 2 - r) / r**2, lambda r: 1 + 2 * r / 3, 1e-12)
+DOUBLED = _series(lambda r: (mp.exp(2 * r) - 1 - 2 * r) / r**2, lambda r: 2 + 4 * r / 3, 1e-12)
 LOGARITHM = _series(
     lambda f: (mp.log(1 + f) - f + f * f / 2) / f**3, lambda f: mp.mpf(1) / 3 - f / 4, 1e-10
 )
@@ -102,7 +102,7 @@ def fits() -> list[Fit]:
         error = math_error._TABLE[dtype]
         found += [
             Fit("exp", dtype, exponential.coefficients, EXPONENTIAL, -half, half, _power(2)),
-            Fit("tanh", dtype, exponential.halved, HALVED,
+            Fit("tanh", dtype, exponential.doubled, DOUBLED,
                 mp.mpf("0.29995") - mp.log(2) / 2, mp.mpf("0.30005"), _power(2)),
             Fit("sin", dtype, math_trigonometric._SINE[dtype], SINE, 0, angle, _power(1)),
             Fit("cos", dtype, math_trigonometric._COSINE[dtype], COSINE, 0, angle, _power(2)),

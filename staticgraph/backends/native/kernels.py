@@ -88,13 +88,14 @@ _PARAMETERS = ("ptr noalias readonly %args", "i64 %lo", "i64 %hi")
 class ScalarOptions:
     """How the scalars of a module are written: for which machine, and how strictly."""
 
-    def __init__(self, contract: bool = False, fused: bool = True) -> None:
+    def __init__(self, contract: bool = False, fused: bool = True, scales: bool = False) -> None:
         self.contract = contract
         self.fused = fused
+        self.scales = scales
 
     def builder(self, code: Code, lanes: int) -> Scalars:
         """A builder for registers of `lanes` elements."""
-        return Scalars(code, lanes, contract=self.contract, fused=self.fused)
+        return Scalars(code, lanes, self.contract, self.fused, self.scales)
 
 
 def _lanes(nest: Nest, vector_bytes: int) -> int:

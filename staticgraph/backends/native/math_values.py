@@ -240,3 +240,8 @@ def power_of_two(exponent: Value, dtype: DType) -> Value:
     """Two to the integer in the low bits of `exponent`, which must make a normal number."""
     one = int(np.array(1, dtype).view(f"i{dtype.itemsize}"))
     return ((exponent << FRACTION[dtype]) + one).as_float()
+
+
+def times_power_of_two(x: Value, n: Value) -> Value:
+    """``x * 2**n``, rounded once, for any integer n as a float; for targets that have it only."""
+    return Value(x.s, x.s.scale(x.register, n.register))

@@ -53,6 +53,11 @@ class Options:
     contract: bool = False
     fused: bool = True
 
+    @property
+    def scales(self) -> bool:
+        """Whether numbers are scaled by powers of two in one instruction; see math_scale.py."""
+        return self.vector_bytes == 64
+
 
 @dataclass
 class Scope:
@@ -79,7 +84,7 @@ class Program:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.scalars = ScalarOptions(options.contract, options.fused)
+        self.scalars = ScalarOptions(options.contract, options.fused, options.scales)
         self.module = Module()
         self.code = Code(self.module, "sg_main", "i32", ("ptr %ctx", "ptr %inputs"))
         self.builder = self.scalars.builder(self.code, 1)

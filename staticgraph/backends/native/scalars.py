@@ -19,6 +19,7 @@ from staticgraph.backends.native import (
     math_exponential,
     math_logarithm,
     math_power,
+    math_scale,
     math_trigonometric,
 )
 from staticgraph.backends.native.ir import Code, element_type, literal, vector
@@ -40,23 +41,30 @@ class Scalars:
     """Writes arithmetic on registers of `lanes` elements into `code`.
 
     fused     the target has fused multiply-add instructions
+    scales    the target has an instruction for `scale`
     failed    a bool that holds where a rule's `fail_if` found the operands wrong, None if no rule
               asked. Whoever calls emit rules sets it to None before, and reads it after.
     """
 
     def __init__(
-        self, code: Code, lanes: int = 1, contract: bool = False, fused: bool = True
+        self,
+        code: Code,
+        lanes: int = 1,
+        contract: bool = False,
+        fused: bool = True,
+        scales: bool = False,
     ) -> None:
         self.code = code
         self.lanes = lanes
         self.fused = fused
+        self.scales = scales
         self.failed: Register | None = None
         # The flag of every instruction that may be contracted: a multiply and an add round once.
         self.flags = "contract " if contract else ""
 
     def beside(self, code: Code) -> Scalars:
         """A builder of single elements in another function, for the same target."""
-        return Scalars(code, fused=self.fused)
+        return Scalars(code, fused=self.fused, scales=self.scales)
 
     # -- what instructions are made of ------------------------------------------------------
 
@@ -175,6 +183,10 @@ class Scalars:
         if self.fused:
             return self.intrinsic("fma", lhs, rhs, addend)
         return self.instruction("fadd", self.instruction("fmul", lhs, rhs), addend)
+
+    def scale(self, x: Register, exponent: Register) -> Register:
+        """x times two to the floor of a float, rounded once; for targets with `scales` only."""
+        return math_scale.scale(self, x, exponent)
 
     def negative(self, x: Register) -> Register:
         """``-x``; integers wrap around."""

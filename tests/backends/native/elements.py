@@ -29,6 +29,7 @@ def kernel(
     lanes: int,
     fused: bool = True,
     contract: bool = False,
+    scales: bool = False,
     **attrs: Any,
 ) -> str:
     """IR of ``i8 kernel(ptr operands, ptr result, i64 count)``: whether an element failed."""
@@ -44,7 +45,7 @@ def kernel(
     counter, failed = code.phi("i64"), code.phi("i8")
     counter.add("0", "entry")
     failed.add("0", "entry")
-    s = Scalars(code, lanes, contract, fused)
+    s = Scalars(code, lanes, contract, fused, scales)
     registers = [
         _load(code, pointer, counter.name, dtype, lanes)
         for pointer, dtype in zip(pointers, operands, strict=True)
@@ -90,12 +91,14 @@ class Rule:
         result: DType,
         lanes: int = 16,
         fused: bool | None = None,
+        scales: bool | None = None,
         level: int = jit.DEFAULT_LEVEL,
         **attrs: Any,
     ) -> None:
         self.operands, self.result, self.lanes = operands, result, lanes
         used = targets.host().fused if fused is None else fused
-        self.text = kernel(emit, operands, result, lanes, used, **attrs)
+        scales = targets.host().vector_bytes == 64 if scales is None else scales
+        self.text = kernel(emit, operands, result, lanes, used, scales=scales, **attrs)
         self.library = jit.compile_module(self.text, level)
         self.call = _ENTRY(self.library.address("kernel"))
         self.failed = False

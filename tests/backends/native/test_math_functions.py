@@ -135,3 +135,22 @@ def test_results_at_the_ends_of_the_range(dtype: DType) -> None:
             with np.errstate(all="ignore"):
                 exact = function.meaning(values.astype(np.longdouble))
             assert errors(rule(values), exact).max() <= 2.0, (name, place)
+
+
+@pytest.mark.skipif(targets.host().vector_bytes != 64, reason="scales by AVX-512")
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16, 32])
+@pytest.mark.parametrize("name", ["exp", "softplus", "pow"])
+def test_the_scaling_instruction_changes_no_bits(name: str, lanes: int, dtype: DType) -> None:
+    function = FUNCTIONS[name]
+    generator = np.random.default_rng(5)
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 88.8, -87.5, -103.0, 709.9, -708.5, -745.0, 1e30]
+    operands = [
+        np.concatenate([special, generator.uniform(-800, 800, 500)])[::-1].astype(dtype),
+        generator.uniform(-3, 3, 512).astype(dtype),
+    ][: function.operands]
+    results = [
+        Rule(function.emit, (dtype,) * function.operands, dtype, lanes, scales=scales)(*operands)
+        for scales in (True, False)
+    ]
+    assert results[0].tobytes() == results[1].tobytes()
