@@ -20,13 +20,19 @@ WRITES = {
     "counters": ["counters.svg"],
     "derivatives": [],
     "descent": ["descent.png"],
+    "diabetes": ["diabetes.png"],
+    "gaussian_process": ["gaussian_process.png"],
+    "kalman": ["kalman.png"],
     "linear_regression": ["linear_regression.png"],
+    "logistic_regression": ["logistic_regression.png"],
     "logits": [],
     "moons": ["moons.png"],
     "neuron": ["neuron.svg"],
     "newton": [],
     "newton_sqrt": ["newton_sqrt.svg"],
     "power_iteration": ["power_iteration.svg"],
+    "predator": ["predator.png"],
+    "spectrum": ["spectrum.png"],
     "sunspots": ["sunspots.png", "sunspots.svg"],
     "throw": ["throw.png", "throw.svg"],
     "xor": [],
@@ -60,3 +66,45 @@ def test_moons_are_told_apart(tmp_path: Path) -> None:
 def test_newton_reaches_the_floor_of_the_valley(tmp_path: Path) -> None:
     found = load("newton").main(tmp_path)
     np.testing.assert_allclose(found["newton"].x, np.ones(100), atol=1e-5)
+
+
+def test_logistic_regression_is_scikit_learns(tmp_path: Path) -> None:
+    assert load("logistic_regression").main(tmp_path)["difference"] < 1e-5
+
+
+def test_ridge_is_scikit_learns_and_its_penalty_the_best(tmp_path: Path) -> None:
+    figures = load("diabetes").main(tmp_path)
+    np.testing.assert_allclose(figures["found"], figures["expected"], rtol=1e-9)
+    errors = figures["errors"]
+    assert errors["chosen"] <= errors["grid"]
+    np.testing.assert_allclose(errors["chosen"], errors["scikit-learn"], rtol=1e-9)
+
+
+def test_the_gaussian_process_is_scikit_learns_and_at_its_best(tmp_path: Path) -> None:
+    figures = load("gaussian_process").main(tmp_path)
+    np.testing.assert_allclose(figures["likelihood"], figures["theirs"], rtol=1e-10)
+    assert np.abs(figures["slope"]).max() < 1e-3
+    assert figures["off"] < 1e-8
+    np.testing.assert_allclose(figures["variance"], figures["their variance"], atol=1e-8)
+
+
+def test_the_kalman_filter_knows_the_likelihood_of_the_whole_track(tmp_path: Path) -> None:
+    figures = load("kalman").main(tmp_path)
+    np.testing.assert_allclose(figures["likelihood"], figures["expected"], rtol=1e-9)
+    assert np.abs(figures["gradient"]).max() < 1e-4
+    np.testing.assert_allclose(np.exp(figures["logs"]), [2.0, 0.3], rtol=0.25)
+    seen, filtered = figures["errors"]
+    assert filtered < 0.7 * seen
+
+
+def test_the_differential_equation_and_its_derivative(tmp_path: Path) -> None:
+    figures = load("predator").main(tmp_path)
+    assert figures["off"] < 1e-5
+    assert figures["slope_off"] < 1e-6
+
+
+def test_the_spectrum_has_its_peak_at_eleven_years(tmp_path: Path) -> None:
+    figures = load("spectrum").main(tmp_path)
+    assert 10.5 < figures["period"] < 11.5
+    assert figures["off"] < 1e-12
+    assert abs(figures["energy"] - 1.0) < 1e-12
