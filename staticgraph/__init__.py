@@ -18,6 +18,8 @@ from staticgraph.autodiff.reverse import gradients
 from staticgraph.config import VERSION as __version__  # noqa: F401  (no part of __all__)
 from staticgraph.core.dtypes import (
     bool_,
+    complex64,
+    complex128,
     float32,
     float64,
     int8,
@@ -63,6 +65,7 @@ from staticgraph.ops.arranging import (
     tile,
 )
 from staticgraph.ops.branches import cond, switch_case
+from staticgraph.ops.complex import complex, conj, imag, real
 from staticgraph.ops.control import (
     control_dependencies,
     custom_gradient,
@@ -241,8 +244,12 @@ __all__ = [
     "cast",
     "ceil",
     "clip",
+    "complex",
+    "complex128",
+    "complex64",
     "concat",
     "cond",
+    "conj",
     "constant",
     "control_dependencies",
     "cos",
@@ -277,6 +284,7 @@ __all__ = [
     "hessian",
     "hessian_vector_product",
     "identity",
+    "imag",
     "int8",
     "int16",
     "int32",
@@ -325,6 +333,7 @@ __all__ = [
     "print",
     "prod",
     "random",
+    "real",
     "reciprocal",
     "relu",
     "remainder",

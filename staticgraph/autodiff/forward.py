@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from staticgraph.autodiff.common import Paths, paired, seed, zeros_of
-from staticgraph.autodiff.reverse import pull
+from staticgraph.autodiff.reverse import apply_vjp, pull
 from staticgraph.config import collector_paused
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Operation, Tensor
@@ -22,9 +22,7 @@ from staticgraph.core.opdef import (
     REGIONS,
     TRANSPOSED,
     ZERO_DERIVATIVE,
-    Joint,
     Marker,
-    Numbered,
     OpDef,
 )
 from staticgraph.errors import GradientError
@@ -155,7 +153,7 @@ def _floating(node: Operation) -> list[int]:
     return [
         index
         for index, operand in enumerate(node.inputs)
-        if operand.dtype in dtypes.FLOATING and node.op.operand_vjp(index)
+        if operand.dtype in dtypes.INEXACT and node.op.operand_vjp(index)
     ]
 
 
@@ -164,6 +162,8 @@ def _tangents(
 ) -> Sequence[Tensor | None]:
     rule = node.op.jvp
     if isinstance(rule, Marker):
+        if rule is DIAGONAL and not node.op.holomorphic and node.inputs[0].dtype in dtypes.COMPLEX:
+            return _transposed(node, given, masked)
         if rule is DIAGONAL:
             return [_diagonal(node, given, masked and not node.op.linear)]
         if rule is LINEAR:
@@ -218,7 +218,7 @@ def _transposed(
     probes = {
         output: identity(broadcast_like(scalar(node.graph, 1.0, output.dtype), output))
         for output in node.outputs
-        if output.dtype in dtypes.FLOATING
+        if output.dtype in dtypes.INEXACT
     }
     adjoints: list[Tensor] = []
     tangents: list[Tensor] = []
@@ -235,11 +235,7 @@ def _transposed(
 
 def _pulled(node: Operation, adjoints: dict[Tensor, Tensor]) -> Sequence[Tensor | None]:
     """What the vjp of one node makes of the adjoints of its results, per operand."""
-    rule = node.op.vjp
-    assert not isinstance(rule, Marker)
-    if isinstance(rule, Joint):
-        return rule.rule(node, [adjoints.get(output) for output in node.outputs])
-    adjoint = adjoints[node.out]
-    if isinstance(rule, Numbered):
-        return [rule.rule(node, adjoint, index) for index in range(len(node.inputs))]
-    return [None if operand is None else operand(node, adjoint) for operand in rule]
+    wanted = [index for index in range(len(node.inputs)) if node.op.operand_vjp(index)]
+    given = [adjoints.get(output) for output in node.outputs]
+    parts = dict(apply_vjp(node, wanted, given, None))
+    return [parts.get(index) for index in range(len(node.inputs))]

@@ -16,6 +16,7 @@ import numpy as np
 from staticgraph.autodiff.common import Paths, zeros_of
 from staticgraph.autodiff.forward import directions, push
 from staticgraph.autodiff.reverse import check_connected, filled, pull, starts
+from staticgraph.core.dtypes import COMPLEX, name
 from staticgraph.core.graph import Tensor, describe
 from staticgraph.errors import GradientError
 from staticgraph.ops.convert import constant, scalar
@@ -120,6 +121,15 @@ def _single_paths(what: str, y: Any, x: Any) -> Paths:
             raise GradientError(
                 f"{what}: there are {count} {role}s\n"
                 f"  give one tensor, and call {what} once for each\n"
+                f"  at {paths.line}"
+            )
+    for role, tensor in (("y", paths.ys[0]), ("x", paths.inputs.like[0])):
+        if tensor.type.dtype in COMPLEX:
+            raise GradientError(
+                f"{what}: {role} is {name(tensor.type.dtype)}, whose parts move by themselves\n"
+                f"  {role} {describe(tensor)}\n"
+                f"  take the {what} of its parts, sg.real({role}) and sg.imag({role}); an x is "
+                "made of parts with sg.complex\n"
                 f"  at {paths.line}"
             )
     return paths

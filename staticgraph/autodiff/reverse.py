@@ -15,11 +15,13 @@ from typing import Any, Literal, cast, overload
 
 from staticgraph import config
 from staticgraph.autodiff.common import Paths, paired, seed, zeros_of
+from staticgraph.core.dtypes import COMPLEX, name
 from staticgraph.core.graph import Operation, Tensor, describe
 from staticgraph.core.opdef import REGIONS, ZERO_DERIVATIVE, Joint, Numbered, OpDef
 from staticgraph.core.types import compatible, format_shape, same_shape
 from staticgraph.errors import CompilerError, GradientError
-from staticgraph.ops.convert import scalar
+from staticgraph.ops.complex import conjugated
+from staticgraph.ops.convert import cast_to, scalar
 from staticgraph.ops.elementwise import add, guard
 from staticgraph.ops.shaping import sum_to
 
@@ -57,7 +59,8 @@ def gradients(
 ) -> Any:
     """The derivatives of ``sum(ys)`` with respect to each of `xs`, as new tensors.
 
-    ys              a floating tensor or several; one that is not a scalar needs a `grad_ys`
+    ys              a floating tensor or several; one that is not a scalar, or is complex, needs a
+                    `grad_ys`
     xs              tensors or variables of the same graph; every read of a variable counts
     grad_ys         per y the adjoint to start from: a tensor of its dtype and shape, an array, a
                     number for all its elements, or None, which is 1 for a scalar y
@@ -68,7 +71,8 @@ def gradients(
 
     Returns one tensor per x, of its shape and dtype. An x that is computed from another x counts
     as itself and as a part of the other. Calling it on its own results gives derivatives of any
-    order. The rule is the reverse accumulation of S. Linnainmaa (1970).
+    order. Of a complex x the derivative is ``dy/d real(x) + i dy/d imag(x)``, against which y grows
+    smaller. The rule is the reverse accumulation of S. Linnainmaa (1970).
 
     Raises GradientError for a y or x that has no derivative, a y without a start, and an x from
     which no derivative reaches a y; GraphError for tensors of different graphs; ShapeError and
@@ -123,11 +127,23 @@ def starts(paths: Paths, grad_ys: Any, single: bool = True) -> list[Tensor]:
     for y, start in zip(ys, given, strict=True):
         if start is not None:
             found.append(seed(y, start, what, "grad_y", line))
+        elif y.type.dtype in COMPLEX:
+            raise _complex_start(paths, y)
         elif y.type.shape == ():
             found.append(scalar(paths.graph, 1.0, y.dtype))
         else:
             raise _no_start(paths, y)
     return found
+
+
+def _complex_start(paths: Paths, y: Tensor) -> GradientError:
+    given = ", or give an incoming gradient, grad_ys=..." if paths.what == "gradients" else ""
+    return GradientError(
+        f"{paths.what}: y is {name(y.type.dtype)}, and a complex number is no least or largest\n"
+        f"  y {describe(y)}\n"
+        f"  differentiate a real number: sg.real(y), sg.imag(y) or sg.abs(y){given}\n"
+        f"  at {paths.line}"
+    )
 
 
 def _no_start(paths: Paths, y: Tensor) -> GradientError:
@@ -220,7 +236,7 @@ class _Sweep:
         if op.vjp is REGIONS:
             parts = self._regions(node, wanted, given, mask)
         else:
-            parts = _apply(node, wanted, given, mask)
+            parts = apply_vjp(node, wanted, given, mask)
         if mask is not None and not op.linear:
             parts = [(index, _guard(node, index, part, given)) for index, part in parts]
         if op.elementwise:
@@ -264,10 +280,28 @@ class _Sweep:
         return total
 
 
-def _apply(
+def apply_vjp(
     node: Operation, wanted: Sequence[int], given: Sequence[Tensor | None], mask: bool | None
 ) -> list[tuple[int, Tensor]]:
     """What the op's own rule makes of the adjoints of the results, with the numbers of operands."""
+    if _conjugates(node):
+        # What multiplies with f' gives, between two conjugations, what multiplies with its
+        # conjugate: the adjoint of a holomorphic f.
+        given = [None if adjoint is None else conjugated(adjoint) for adjoint in given]
+        return [(i, conjugated(part)) for i, part in _by_rule(node, wanted, given, mask)]
+    return _by_rule(node, wanted, given, mask)
+
+
+def _conjugates(node: Operation) -> bool:
+    """Whether the adjoints of complex numbers are conjugated around the rule of the node's op."""
+    if node.op.linear or not node.op.holomorphic:
+        return False
+    return any(tensor.type.dtype in COMPLEX for tensor in (*node.outputs, *node.inputs))
+
+
+def _by_rule(
+    node: Operation, wanted: Sequence[int], given: Sequence[Tensor | None], mask: bool | None
+) -> list[tuple[int, Tensor]]:
     rule: Any = node.op.vjp
     if mask and node.op.masked_vjp is not None:
         rule = node.op.masked_vjp
@@ -291,7 +325,7 @@ def _guard(node: Operation, index: int, part: Tensor, given: Sequence[Tensor | N
     if len(given) != 1 or adjoint is None:
         return part
     if op.elementwise:
-        return guard(part, adjoint)
+        return guard(part, cast_to(adjoint, part.dtype))
     first = node.inputs[0].type.shape
     if op.spread is not None and (index == 0 or same_shape(node.inputs[index].type.shape, first)):
         return guard(part, op.spread(node, adjoint))

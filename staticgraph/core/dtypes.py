@@ -2,7 +2,8 @@
 
 A dtype is a NumPy dtype object of native byte order; there is no second class for it. Promotion
 is NumPy 2's: arrays promote by `numpy.result_type`, Python scalars are weak and take the
-dtype of what they meet.
+dtype of what they meet. A complex element stands in memory as its real part, then its imaginary
+part, each a float.
 """
 
 from __future__ import annotations
@@ -28,18 +29,29 @@ uint32: DType = np.dtype(np.uint32)
 uint64: DType = np.dtype(np.uint64)
 float32: DType = np.dtype(np.float32)
 float64: DType = np.dtype(np.float64)
+complex64: DType = np.dtype(np.complex64)
+complex128: DType = np.dtype(np.complex128)
 
 BOOL = frozenset({bool_})
 SIGNED = frozenset({int8, int16, int32, int64})
 UNSIGNED = frozenset({uint8, uint16, uint32, uint64})
 INTEGER = SIGNED | UNSIGNED
 FLOATING = frozenset({float32, float64})
+# The real numbers; complex ones have sums and products as well, but no order.
 NUMERIC = INTEGER | FLOATING
-ANY = BOOL | NUMERIC
+COMPLEX = frozenset({complex64, complex128})
+# What is rounded, and so has derivatives, NaN and infinities.
+INEXACT = FLOATING | COMPLEX
+# What can be added and multiplied.
+ARITHMETIC = NUMERIC | COMPLEX
+# What can be ordered.
+REAL = BOOL | NUMERIC
+ANY = REAL | COMPLEX
 
 # Listed once, narrow to wide, so that messages and tables have one order.
 ALL: tuple[DType, ...] = (
     bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64,
+    complex64, complex128,
 )  # fmt: skip
 
 _NAMES = {dtype: dtype.name for dtype in ALL}
@@ -101,17 +113,40 @@ def promote_weak(dtype: DType, python_type: type) -> DType:
     """
     if python_type is bool:
         return promote(dtype, bool_)
-    weak: int | float = 1.0 if python_type is float else 1
+    weak: complex = {complex: 1j, float: 1.0}.get(python_type, 1)
     result: DType = np.result_type(dtype, weak)
     return result
 
 
 @cache  # bounded by the dtypes
 def to_floating(dtype: DType) -> DType:
-    """The floating dtype in which a function of integers is computed.
+    """The dtype in which a function of integers is computed; floats and complex keep theirs.
 
     NumPy would use float16 for 8-bit integers and bool; staticgraph starts at float32.
     """
-    if dtype in FLOATING:
+    if dtype in INEXACT:
         return dtype
     return float32 if dtype.itemsize <= 2 else float64
+
+
+_PARTS = {complex64: float32, complex128: float64}
+_WHOLES = {float32: complex64, float64: complex128}
+
+
+def part_of(dtype: DType) -> DType:
+    """The dtype of the real part: that of the floats which a complex dtype is made of, or `dtype`.
+
+    >>> part_of(complex64)
+    dtype('float32')
+    """
+    return _PARTS.get(dtype, dtype)
+
+
+@cache  # bounded by the dtypes
+def to_complex(dtype: DType) -> DType:
+    """The complex dtype whose parts hold `dtype` as `to_floating` has it.
+
+    >>> to_complex(float32)
+    dtype('complex64')
+    """
+    return dtype if dtype in COMPLEX else _WHOLES[to_floating(dtype)]

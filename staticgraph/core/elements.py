@@ -30,7 +30,9 @@ class ElementBuilder(Protocol[E]):
 
     Unless a method says otherwise its operands have one dtype, which is also the result's. The
     meaning is NumPy's: integers wrap around, floats are IEEE 754, an integer division by zero
-    gives 0. Nothing has undefined behaviour.
+    gives 0. Nothing has undefined behaviour. Of complex numbers there are sums, products,
+    quotients, powers, `abs` (a float), `sign`, `rint`, `sqrt`, the exponential and trigonometric
+    functions, `equal`, `not_equal`, `isnan` and its kin, and `where`.
     """
 
     def constant(self, value: object, dtype: DType) -> E:
@@ -225,6 +227,24 @@ class ElementBuilder(Protocol[E]):
 
     def where(self, condition: E, x: E, y: E) -> E:
         """`x` where the bool `condition` holds, else `y`; both are computed."""
+        ...
+
+    # -- complex numbers ------------------------------------------------------------------
+
+    def real(self, x: E) -> E:
+        """The real part of a complex number, a float."""
+        ...
+
+    def imag(self, x: E) -> E:
+        """The imaginary part of a complex number, a float."""
+        ...
+
+    def conj(self, x: E) -> E:
+        """The complex number with the sign of its imaginary part changed."""
+        ...
+
+    def complex(self, real: E, imag: E) -> E:
+        """The complex number of two floats."""
         ...
 
     # -- bits and conversion ----------------------------------------------------------------

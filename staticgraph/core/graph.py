@@ -435,13 +435,13 @@ class Graph:
             f"  created at {location}"
         )
 
-    def scalar_key(self, dtype: DType, value: bool | int | float) -> Tensor | None:
+    def scalar_key(self, dtype: DType, value: complex) -> Tensor | None:
         """The constant of this dtype and value that the graph already holds, if any."""
         if self.inner is not None:
             return self.inner.scalar_key(dtype, value)
         return self._scalars.get((dtype, repr(value)))
 
-    def keep_scalar(self, value: bool | int | float, constant: Tensor) -> Tensor:
+    def keep_scalar(self, value: complex, constant: Tensor) -> Tensor:
         """Remembers a scalar constant, so that a literal in a loop is one node."""
         if self.inner is not None:
             return self.inner.keep_scalar(value, constant)

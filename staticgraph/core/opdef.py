@@ -114,6 +114,9 @@ class OpDef:
                 zero adjoint into NaN
     selects     a vjp of it puts zeros where an operand was not chosen (where, relu, slicing)
     by_value    it selects by comparing its operands, so that a NaN is never what it drops (relu)
+    holomorphic its vjp rules multiply with derivatives as if all numbers were real: of complex ones
+                reverse mode conjugates the adjoint before and after. An op that is neither linear
+                nor holomorphic (abs) says False, and its rules give the adjoint itself
     spread      for ops that are neither elementwise nor linear: maps the adjoint of the result onto
                 the shape of operand 0, zero exactly where the operand's adjoint must be zero; it
                 holds for every operand of that shape
@@ -140,6 +143,7 @@ class OpDef:
     linear: bool = False
     selects: bool = False
     by_value: bool = False
+    holomorphic: bool = True
     spread: Callable[[Operation, Tensor], Tensor] | None = None
     masked_vjp: tuple[OperandVjp, ...] | None = None
     effect: bool = False

@@ -217,7 +217,8 @@ class _Printer:
 
     def elements(self, array: np.ndarray[Any, Any]) -> str:
         flat = np.ascontiguousarray(array).reshape(-1)
-        bits = flat.view(f"u{flat.itemsize}")
+        words = 2 if flat.dtype in dtypes.COMPLEX else 1
+        bits = flat.view(f"u{flat.itemsize // words}").reshape(-1, words)
         if flat.size > _DENSE_LIMIT and bool(np.all(bits == bits[0])) and _readable(flat[:1]):
             return f"{_element(flat[0])}, ..."
         if flat.size <= _DENSE_LIMIT and _readable(flat):
@@ -237,8 +238,9 @@ class _Printer:
 
 def _readable(flat: np.ndarray[Any, Any]) -> bool:
     """Whether decimals stand for these elements exactly: a NaN with a payload has none."""
-    if flat.dtype not in dtypes.FLOATING:
+    if flat.dtype not in dtypes.INEXACT:
         return True
+    flat = flat.view(dtypes.part_of(flat.dtype))
     nans = flat[np.isnan(flat)]
     canonical = np.full(nans.shape, np.nan, flat.dtype)
     return bool(nans.tobytes() == canonical.tobytes())
@@ -247,6 +249,8 @@ def _readable(flat: np.ndarray[Any, Any]) -> bool:
 def _element(item: Any) -> str:
     if item.dtype == dtypes.bool_:
         return "true" if item else "false"
+    if item.dtype in dtypes.COMPLEX:
+        return f"({_element(item.real)}, {_element(item.imag)})"
     if item.dtype == dtypes.float32:
         # The shortest decimal, unless reading it as a double first would round twice.
         short = str(item)

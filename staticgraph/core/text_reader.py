@@ -23,6 +23,9 @@ from staticgraph.errors import GraphError
 
 _DTYPES = {dtypes.name(dtype): dtype for dtype in dtypes.ALL}
 
+# What stands for a complex element: its real and its imaginary part.
+_PARTS = [float, float]
+
 _WORD = rf"(?:([\w./\-]+)|({STRING}))"
 _TYPE = rf'(\w+)\[((?:[^\]"\n]|{STRING})*)\]'
 _SKIP = re.compile(r"\s*(?:#[^\n]*\s*)*")
@@ -365,10 +368,13 @@ class _Parser:
         kinds: dict[str, Callable[[Any], bool]] = {
             "b": lambda item: isinstance(item, bool),
             "f": lambda item: isinstance(item, float),
+            "c": lambda item: isinstance(item, tuple) and [type(part) for part in item] == _PARTS,
         }
         fits = kinds.get(dtype.kind, lambda item: type(item) is int)
         if not all(map(fits, items)):
             self.fail(f"elements of {dtypes.name(dtype)}", begin)
+        if dtype in dtypes.COMPLEX:
+            items = [complex(*parts) for parts in items]
         try:
             return np.array(items, dtype)
         except OverflowError:

@@ -17,16 +17,20 @@ from staticgraph.core.dtypes import DType
 from staticgraph.core.graph import Graph, Tensor, get_default_graph, read_only
 from staticgraph.core.location import capture
 from staticgraph.core.opdef import (
+    NO_ATTRS,
     NOT_DIFFERENTIABLE,
     Attrs,
+    Mismatch,
     OpDef,
     Types,
+    get,
     register,
 )
 from staticgraph.core.types import TensorType
 from staticgraph.errors import DTypeError, GraphError
 
-_SCALARS = (float, int, bool)
+# From wide to narrow.
+_SCALARS = (complex, float, int, bool)
 
 
 def _infer_constant(types: Types, attrs: Attrs) -> TensorType:
@@ -53,7 +57,7 @@ def constant(value: Any, dtype: Any = None, name: str | None = None) -> Tensor:
 
     value   a number, a (nested) list of numbers, or an array
     dtype   the element type; by default an array keeps its own, Python floats are float32, Python
-            ints int64 and Python bools bool
+            complex numbers complex64, Python ints int64 and Python bools bool
 
     Raises DTypeError for values that are not numeric, or that `dtype` cannot hold exactly in kind.
 
@@ -84,22 +88,26 @@ def as_tensor(value: Any, graph: Graph | None = None) -> Tensor:
 
 
 _DEFAULT_DTYPES: dict[type, DType] = {
+    complex: dtypes.complex64,
     float: dtypes.float32,
     int: dtypes.int64,
     bool: dtypes.bool_,
 }
 
 
-def scalar(graph: Graph, value: bool | int | float, dtype: DType) -> Tensor:
+def scalar(graph: Graph, value: complex, dtype: DType) -> Tensor:
     """The constant `value` of `dtype`; one node per graph, however often it is written."""
     try:
-        if dtype in dtypes.FLOATING:
-            value = float(value)  # 2 and 2.0 are one constant of a floating dtype
+        # 2, 2.0 and 2+0j are one constant of a complex dtype.
+        if dtype in dtypes.COMPLEX:
+            value = complex(value)
+        elif dtype in dtypes.FLOATING:
+            value = float(value)  # type: ignore[arg-type]
         known = graph.scalar_key(dtype, value)
         if known is not None:
             return known
         array = np.array(value, dtype=dtype)
-    except OverflowError:
+    except (OverflowError, TypeError):
         raise _does_not_fit(value, dtype) from None
     # A literal waits for nothing: the node serves the whole graph, also outside the block of
     # control dependencies in which it was first written.
@@ -117,7 +125,7 @@ def _as_array(value: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
         raise _holds_tensors() from None
     except (ValueError, TypeError, OverflowError) as problem:
         raise _no_value(value, str(problem)) from None
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biufc":
         if _holds_tensor(value):
             raise _holds_tensors()
         if weak:
@@ -132,17 +140,19 @@ def _as_array(value: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
                 f"  at {capture()}"
             )
         return _checked_cast(array, dtype, value)
-    if weak and array.dtype == dtypes.float64:
-        return array.astype(dtypes.float32)
-    if array.dtype == np.float16 or array.dtype.itemsize > 8:
+    if weak and array.dtype in (dtypes.float64, dtypes.complex128):
+        return array.astype(_DEFAULT_DTYPES[type(array.dtype.type(0).item())])
+    if array.dtype.newbyteorder("=") not in dtypes.ANY:
         raise _no_value(value, f"its dtype is {array.dtype}")
     return array
 
 
 def _checked_cast(array: np.ndarray[Any, Any], dtype: DType, value: Any) -> np.ndarray[Any, Any]:
+    if array.dtype.kind == "c" and dtype not in dtypes.COMPLEX:
+        raise _does_not_fit(value, dtype)
     with np.errstate(all="ignore"):
         converted = array.astype(dtype)
-    if dtype not in dtypes.FLOATING and not np.array_equal(converted, array):
+    if dtype not in dtypes.INEXACT and not np.array_equal(converted, array):
         raise _does_not_fit(value, dtype)
     return converted
 
@@ -258,16 +268,24 @@ def constant_value(value: Any) -> np.ndarray[Any, Any] | None:
     return cast("np.ndarray[Any, Any]", node.attrs["value"]) if node.op is CONSTANT else None
 
 
-def scalar_value(value: Any) -> bool | int | float | None:
+def scalar_value(value: Any) -> Any:
     """The Python number that a constant with one element holds, or None."""
     array = constant_value(value)
     if array is None or array.size != 1:
         return None
-    return cast("bool | int | float", array.item())
+    return array.item()
 
 
 def _infer_cast(types: Types, attrs: Attrs) -> TensorType:
-    return types[0].with_dtype(attrs["dtype"])
+    have, wanted = types[0].dtype, attrs["dtype"]
+    if have in dtypes.COMPLEX and wanted in dtypes.NUMERIC:
+        raise Mismatch(
+            f"{dtypes.name(have)} does not become {dtypes.name(wanted)}: the imaginary part would "
+            "be lost",
+            "say which number is meant: sg.real(x), sg.imag(x), sg.abs(x) or sg.angle(x)",
+            error=DTypeError,
+        )
+    return types[0].with_dtype(wanted)
 
 
 def _reference_cast(x: Any, *, dtype: DType) -> Any:
@@ -275,7 +293,11 @@ def _reference_cast(x: Any, *, dtype: DType) -> Any:
 
 
 def _vjp_cast(node: Any, adjoint: Tensor) -> Tensor:
-    return cast_to(adjoint, node.inputs[0].dtype)
+    wanted = node.inputs[0].dtype
+    if adjoint.type.dtype in dtypes.COMPLEX and wanted in dtypes.FLOATING:
+        # A real number moves along the real axis only.
+        adjoint = adjoint.node.graph.add(get("real"), (adjoint,), NO_ATTRS).outputs[0]
+    return cast_to(adjoint, wanted)
 
 
 CAST = register(
@@ -290,7 +312,8 @@ CAST = register(
         linear=True,
         vjp=(_vjp_cast,),
         jvp=lambda node, tangents: cast_to(cast(Tensor, tangents[0]), node.out.dtype),
-        doc="Converts elements to another dtype, as `numpy.ndarray.astype` does.",
+        doc="Converts elements to another dtype, as `numpy.ndarray.astype` does. Of a real number "
+        "the imaginary part is 0; a complex one becomes no real one.",
     )
 )
 
@@ -298,8 +321,9 @@ CAST = register(
 def cast_to(x: Any, dtype: Any, name: str | None = None) -> Tensor:
     """`x` with its elements converted to `dtype` (public as ``sg.cast``).
 
-    Floats are truncated toward zero on the way to integers. Gradients flow between
-    floating dtypes only.
+    Floats are truncated toward zero on the way to integers. A complex number becomes true where it
+    is not 0, and no real number: DTypeError, `real` and `abs` say which one is meant. Gradients
+    flow between floating and complex dtypes only.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.cast(sg.constant([1.7, -1.7]), "int32"))

@@ -96,10 +96,13 @@ def _filled(what: str, shape: Any, fill_value: Any, dtype: Any, name: str | None
 def _literal(graph: Graph, value: Any, dtype: Any) -> Tensor:
     """A constant in `graph`, one node per scalar however often it is asked for."""
     with graph.as_default():
-        if type(value) not in (bool, int, float) or dtype is None:
+        if type(value) not in (bool, int, float, complex) or dtype is None:
             return as_tensor(value) if dtype is None else constant(value, dtype)
         wanted = dtypes.as_dtype(dtype)
-        if wanted in dtypes.FLOATING or (wanted in dtypes.INTEGER and is_int(value)):
+        fits = wanted in dtypes.COMPLEX or (
+            wanted in dtypes.FLOATING and type(value) is not complex
+        )
+        if fits or (wanted in dtypes.INTEGER and is_int(value)):
             return scalar(graph, value, wanted)
         return constant(value, wanted)
 

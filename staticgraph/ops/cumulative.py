@@ -24,7 +24,7 @@ from staticgraph.ops.axes import one_axis
 from staticgraph.ops.convert import as_tensor, cast_to, promote
 
 # The dtypes in which sums and products accumulate: narrower integers would overflow at once.
-ACCUMULATED = frozenset({dtypes.int64, dtypes.uint64, dtypes.float32, dtypes.float64})
+ACCUMULATED = frozenset({dtypes.int64, dtypes.uint64}) | dtypes.INEXACT
 
 
 def accumulator(dtype: DType) -> DType:
@@ -246,7 +246,7 @@ LINEAR_RECURRENCE = register(
         operands=("factor", "x"),
         infer=_infer_recurrence,
         reference=_reference_recurrence,
-        dtypes=dtypes.FLOATING,
+        dtypes=dtypes.INEXACT,
         attrs=("axis", "reverse"),
         vjp=(
             lambda node, adjoint: _transposed(node, adjoint) * _previous(node),

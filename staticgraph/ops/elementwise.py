@@ -14,7 +14,18 @@ from typing import Any
 import numpy as np
 
 from staticgraph.config import LazyModule
-from staticgraph.core.dtypes import ANY, BOOL, INTEGER, NUMERIC, SIGNED
+from staticgraph.core.dtypes import (
+    ANY,
+    ARITHMETIC,
+    BOOL,
+    COMPLEX,
+    INEXACT,
+    INTEGER,
+    NUMERIC,
+    REAL,
+    SIGNED,
+    part_of,
+)
 from staticgraph.core.elements import ElementBuilder
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.opdef import (
@@ -22,11 +33,16 @@ from staticgraph.core.opdef import (
     NO_ATTRS,
     NOT_DIFFERENTIABLE,
     ZERO_DERIVATIVE,
+    Attrs,
     Mismatch,
     OpDef,
+    Types,
     register,
 )
+from staticgraph.core.types import TensorType
 from staticgraph.errors import RunError
+from staticgraph.ops.complex import complex as complex_of
+from staticgraph.ops.complex import conjugated, imag, real
 from staticgraph.ops.convert import as_tensor, promote, scalar, scalar_value
 from staticgraph.ops.elementwise_record import (
     ElementwiseFunction,
@@ -43,19 +59,19 @@ special = LazyModule("scipy.special")
 _TWO = ("lhs", "rhs")
 
 add = elementwise(
-    "add", np.add, operands=_TWO, dtypes=NUMERIC, linear=True, commutative=True,
+    "add", np.add, operands=_TWO, dtypes=ARITHMETIC, linear=True, commutative=True,
     emit=lambda s, lhs, rhs: s.add(lhs, rhs),
     vjp=(lambda node, adjoint: adjoint, lambda node, adjoint: adjoint),
     doc="Sum of two arrays, elementwise: ``lhs + rhs``.",
 )  # fmt: skip
 subtract = elementwise(
-    "subtract", np.subtract, operands=_TWO, dtypes=NUMERIC, linear=True,
+    "subtract", np.subtract, operands=_TWO, dtypes=ARITHMETIC, linear=True,
     emit=lambda s, lhs, rhs: s.subtract(lhs, rhs),
     vjp=(lambda node, adjoint: adjoint, lambda node, adjoint: negative(adjoint)),
     doc="Difference of two arrays, elementwise: ``lhs - rhs``.",
 )  # fmt: skip
 multiply = elementwise(
-    "multiply", np.multiply, operands=_TWO, dtypes=NUMERIC, commutative=True,
+    "multiply", np.multiply, operands=_TWO, dtypes=ARITHMETIC, commutative=True,
     emit=lambda s, lhs, rhs: s.multiply(lhs, rhs),
     vjp=(
         lambda node, adjoint: adjoint * node.inputs[1],
@@ -64,7 +80,7 @@ multiply = elementwise(
     doc="Product of two arrays, elementwise: ``lhs * rhs``.",
 )  # fmt: skip
 divide = elementwise(
-    "divide", np.divide, operands=_TWO,
+    "divide", np.divide, operands=_TWO, dtypes=INEXACT,
     emit=lambda s, lhs, rhs: s.divide(lhs, rhs),
     vjp=(
         lambda node, adjoint: adjoint / node.inputs[1],
@@ -88,7 +104,7 @@ remainder = elementwise(
     doc="Remainder of floor division, elementwise: ``lhs % rhs``; it has the sign of rhs.",
 )  # fmt: skip
 negative: ElementwiseFunction = elementwise(
-    "negative", np.negative, dtypes=NUMERIC, linear=True,
+    "negative", np.negative, dtypes=ARITHMETIC, linear=True,
     emit=lambda s, x: s.negative(x),
     vjp=lambda node, adjoint: negative(adjoint),
     doc="Negation, elementwise: ``-x``.",
@@ -110,7 +126,8 @@ def _vjp_pow_base(node: Operation, adjoint: Tensor) -> Tensor | None:
 def _vjp_pow_exponent(node: Operation, adjoint: Tensor) -> Tensor:
     base, exponent = node.inputs
     # 0**y is 0 for every y > 0, so its derivative is 0 although log(0) is not finite.
-    zero = logical_and(equal(base, 0), exponent >= 0)
+    sign = exponent if exponent.dtype in NUMERIC else real(exponent)
+    zero = logical_and(equal(base, 0), sign >= 0)
     return adjoint * where(zero, 0, node.out * log(where(zero, 1, base)))
 
 
@@ -136,34 +153,54 @@ def _emit_pow(s: ElementBuilder[Any], base: Any, exponent: Any) -> Any:
 
 
 pow = elementwise(
-    "pow", _reference_pow, operands=("base", "exponent"), dtypes=NUMERIC,
+    "pow", _reference_pow, operands=("base", "exponent"), dtypes=ARITHMETIC,
     emit=_emit_pow,
     vjp=(_vjp_pow_base, _vjp_pow_exponent),
     doc="Power, elementwise: ``base ** exponent``. Its derivatives are finite where base is 0 and "
         "exponent is 0 or above 1.",
 )  # fmt: skip
 square = elementwise(
-    "square", np.square, dtypes=NUMERIC,
+    "square", np.square, dtypes=ARITHMETIC,
     emit=lambda s, x: s.multiply(x, x),
     vjp=lambda node, adjoint: adjoint * (2.0 * node.inputs[0]),
     doc="Square, elementwise: ``x * x``.",
 )  # fmt: skip
 reciprocal = elementwise(
-    "reciprocal", np.reciprocal,
+    "reciprocal", np.reciprocal, dtypes=INEXACT,
     emit=lambda s, x: s.divide(s.constant(1, x.dtype), x),
     vjp=lambda node, adjoint: negative(adjoint * (node.out * node.out)),
     doc="Reciprocal, elementwise: ``1 / x``.",
 )  # fmt: skip
+
+
+def _infer_part(types: Types, attrs: Attrs) -> TensorType:
+    return types[0].with_dtype(part_of(types[0].dtype))
+
+
 abs = elementwise(
-    "abs", np.absolute, dtypes=NUMERIC,
+    "abs", np.absolute, dtypes=ARITHMETIC, infer=_infer_part, holomorphic=False,
     emit=lambda s, x: s.abs(x),
     vjp=lambda node, adjoint: adjoint * sign(node.inputs[0]),
-    doc="Absolute value, elementwise; its derivative at 0 is 0.",
+    doc="Absolute value, elementwise, which is real; its derivative at 0 is 0.",
 )  # fmt: skip
+
+
+def _vjp_sign(node: Operation, adjoint: Tensor) -> Tensor | None:
+    if node.out.dtype not in COMPLEX:
+        return None
+    # The number turns around 0 as z moves across its own direction, by the arc over the radius.
+    radius = abs(node.inputs[0])
+    zero = equal(radius, 0)
+    turned = imag(conjugated(node.out) * adjoint) / where(zero, 1, radius)
+    turned = where(zero, 0, turned)
+    return complex_of(negative(imag(node.out)) * turned, real(node.out) * turned)
+
+
 sign: ElementwiseFunction = elementwise(
-    "sign", np.sign, dtypes=NUMERIC, vjp=ZERO_DERIVATIVE,
+    "sign", np.sign, dtypes=ARITHMETIC, vjp=_vjp_sign, holomorphic=False,
     emit=lambda s, x: s.sign(x),
-    doc="-1, 0 or 1 by the sign of x, elementwise; NaN stays NaN.",
+    doc="-1, 0 or 1 by the sign of x, elementwise; NaN stays NaN. Of a complex number "
+        "``x / abs(x)``, and 0 at 0.",
 )  # fmt: skip
 
 
@@ -208,7 +245,7 @@ ceil = elementwise(
     emit=lambda s, x: s.ceil(x),
 )  # fmt: skip
 round = elementwise(
-    "round", np.rint, vjp=ZERO_DERIVATIVE,
+    "round", np.rint, dtypes=INEXACT, vjp=ZERO_DERIVATIVE,
     emit=lambda s, x: s.rint(x),
     doc="The nearest integer, elementwise; halves go to the even one.",
 )  # fmt: skip
@@ -220,32 +257,50 @@ trunc = elementwise(
 # -- exponentials and powers ------------------------------------------------------------------
 
 exp = elementwise(
-    "exp", np.exp, vjp=lambda node, adjoint: adjoint * node.out, doc="e to the x, elementwise.",
+    "exp", np.exp, dtypes=INEXACT, vjp=lambda node, adjoint: adjoint * node.out,
     emit=lambda s, x: s.exp(x),
+    doc="e to the x, elementwise.",
 )  # fmt: skip
 expm1 = elementwise(
-    "expm1", np.expm1, vjp=lambda node, adjoint: adjoint * (node.out + 1.0),
+    "expm1", np.expm1, dtypes=INEXACT,
+    vjp=lambda node, adjoint: adjoint * (node.out + 1.0),
     emit=lambda s, x: s.expm1(x),
     doc="``exp(x) - 1``, accurate for small x, elementwise.",
 )  # fmt: skip
+
+
+def _reference_log1p(x: Any) -> Any:
+    if x.dtype not in COMPLEX:
+        return np.log1p(x)
+    # |1 + x|² - 1 without the 1, which drops the digits of a small x, where it is small.
+    near = np.abs(x) < 0.5
+    real, imag = np.where(near, x.real, 0), np.where(near, x.imag, 0)
+    grown = np.log1p(real * (2 + real) + imag * imag) / 2
+    result = np.log(1 + x)
+    return np.asarray(np.where(near, grown + 1j * result.imag, result), x.dtype)
+
+
 log = elementwise(
-    "log", np.log, vjp=lambda node, adjoint: adjoint / node.inputs[0],
+    "log", np.log, dtypes=INEXACT,
+    vjp=lambda node, adjoint: adjoint / node.inputs[0],
     emit=lambda s, x: s.log(x),
     doc="Natural logarithm, elementwise; -inf at 0, NaN below.",
 )  # fmt: skip
 log1p = elementwise(
-    "log1p", np.log1p, vjp=lambda node, adjoint: adjoint / (node.inputs[0] + 1.0),
+    "log1p", _reference_log1p, dtypes=INEXACT,
+    vjp=lambda node, adjoint: adjoint / (node.inputs[0] + 1.0),
     emit=lambda s, x: s.log1p(x),
     doc="``log(1 + x)``, accurate for small x, elementwise.",
 )  # fmt: skip
 sqrt = elementwise(
-    "sqrt", np.sqrt, vjp=lambda node, adjoint: adjoint / (2.0 * node.out),
+    "sqrt", np.sqrt, dtypes=INEXACT,
+    vjp=lambda node, adjoint: adjoint / (2.0 * node.out),
     emit=lambda s, x: s.sqrt(x),
     doc="Square root, elementwise; NaN below 0. Its derivative at 0 is infinite; sg.linalg.norm "
         "has one that is finite there.",
 )  # fmt: skip
 rsqrt = elementwise(
-    "rsqrt", lambda x: x.dtype.type(1) / np.sqrt(x),
+    "rsqrt", lambda x: x.dtype.type(1) / np.sqrt(x), dtypes=INEXACT,
     emit=lambda s, x: s.divide(s.constant(1, x.dtype), s.sqrt(x)),
     vjp=lambda node, adjoint: adjoint * (-0.5 * node.out / node.inputs[0]),
     doc="``1 / sqrt(x)``, elementwise.",
@@ -254,22 +309,26 @@ rsqrt = elementwise(
 # -- trigonometric and sigmoidal --------------------------------------------------------------
 
 sin = elementwise(
-    "sin", np.sin, vjp=lambda node, adjoint: adjoint * cos(node.inputs[0]),
+    "sin", np.sin, dtypes=INEXACT,
+    vjp=lambda node, adjoint: adjoint * cos(node.inputs[0]),
     emit=lambda s, x: s.sin(x),
     doc="Sine of x in radians, elementwise.",
 )  # fmt: skip
 cos: ElementwiseFunction = elementwise(
-    "cos", np.cos, vjp=lambda node, adjoint: negative(adjoint * sin(node.inputs[0])),
+    "cos", np.cos, dtypes=INEXACT,
+    vjp=lambda node, adjoint: negative(adjoint * sin(node.inputs[0])),
     emit=lambda s, x: s.cos(x),
     doc="Cosine of x in radians, elementwise.",
 )  # fmt: skip
 tan = elementwise(
-    "tan", np.tan, vjp=lambda node, adjoint: adjoint * (1.0 + node.out * node.out),
+    "tan", np.tan, dtypes=INEXACT,
+    vjp=lambda node, adjoint: adjoint * (1.0 + node.out * node.out),
     emit=lambda s, x: s.tan(x),
     doc="Tangent of x in radians, elementwise.",
 )  # fmt: skip
 tanh = elementwise(
-    "tanh", np.tanh, vjp=lambda node, adjoint: adjoint * (1.0 - node.out * node.out),
+    "tanh", np.tanh, dtypes=INEXACT,
+    vjp=lambda node, adjoint: adjoint * (1.0 - node.out * node.out),
     emit=lambda s, x: s.tanh(x),
     doc="Hyperbolic tangent, elementwise.",
 )  # fmt: skip
@@ -312,17 +371,18 @@ erf = elementwise(
 
 
 def _comparison(
-    name: str, reference: Callable[..., Any], symbol: str, commutative: bool = False
+    name: str, reference: Callable[..., Any], symbol: str, ordered: bool = True
 ) -> ElementwiseFunction:
     return elementwise(
-        name, reference, operands=_TWO, dtypes=ANY, infer=infer_bool, commutative=commutative,
+        name, reference, operands=_TWO, dtypes=REAL if ordered else ANY, infer=infer_bool,
+        commutative=not ordered,
         emit=lambda s, lhs, rhs: getattr(s, name)(lhs, rhs),
         vjp=NOT_DIFFERENTIABLE, doc=f"Whether ``lhs {symbol} rhs``, elementwise; a bool array.",
     )  # fmt: skip
 
 
-equal = _comparison("equal", np.equal, "==", commutative=True)
-not_equal = _comparison("not_equal", np.not_equal, "!=", commutative=True)
+equal = _comparison("equal", np.equal, "==", ordered=False)
+not_equal = _comparison("not_equal", np.not_equal, "!=", ordered=False)
 less = _comparison("less", np.less, "<")
 less_equal = _comparison("less_equal", np.less_equal, "<=")
 greater = _comparison("greater", np.greater, ">")
@@ -365,17 +425,17 @@ bitwise_invert = elementwise(
 )  # fmt: skip
 
 isnan = elementwise(
-    "isnan", np.isnan, infer=infer_bool, vjp=NOT_DIFFERENTIABLE,
+    "isnan", np.isnan, dtypes=INEXACT, infer=infer_bool, vjp=NOT_DIFFERENTIABLE,
     emit=lambda s, x: s.isnan(x),
-    doc="Whether x is NaN, elementwise; a bool array.",
+    doc="Whether x, or a part of a complex x, is NaN, elementwise; a bool array.",
 )  # fmt: skip
 isinf = elementwise(
-    "isinf", np.isinf, infer=infer_bool, vjp=NOT_DIFFERENTIABLE,
+    "isinf", np.isinf, dtypes=INEXACT, infer=infer_bool, vjp=NOT_DIFFERENTIABLE,
     emit=lambda s, x: s.isinf(x),
     doc="Whether x is infinite, elementwise; a bool array.",
 )  # fmt: skip
 isfinite = elementwise(
-    "isfinite", np.isfinite, infer=infer_bool, vjp=NOT_DIFFERENTIABLE,
+    "isfinite", np.isfinite, dtypes=INEXACT, infer=infer_bool, vjp=NOT_DIFFERENTIABLE,
     emit=lambda s, x: s.isfinite(x),
     doc="Whether x is neither NaN nor infinite, elementwise; a bool array.",
 )  # fmt: skip
@@ -404,7 +464,7 @@ def _emit_guard(s: ElementBuilder[Any], x: Any, adjoint: Any) -> Any:
 
 guard: ElementwiseFunction = elementwise(
     "guard", lambda x, adjoint: np.where((adjoint == 0) & np.isnan(x), x.dtype.type(0), x),
-    operands=("x", "adjoint"), linear=True, selects=True, emit=_emit_guard,
+    operands=("x", "adjoint"), dtypes=INEXACT, linear=True, selects=True, emit=_emit_guard,
     # No adjoint passes to the second operand, yet its tangent says where something is masked.
     vjp=(_vjp_guard, lambda node, adjoint: None), jvp=_jvp_guard,
     doc="x with 0 for the NaN that a zero adjoint makes of an infinite derivative, elementwise. "

@@ -85,7 +85,9 @@ def docstring(op: OpDef) -> str:
 
 _KINDS = {
     dtypes.ANY: "any dtype",
-    dtypes.NUMERIC: "any numeric dtype",
+    dtypes.REAL: "any real dtype",
+    dtypes.ARITHMETIC: "any numeric dtype",
+    dtypes.NUMERIC: "any real numeric dtype",
     dtypes.INTEGER: "an integer dtype",
     dtypes.BOOL: "dtype bool",
 }
@@ -94,8 +96,9 @@ _KINDS = {
 def _taken(op: OpDef) -> str:
     allowed = op.operand_dtypes(0)
     names = " and ".join(op.operands)
-    if allowed == dtypes.FLOATING:
-        return f"Takes {names} of any dtype; integers and bools are computed in floating point."
+    if allowed in (dtypes.FLOATING, dtypes.INEXACT):
+        kind = "any dtype" if allowed == dtypes.INEXACT else "any real dtype"
+        return f"Takes {names} of {kind}; integers and bools are computed in floating point."
     other = "" if allowed == dtypes.ANY else "; raises DTypeError for another"
     return f"Takes {names} of {_KINDS[allowed]}{other}."
 

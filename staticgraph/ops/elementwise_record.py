@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from staticgraph.core.dtypes import FLOATING, DType, bool_
+from staticgraph.core.dtypes import FLOATING, INEXACT, DType, bool_
 from staticgraph.core.elements import Emit
 from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import (
@@ -96,6 +96,7 @@ def elementwise(
     linear: bool = False,
     selects: bool = False,
     by_value: bool = False,
+    holomorphic: bool = True,
 ) -> ElementwiseFunction:
     """Registers an elementwise op and returns its public function.
 
@@ -120,6 +121,7 @@ def elementwise(
             linear=linear,
             selects=selects,
             by_value=by_value,
+            holomorphic=holomorphic,
         )
     )
     make = {1: _unary_function, 2: _binary_function}[len(operands)]
@@ -141,7 +143,7 @@ def publish(function: Any, op: OpDef) -> Any:
 
 
 def _unary_function(op: OpDef) -> Callable[..., Tensor]:
-    allowed, floating = op.operand_dtypes(0), op.dtypes == FLOATING
+    allowed, floating = op.operand_dtypes(0), op.dtypes in (FLOATING, INEXACT)
 
     def function(x: Any, *, name: str | None = None) -> Tensor:
         if type(x) is not Tensor:
@@ -155,10 +157,10 @@ def _unary_function(op: OpDef) -> Callable[..., Tensor]:
 
 
 def _binary_function(op: OpDef) -> Callable[..., Tensor]:
-    allowed, floating = op.operand_dtypes(0), op.dtypes == FLOATING
+    allowed, floating = op.operand_dtypes(0), op.dtypes in (FLOATING, INEXACT)
 
     def function(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
-        if type(lhs) is Tensor and type(rhs) in _NUMBERS and lhs.type.dtype in FLOATING:
+        if type(lhs) is Tensor and type(rhs) in _NUMBERS and lhs.type.dtype in INEXACT:
             # The way of most literals, kept short.
             rhs = scalar(lhs.node.graph, rhs, lhs.type.dtype)
         elif not (

@@ -102,8 +102,8 @@ def _equality(function: Method) -> Method:
 
 def _is_numeric(value: Any) -> bool:
     if isinstance(value, np.ndarray | np.generic):
-        return value.dtype.kind in "biuf"
-    return isinstance(value, int | float | list | tuple) or is_tensor_like(value)
+        return value.dtype.kind in "biufc"
+    return isinstance(value, int | float | complex | list | tuple) or is_tensor_like(value)
 
 
 # -- what needs a value -----------------------------------------------------------------------

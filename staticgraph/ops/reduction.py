@@ -173,7 +173,7 @@ def element_count(x: Tensor, axis: tuple[int, ...] | None) -> int | Tensor:
 
 def _count_like(y: Tensor, x: Tensor, axis: tuple[int, ...] | None) -> float | Tensor:
     count = element_count(x, axis)
-    return cast_to(count, y.dtype) if isinstance(count, Tensor) else float(count)
+    return cast_to(count, dtypes.part_of(y.dtype)) if isinstance(count, Tensor) else float(count)
 
 
 # -- records ----------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ SUM = _reduction(
     doc="The sum of the elements along some axes.",
 )  # fmt: skip
 MEAN = _reduction(
-    "mean", _averaged, dtypes=dtypes.FLOATING, linear=True, vjp=_vjp_mean, jvp=LINEAR,
+    "mean", _averaged, dtypes=dtypes.INEXACT, linear=True, vjp=_vjp_mean, jvp=LINEAR,
     doc="The arithmetic mean of the elements along some axes; NaN for no elements.",
 )  # fmt: skip
 PROD = _reduction(
@@ -312,21 +312,21 @@ PROD = _reduction(
     doc="The product of the elements along some axes.",
 )  # fmt: skip
 MAX = _reduction(
-    "max", _chosen(np.max), dtypes=dtypes.ANY, infer=_infer_chosen, linear=True, selects=True,
+    "max", _chosen(np.max), dtypes=dtypes.REAL, infer=_infer_chosen, linear=True, selects=True,
     vjp=_vjp_chosen, jvp=_jvp_chosen,
     doc="The largest element along some axes; NaN where there is one.",
 )  # fmt: skip
 MIN = _reduction(
-    "min", _chosen(np.min), dtypes=dtypes.ANY, infer=_infer_chosen, linear=True, selects=True,
+    "min", _chosen(np.min), dtypes=dtypes.REAL, infer=_infer_chosen, linear=True, selects=True,
     vjp=_vjp_chosen, jvp=_jvp_chosen,
     doc="The smallest element along some axes; NaN where there is one.",
 )  # fmt: skip
 ARGMAX = _reduction(
-    "argmax", _index(np.argmax), dtypes=dtypes.ANY, infer=_infer_index, vjp=NOT_DIFFERENTIABLE,
+    "argmax", _index(np.argmax), dtypes=dtypes.REAL, infer=_infer_index, vjp=NOT_DIFFERENTIABLE,
     doc="Where the first largest element stands along one axis, or among all elements.",
 )  # fmt: skip
 ARGMIN = _reduction(
-    "argmin", _index(np.argmin), dtypes=dtypes.ANY, infer=_infer_index, vjp=NOT_DIFFERENTIABLE,
+    "argmin", _index(np.argmin), dtypes=dtypes.REAL, infer=_infer_index, vjp=NOT_DIFFERENTIABLE,
     doc="Where the first smallest element stands along one axis, or among all elements.",
 )  # fmt: skip
 ANY = _reduction(
@@ -372,7 +372,7 @@ def _accumulating(x: Tensor) -> Tensor:
 
 def _averaging(x: Tensor) -> Tensor:
     """The operand of a mean: NumPy averages integers in float64."""
-    return x if x.dtype in dtypes.FLOATING else cast_to(x, dtypes.float64)
+    return x if x.dtype in dtypes.INEXACT else cast_to(x, dtypes.float64)
 
 
 def _floating(x: Tensor) -> Tensor:
@@ -550,7 +550,9 @@ def norm(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None 
 
 
 def _deviation(x: Tensor, axis: Axis) -> Tensor:
-    return x - mean(x, axis, keepdims=True)
+    """How far each element is from the mean: of a complex one the distance."""
+    deviation = x - mean(x, axis, keepdims=True)
+    return ew.abs(deviation) if x.dtype in dtypes.COMPLEX else deviation
 
 
 def _freedom(x: Tensor, axis: Axis, correction: float) -> float | Tensor:
@@ -570,7 +572,8 @@ def var(
     correction  is taken off the number of elements to divide by: 1 gives the unbiased estimate from
                 a sample
 
-    Integers and bools are computed in float64. NaN where nothing is left to divide by and the sum
+    Integers and bools are computed in float64; the variance of complex numbers is that of their
+    distances from the mean, a real number. NaN where nothing is left to divide by and the sum
     of squares is 0. For axes and errors see `sum`.
 
     >>> import staticgraph as sg

@@ -137,7 +137,7 @@ SUM_TO = register(
         infer=_infer_sum_to,
         reference=_reference_sum_to,
         attrs=("shape",),
-        dtypes=(dtypes.NUMERIC, SIZES),
+        dtypes=(dtypes.ARITHMETIC, SIZES),
         vjp=Numbered(
             lambda node, adjoint, index: (
                 broadcast_like(adjoint, node.inputs[0]) if index == 0 else None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from staticgraph.core.dtypes import BOOL, FLOATING, UNSIGNED
+from staticgraph.core.dtypes import BOOL, COMPLEX, FLOATING, UNSIGNED
 from staticgraph.core.node import Node, Value
 from staticgraph.core.types import Dim, Shape
 from staticgraph.passes.common import array_of, is_constant, node_key
@@ -144,6 +144,15 @@ def _number(value: Value) -> object:
     first = array.flat[0]
     if array.size > 1 and not (array == first).all():
         return None
+    if array.dtype in COMPLEX:
+        words = np.ascontiguousarray(array).reshape(-1, 1).view(f"u{array.itemsize // 2}")
+        if (words != words[0]).any():
+            return None
+        number: complex = first.item()
+        if number == 0 and (np.signbit(number.real) or np.signbit(number.imag)):
+            both = np.signbit(number.real) and np.signbit(number.imag)
+            return NEGATIVE_ZERO if both else repr(number)
+        return number
     if array.dtype in FLOATING and first == 0 and array.size > 1:
         signs = np.signbit(array)
         if signs.any() != signs.all():
@@ -156,6 +165,8 @@ def _sources(value: Value) -> tuple[Value, ...] | None:
     dtype = value.type.dtype
     if dtype in UNSIGNED or dtype in BOOL:
         return ()
+    if dtype in COMPLEX:
+        return None
     node = value.node
     if is_constant(value):
         array = array_of(value)

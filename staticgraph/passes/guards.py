@@ -36,7 +36,22 @@ def floats(match: Match) -> bool:
 
 def no_floats(match: Match) -> bool:
     """x is an integer or a bool, so that no NaN is unordered."""
-    return match["x"].type.dtype not in dtypes.FLOATING
+    return match["x"].type.dtype not in dtypes.INEXACT
+
+
+def inexact(match: Match) -> bool:
+    """x is floating or complex."""
+    return match["x"].type.dtype in dtypes.INEXACT
+
+
+def complex_numbers(match: Match) -> bool:
+    """x is complex."""
+    return match["x"].type.dtype in dtypes.COMPLEX
+
+
+def no_complex(match: Match) -> bool:
+    """x is real, so it is one number and not two."""
+    return match["x"].type.dtype not in dtypes.COMPLEX
 
 
 def signed(match: Match) -> bool:
@@ -130,6 +145,9 @@ def holds_exactly(wide: DType, narrow: DType) -> bool:
         return True
     if wide in dtypes.BOOL:
         return False
+    if wide in dtypes.COMPLEX or narrow in dtypes.COMPLEX:
+        parts = holds_exactly(dtypes.part_of(wide), dtypes.part_of(narrow))
+        return wide in dtypes.COMPLEX and parts
     if narrow in dtypes.FLOATING:
         return wide in dtypes.FLOATING and wide.itemsize >= narrow.itemsize
     bits = np.iinfo(narrow).bits - (narrow in dtypes.SIGNED)
@@ -152,14 +170,14 @@ def cast_chain(match: Match) -> bool:
     last = match.root.out.type.dtype
     if not holds_exactly(middle, first):
         return False
-    if last in dtypes.FLOATING or last in dtypes.BOOL or holds_exactly(last, first):
+    if last in dtypes.INEXACT or last in dtypes.BOOL or holds_exactly(last, first):
         return True
     return middle in dtypes.INTEGER and last in dtypes.INTEGER
 
 
 def whole_numbers(match: Match) -> bool:
     """x is a cast of integers or bools, so it has no fraction."""
-    return match["x"].type.dtype not in dtypes.FLOATING
+    return match["x"].type.dtype not in dtypes.INEXACT
 
 
 def _sizes(value: Value) -> tuple[int, ...]:

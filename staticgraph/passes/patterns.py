@@ -12,7 +12,7 @@ Everything here is data and changes nothing; passes/matching.py reads it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -149,6 +149,8 @@ class Exactness(Enum):
 class Rule:
     """One row of the table: `pattern` becomes `result` wherever `guard` holds.
 
+    complex       it holds for complex numbers as well; another is not tried where one of its values
+                  is complex
     keeps_shape   the result has the shape of what it replaces for a reason that types cannot show;
                   otherwise the engine demands a proof from the types, or from both sides being
                   elementwise over the same operands
@@ -162,6 +164,12 @@ class Rule:
     exactness: Exactness = Exactness.EXACT
     guard: Guard | None = None
     keeps_shape: bool = False
+    complex: bool = False
+
+
+def of_complex(*rules: Rule) -> tuple[Rule, ...]:
+    """The rules, which hold for complex numbers as well."""
+    return tuple([replace(rule, complex=True) for rule in rules])
 
 
 def variables(names: str) -> tuple[Var, ...]:

@@ -1,11 +1,12 @@
 """Rules that round differently, nowhere worse and somewhere better: each says where.
 
-They also save the overflow in between: the right sides are finite wherever the value itself is.
+They also save the overflow in between: the right sides are finite wherever the value itself is. One
+is finite only where the sum of adjoints is that both sides contain: the slope of log of softmax.
 """
 
 from __future__ import annotations
 
-from staticgraph.passes.guards import floats, like_the_root, sign_is_clear
+from staticgraph.passes.guards import complex_numbers, inexact, like_the_root, sign_is_clear
 from staticgraph.passes.patterns import Attr, Const, Exactness, Rule, op, variables
 
 x, y = variables("x y")
@@ -60,9 +61,11 @@ EXPONENTIALS = (
 
 POWERS = (
     Rule("pow of two", op("pow", x, Const(2)), op("square", x),
-         "a product is correctly rounded, a power within one unit", BETTER, guard=floats),
+         "a product is correctly rounded, a power within one unit", BETTER, guard=inexact,
+         complex=True),
     Rule("pow of minus one", op("pow", x, Const(-1)), op("reciprocal", x),
-         "a quotient is correctly rounded, a power within one unit", BETTER, guard=floats),
+         "a quotient is correctly rounded, a power within one unit", BETTER, guard=inexact,
+         complex=True),
     Rule("pow of one half", op("pow", x, Const(0.5)), op("sqrt", x),
          "a root is correctly rounded, a power within one unit; they differ at -0.0 and -inf, "
          "which x is not", BETTER, guard=sign_is_clear),
@@ -70,6 +73,19 @@ POWERS = (
          "the reciprocal overflows for subnormal numbers, and rounds once more", BETTER),
     Rule("sqrt of square", op("sqrt", op("square", x)), op("abs", x),
          "the square overflows or underflows where the absolute value does not", BETTER),
+)  # fmt: skip
+
+# Written out, a product with 1 + 0i multiplies each part with 0 and adds that to the other.
+UNITS = (
+    Rule("multiply by one, complex", op("multiply", x, Const(1)), x,
+         "an infinite part times the 0 of the one would make NaN of the other", BETTER,
+         guard=complex_numbers, complex=True),
+    Rule("multiply by minus one, complex", op("multiply", x, Const(-1)), op("negative", x),
+         "an infinite part times the 0 of the one would make NaN of the other", BETTER,
+         guard=complex_numbers, complex=True),
+    Rule("divide by one, complex", op("divide", x, Const(1)), x,
+         "an infinite part times the 0 of the one would make NaN of the other", BETTER,
+         guard=complex_numbers, complex=True),
 )  # fmt: skip
 
 SIGMOID = op("sigmoid", x)
@@ -118,4 +134,4 @@ SLOPES = (
          guard=like_the_root("y")),
 )  # fmt: skip
 
-RULES = (*LOGARITHMS, *EXPONENTIALS, *POWERS, *SLOPES)
+RULES = (*LOGARITHMS, *EXPONENTIALS, *POWERS, *UNITS, *SLOPES)

@@ -9,10 +9,11 @@ from staticgraph.passes.guards import (
     bools,
     floats,
     known_shape,
+    no_complex,
     no_floats,
     of_dtypes,
 )
-from staticgraph.passes.patterns import Const, Full, Rule, op, variables
+from staticgraph.passes.patterns import Const, Full, Rule, of_complex, op, variables
 
 x, y, z, condition = variables("x y z condition")
 
@@ -92,7 +93,7 @@ COMPARISONS = (
          "true became 1 and false 0", guard=bool_operand),
     Rule("class of negative or abs",
          op(("isnan", "isinf", "isfinite"), op(("negative", "abs"), x)), op("=", x),
-         "NaN and infinities keep their class under a change of sign"),
+         "NaN and infinities keep their class under a change of sign", guard=no_complex),
     Rule("equal to itself", op("equal", x, x), Full(1), "only NaN differs from itself",
          guard=all_of(no_floats, known_shape)),
     Rule("not equal to itself", op("not_equal", x, x), op("isnan", x),
@@ -136,4 +137,4 @@ CASTS = (
          "true becomes 1 and false 0", guard=lambda match: not bools(match)),
 )  # fmt: skip
 
-RULES = (*NOT, *AND_OR, *BITS, *COMPARISONS, *CHOICES, *CASTS)
+RULES = of_complex(*NOT, *AND_OR, *BITS, *COMPARISONS, *CHOICES, *CASTS)

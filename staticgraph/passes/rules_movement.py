@@ -31,6 +31,7 @@ from staticgraph.passes.patterns import (
     Match,
     Rest,
     Rule,
+    of_complex,
     op,
     variables,
 )
@@ -251,4 +252,4 @@ SHAPES = (
          "the op broadcasts by itself", guard=uniform_constant),
 )  # fmt: skip
 
-RULES = (*RENAMED, *AXES, *SHAPES)
+RULES = of_complex(*RENAMED, *AXES, *SHAPES)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from staticgraph.core.dtypes import FLOATING
+from staticgraph.core.dtypes import INEXACT
 from staticgraph.core.types import Dim
 from staticgraph.ops.indexing import FULL, Entry, Range
 from staticgraph.passes.guards import all_of, known_rank
-from staticgraph.passes.patterns import Attr, Match, Rule, op, variables
+from staticgraph.passes.patterns import Attr, Match, Rule, of_complex, op, variables
 
 x, y = variables("x y")
 first, second, shape = Attr("first"), Attr("second"), Attr("shape")
@@ -112,10 +112,10 @@ def _adds_nothing(match: Match) -> bool:
 
 def _no_negative_zero_shows(match: Match) -> bool:
     """The sum of one -0.0 is 0.0, since sums start at 0."""
-    return match["x"].type.dtype not in FLOATING or match.facts.sign_is_clear(match["x"])
+    return match["x"].type.dtype not in INEXACT or match.facts.sign_is_clear(match["x"])
 
 
-RULES = (
+RULES = of_complex(
     Rule("slice of everything", op("slice", x, index=first), x,
          "every axis is taken whole", guard=all_of(known_rank, _takes_all), keeps_shape=True),
     Rule("slice of slice",

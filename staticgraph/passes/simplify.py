@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from staticgraph.core.dtypes import COMPLEX
 from staticgraph.core.function import Function
 from staticgraph.core.graph import describe_mismatch
 from staticgraph.core.node import Node, Value, make_node
@@ -129,6 +130,8 @@ class Simplifier:
             if not variant.test(node, match):
                 continue
             rule = variant.rule
+            if not rule.complex and _any_complex(match):
+                continue
             if rule.guard is not None and not rule.guard(match):
                 continue
             # Counted before the result is made: making it settles operands, which may not end.
@@ -244,6 +247,12 @@ def _attrs(template: Op, match: Match) -> dict[str, Any]:
         else:
             made[name] = value(match) if callable(value) else value
     return made
+
+
+def _any_complex(match: Match) -> bool:
+    """Whether a value that a pattern was matched with, or the result, is complex."""
+    values = (*match.root.outputs, *match.values.values())
+    return any(value.type.dtype in COMPLEX for value in values)
 
 
 def _as_well_known(new: TensorType, old: TensorType) -> bool:

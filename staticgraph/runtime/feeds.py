@@ -145,13 +145,19 @@ def _convert(tensor: Tensor, value: Any, dtype: DType) -> Array:
         raise _bad(tensor, f"is no array: {problem}", remedy) from None
     if array.dtype == dtype:
         return array.astype(dtype, copy=False)
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biufc":
         kind = type(value).__name__
         raise _bad(
             tensor, f"is no array of numbers but {kind} of dtype {array.dtype}", "feed numbers"
         )
     if array.size == 0 and array.dtype == np.float64 and isinstance(value, list | tuple):
         return array.astype(dtype)
+    if array.dtype.kind == "c" and dtype.kind != "c":
+        raise _bad(
+            tensor,
+            f"is {array.dtype.name}, the tensor {dtypes.name(dtype)}",
+            "feed its real part, value.real, or make the placeholder complex",
+        )
     if dtype.kind in "iu":
         return _to_integer(tensor, array, dtype)
     if dtype.kind == "b" and array.dtype.kind != "b":

@@ -14,7 +14,8 @@ from staticgraph.errors import DTypeError
 from tests.messages import whole
 
 _NAMES = (
-    "bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64"
+    "bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, "
+    "complex64, complex128"
 )  # fmt: skip
 
 
@@ -43,7 +44,7 @@ def test_what_is_no_dtype() -> None:
     )
 
 
-@pytest.mark.parametrize("given", ["complex64", "float16", object, "U3", "datetime64[s]"])
+@pytest.mark.parametrize("given", ["complex256", "float16", object, "U3", "datetime64[s]"])
 def test_dtypes_that_are_not_computed_in(given: Any) -> None:
     with pytest.raises(DTypeError) as caught:
         sg.placeholder(given)
@@ -57,6 +58,7 @@ def test_dtypes_that_are_not_computed_in(given: Any) -> None:
 def test_names_come_in_one_order() -> None:
     assert dtypes.names(dtypes.ANY) == _NAMES
     assert dtypes.names(dtypes.FLOATING) == "float32, float64"
+    assert dtypes.names(dtypes.COMPLEX) == "complex64, complex128"
     assert dtypes.name(dtypes.bool_) == "bool"
 
 
@@ -67,7 +69,7 @@ def test_arrays_promote_as_in_numpy(lhs: Any, rhs: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", dtypes.ALL)
-@pytest.mark.parametrize("number", [True, 2, 2.5])
+@pytest.mark.parametrize("number", [True, 2, 2.5, 1j])
 def test_python_numbers_are_weak_as_in_numpy(dtype: Any, number: Any) -> None:
     assert dtypes.promote_weak(dtype, type(number)) == (np.ones(1, dtype) * number).dtype
 
@@ -76,3 +78,11 @@ def test_python_numbers_are_weak_as_in_numpy(dtype: Any, number: Any) -> None:
 def test_functions_of_integers_are_computed_in_floating_point(dtype: Any) -> None:
     numpy = np.sin(np.ones(1, dtype)).dtype
     assert dtypes.to_floating(dtype) == (dtypes.float32 if numpy == np.float16 else numpy)
+
+
+@pytest.mark.parametrize("dtype", dtypes.ALL)
+def test_parts_and_wholes(dtype: Any) -> None:
+    assert dtypes.part_of(dtype) == np.ones(1, dtype).real.dtype
+    whole_dtype = dtypes.to_complex(dtype)
+    assert whole_dtype in dtypes.COMPLEX
+    assert dtypes.part_of(whole_dtype) == dtypes.part_of(dtypes.to_floating(dtype))

@@ -411,7 +411,7 @@ _GOOD = (
         (
             "%x: float32[2]", "%x: float16[2]", 2, "'%x: float16[2] feed'",
             "a dtype (bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, "
-            "float64); 'float16' is none",
+            "float64, complex64, complex128); 'float16' is none",
         ),
         (
             "%x: float32[2]", "%x: float32[2,,]", 2, "'%x: float32[2,,] feed'",

@@ -84,11 +84,16 @@ class Built:
 
 
 def build(sample: Sample, shape_of: ShapeOf = known, floating: Any = None) -> Built:
-    """`sample` in a new graph; with `floating`, its inputs of floating dtype have that one."""
+    """`sample` in a new graph; with `floating`, its floating inputs have that dtype.
+
+    Complex inputs have the complex dtype that is made of it.
+    """
     graph = Graph()
     arrays = [np.asarray(array) for array in sample.inputs]
     if floating is not None:
-        arrays = [a.astype(floating) if a.dtype.kind == "f" else a for a in arrays]
+        whole = dtypes.to_complex(np.dtype(floating))
+        wanted = {"f": floating, "c": whole}
+        arrays = [a.astype(wanted.get(a.dtype.kind, a.dtype)) for a in arrays]
     with graph.as_default():
         feeds = [
             sg.placeholder(array.dtype, shape_of(array), name=f"x{number}")
@@ -118,7 +123,8 @@ def tolerance(dtype: Any, sample: Sample) -> float:
     """The relative tolerance of a value: some units in the last place."""
     if sample.tolerance is not None:
         return sample.tolerance
-    return {4: 2e-6, 8: 1e-12}[np.dtype(dtype).itemsize] if np.dtype(dtype).kind == "f" else 0.0
+    part = dtypes.part_of(np.dtype(dtype))
+    return {4: 2e-6, 8: 1e-12}[part.itemsize] if part.kind == "f" else 0.0
 
 
 def assert_values(sample: Sample, have: Sequence[Array], want: Sequence[Array]) -> None:
@@ -131,6 +137,8 @@ def assert_values(sample: Sample, have: Sequence[Array], want: Sequence[Array]) 
         np.testing.assert_allclose(
             actual, expected, rtol=relative, atol=relative, equal_nan=True, strict=True
         )
+        if actual.dtype.kind == "c":
+            continue
         if relative == 0.0 or actual.dtype.kind != "f":
             np.testing.assert_array_equal(actual, expected)
         else:
@@ -151,7 +159,7 @@ class Derivatives:
     """Programs of one sample that yield its results and its derivatives.
 
     The feeds are the inputs, then an adjoint per floating result, then two tangents per
-    differentiated input.
+    differentiated input. Of complex numbers both parts have random directions.
     """
 
     built: Built
@@ -167,16 +175,24 @@ def differentiate(sample: Sample, shape_of: ShapeOf) -> Derivatives:
     """Builds the derivatives of `sample` to its order, in both modes and their mixtures."""
     built = build(sample, shape_of, np.float64)
     random = np.random.default_rng(7)
-    ys = [y for y in built.results if y.dtype in dtypes.FLOATING]
+
+    def like(array: Array) -> Array:
+        drawn = random.standard_normal(array.shape)
+        if array.dtype.kind != "c":
+            return np.asarray(drawn)
+        return np.asarray(drawn + 1j * random.standard_normal(array.shape))
+
+    ys = [y for y in built.results if y.dtype in dtypes.INEXACT]
     xs = [built.feeds[index] for index in sample.wrt]
     values = Program(built.graph, ys, built.feeds)(built.arrays)
-    adjoints = [random.standard_normal(value.shape) for value in values]
-    first = [random.standard_normal(built.arrays[index].shape) for index in sample.wrt]
-    second = [random.standard_normal(built.arrays[index].shape) for index in sample.wrt]
+    adjoints = [like(value) for value in values]
+    first = [like(built.arrays[index]) for index in sample.wrt]
+    second = [like(built.arrays[index]) for index in sample.wrt]
     with built.graph.as_default():
-        us = [sg.placeholder("float64", shape_of(a)) for a in adjoints]
-        vs = [sg.placeholder("float64", shape_of(a)) for a in first]
-        ws = [sg.placeholder("float64", shape_of(a)) for a in second]
+        us, vs, ws = [
+            [sg.placeholder(array.dtype, shape_of(array)) for array in listed]
+            for listed in (adjoints, first, second)
+        ]
         reverse = sg.gradients(ys, xs, grad_ys=us, unconnected="zero")
         forward = sg.jvp(ys, xs, vs)
         fetches = [*reverse, *forward]
@@ -241,7 +257,9 @@ def _difference(
 
 
 def _dot(lhs: Sequence[Array], rhs: Sequence[Array]) -> Array:
-    return np.asarray(sum(float(np.sum(a * b)) for a, b in zip(lhs, rhs, strict=True)))
+    # Of complex numbers the product of the pairs of their parts.
+    pairs = zip(lhs, rhs, strict=True)
+    return np.asarray(sum(float(np.sum(np.conj(a) * b).real) for a, b in pairs))
 
 
 def _split(items: Sequence[Array], sizes: list[int]) -> list[list[Array]]:

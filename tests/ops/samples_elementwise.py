@@ -40,6 +40,9 @@ def _softplus(x: Array) -> Array:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
+# What also takes complex numbers.
+_COMPLEX = ", complex64, complex128"
+
 SAMPLES: list[Sample] = []
 REFUSALS: list[Refusal] = []
 
@@ -96,7 +99,7 @@ for _name, (_meaning, _operand) in _UNARY.items():
                 f"{_name}: does not take bool\n"
                 "  x 'x'  bool[2]  placeholder at {here}\n"
                 "  x may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, "
-                "float64; sg.cast(x, dtype) converts\n"
+                f"float64{'' if _name == 'relu' else _COMPLEX}; sg.cast(x, dtype) converts\n"
                 "  created at {here}: {line}",
             )
         )
@@ -122,7 +125,7 @@ for _name in (*_UNARY, "isnan", "isinf", "isfinite"):
                 "constant: 'three' is no array of numbers\n"
                 "  its dtype is <U5\n"
                 "  staticgraph computes in bool, int8, int16, int32, int64, uint8, uint16, uint32, "
-                "uint64, float32, float64\n"
+                "uint64, float32, float64, complex64, complex128\n"
                 "  at {here}: {line}",
             )
         )
@@ -184,6 +187,8 @@ def _edges(name: str) -> tuple[Array, Array]:
     kept = (lhs != rhs) | (np.signbit(lhs) == np.signbit(rhs))
     return (lhs[kept], rhs[kept]) if name in ("maximum", "minimum") else (lhs, rhs)
 
+
+_SUMS = ("add", "subtract", "multiply")
 
 # Per op: the meaning, whether it has a derivative.
 _BINARY: dict[str, tuple[Callable[..., Any], bool]] = {
@@ -260,7 +265,7 @@ for _name, (_meaning, _smooth) in _BINARY.items():
                 "  lhs 'x'  bool[]  placeholder at {here}\n"
                 "  rhs 'constant'  bool[]  constant at {here}\n"
                 "  lhs may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, "
-                "float64; sg.cast(x, dtype) converts\n"
+                f"float64{_COMPLEX if _name in _SUMS else ''}; sg.cast(x, dtype) converts\n"
                 "  created at {here}: {line}",
                 label="bool",
             )
@@ -367,7 +372,7 @@ REFUSALS.append(
         "  base 'x'  bool[]  placeholder at {here}\n"
         "  exponent 'constant'  bool[]  constant at {here}\n"
         "  base may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, "
-        "float64; sg.cast(x, dtype) converts\n"
+        "float64, complex64, complex128; sg.cast(x, dtype) converts\n"
         "  created at {here}: {line}",
     )
 )

@@ -196,7 +196,7 @@ REFUSALS: list[Refusal] = [
         _message(
             "matmul: does not take bool", "[2, 2]", "[2, 2]",
             "lhs may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, "
-            "float64; sg.cast(x, dtype) converts",
+            "float64, complex64, complex128; sg.cast(x, dtype) converts",
         ).replace("float32[", "bool["),
         "bool",
     ),

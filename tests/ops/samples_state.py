@@ -58,7 +58,7 @@ SAMPLES = [
 
 _NUMBERS = (
     "  staticgraph computes in bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, "
-    "float32, float64\n"
+    "float32, float64, complex64, complex128\n"
 )
 
 REFUSALS = [
@@ -72,10 +72,11 @@ REFUSALS = [
     ),
     Refusal(
         "constant",
-        lambda: sg.constant(np.ones(2, complex)),
+        lambda: sg.constant(1j, "float32"),
         DTypeError,
-        "constant: array([1.+0.j, 1.+0.j]) is no array of numbers\n"
-        "  its dtype is complex128\n" + _NUMBERS + "  at {here}: {line}",
+        "constant: 1j does not fit float32\n"
+        "  give a wider dtype; beside a tensor, convert that with sg.cast first\n"
+        "  at {here}: {line}",
         label="complex",
     ),
     Refusal(
@@ -89,9 +90,9 @@ REFUSALS = [
     ),
     Refusal(
         "cast",
-        lambda: sg.cast(sg.placeholder("float32", (2,)), "complex64"),
+        lambda: sg.cast(sg.placeholder("float32", (2,)), "U3"),
         DTypeError,
-        "dtype complex64 is not supported\n" + _NUMBERS + "  at {here}: {line}",
+        "dtype str96 is not supported\n" + _NUMBERS + "  at {here}: {line}",
     ),
     Refusal(
         "print",

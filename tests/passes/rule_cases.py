@@ -293,6 +293,18 @@ ACCURACY = {
     "divide by reciprocal": Case(
         lambda x, y: x / sg.reciprocal(y), truth=lambda x, y: x / np.reciprocal(y)
     ),
+    "multiply by one, complex": Case(
+        lambda x, y: sg.real(sg.complex(x, sg.exp(y)) * 1),
+        truth=lambda x, y: np.broadcast_arrays(x, y)[0],
+    ),
+    "multiply by minus one, complex": Case(
+        lambda x, y: sg.real(sg.complex(x, sg.exp(y)) * -1),
+        truth=lambda x, y: -np.broadcast_arrays(x, y)[0],
+    ),
+    "divide by one, complex": Case(
+        lambda x, y: sg.real(sg.complex(x, sg.exp(y)) / 1),
+        truth=lambda x, y: np.broadcast_arrays(x, y)[0],
+    ),
     "sqrt of square": Case(lambda x: sg.sqrt(sg.square(x)), truth=lambda x: np.abs(x)),
 }  # fmt: skip
 

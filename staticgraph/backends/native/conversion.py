@@ -23,6 +23,12 @@ def cast(s: Scalars, x: Register, dtype: DType) -> Register:
         return x
     if dtype == dtypes.bool_:
         return s.not_equal(x, s.constant(0, source))
+    if dtype in dtypes.COMPLEX and source not in dtypes.COMPLEX:
+        real = cast(s, x, dtypes.part_of(dtype))
+        return s.complex(real, s.constant(0, real.dtype))
+    if source in dtypes.COMPLEX:
+        wider = dtype == dtypes.complex128
+        return s.converted("fpext" if wider else "fptrunc", x, dtype)
     if source in dtypes.FLOATING:
         if dtype in dtypes.FLOATING:
             return s.converted("fpext" if dtype == dtypes.float64 else "fptrunc", x, dtype)

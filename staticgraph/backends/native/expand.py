@@ -229,9 +229,31 @@ SAME_SHAPE = OpDef(
     jvp=NOT_DIFFERENTIABLE,
 )
 
+
+def _matmul(e: Expander) -> list[Value] | None:
+    """A product of complex matrices, as four of real ones."""
+    lhs, rhs = e.node.inputs
+    type = e.node.out.type
+    if type.dtype not in dtypes.COMPLEX:
+        return None
+    part = dtypes.part_of(type.dtype)
+    (a, b), (c, d) = [
+        [e.apply(name, [x], x.type.with_dtype(part)) for name in ("real", "imag")]
+        for x in (lhs, rhs)
+    ]
+
+    def product(x: Value, y: Value) -> Value:
+        return e.apply("matmul", [x, y], type.with_dtype(part))
+
+    real = e.map("subtract", product(a, c), product(b, d))
+    imag = e.map("add", product(a, d), product(b, c))
+    return [e.apply("complex", [real, imag], type)]
+
+
 # A rule gives None for a node that it leaves as it is.
 EXPANSIONS: dict[str, Callable[[Expander], list[Value] | None]] = {
     "sum_to": _sum_to,
+    "matmul": _matmul,
     "mean": _mean,
     "logsumexp": _logsumexp,
     "norm": _norm,

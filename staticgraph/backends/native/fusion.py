@@ -22,6 +22,7 @@ from staticgraph.backends.native.scalars import Register
 from staticgraph.backends.native.sizes import ONE, ZERO, Size, row_major
 from staticgraph.backends.native.values import Array, Held, Lazy, Scalar
 from staticgraph.backends.native.writing import GroupWriting
+from staticgraph.core import dtypes
 from staticgraph.core.node import Node, Value
 
 if TYPE_CHECKING:
@@ -461,6 +462,9 @@ def _oldest(held: Sequence[Held]) -> int:
 
 def _suits(node: Node) -> bool:
     """Whether an elementwise node may be computed where a product stores its elements."""
+    if any(value.type.dtype in dtypes.COMPLEX for value in (*node.inputs, *node.outputs)):
+        # A product's kernel has one element per lane.
+        return False
     return node.op.elementwise and node.op.name not in FAILING
 
 

@@ -22,6 +22,8 @@ _TYPES = {
     dtypes.int8: "i8", dtypes.int16: "i16", dtypes.int32: "i32", dtypes.int64: "i64",
     dtypes.uint8: "i8", dtypes.uint16: "i16", dtypes.uint32: "i32", dtypes.uint64: "i64",
     dtypes.float32: "float", dtypes.float64: "double",
+    # Real and imaginary part: a vector of elements has the parts in turn, as they lie in memory.
+    dtypes.complex64: "<2 x float>", dtypes.complex128: "<2 x double>",
 }  # fmt: skip
 
 
@@ -37,11 +39,51 @@ def memory_type(dtype: DType) -> str:
 
 def vector(element: str, lanes: int) -> str:
     """The type of `lanes` elements; the element itself for one lane."""
+    if element.startswith("<"):
+        return f"<{2 * lanes} x {element[5:-1]}>"
     return element if lanes == 1 else f"<{lanes} x {element}>"
+
+
+def aligned(dtype: DType) -> str:
+    """What a load or store says where the type in memory promises more than NumPy keeps."""
+    return f", align {dtype.alignment}" if dtype in dtypes.COMPLEX else ""
+
+
+def in_slot(type: str) -> str:
+    """What a load or store of a kernel's argument says of its place, a multiple of 8 bytes."""
+    return ", align 8" if type.startswith("<") else ""
+
+
+def slots_of_type(type: str) -> int:
+    """How many slots of 8 bytes a value of a type takes among the arguments of a kernel."""
+    return 2 if type == _TYPES[dtypes.complex128] else 1
+
+
+def splat(text: str, element: str, lanes: int) -> str:
+    """A constant element in every lane."""
+    if lanes == 1 or text == "zeroinitializer":
+        return text
+    if element.startswith("<"):
+        return f"<{', '.join([text[1:-1]] * lanes)}>"
+    return f"splat ({element} {text})"
+
+
+def spread(places: Sequence[int], dtype: DType) -> list[int]:
+    """The numbers of the LLVM lanes that hold the elements `places` of a register."""
+    if dtype not in dtypes.COMPLEX:
+        return list(places)
+    return [part for place in places for part in (2 * place, 2 * place + 1)]
 
 
 def literal(value: object, dtype: DType) -> str:
     """The text of a constant element; floats by their bits, so that nothing is rounded."""
+    if dtype in dtypes.COMPLEX:
+        number = dtype.type(value)
+        if not any(number.tobytes()):
+            return "zeroinitializer"
+        part = dtypes.part_of(dtype)
+        parts = [f"{_TYPES[part]} {literal(item, part)}" for item in (number.real, number.imag)]
+        return f"<{', '.join(parts)}>"
     if dtype.kind == "f":
         # LLVM writes a float32 constant with the bits of the float64 of the same value.
         if dtype == dtypes.float32:

@@ -11,7 +11,14 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from staticgraph.backends.native.ir import Code, memory_type, vector
+from staticgraph.backends.native.ir import (
+    UNREAD,
+    Code,
+    in_slot,
+    memory_type,
+    slots_of_type,
+    vector,
+)
 from staticgraph.backends.native.program import CHUNK_WORK, Program
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ONE, ZERO, Size
@@ -39,7 +46,9 @@ class KernelCode:
             number = len(self._arguments)
             known = self._arguments[value, type] = f"%a{number}"
             self.code.entry(f"{known}p = getelementptr i64, ptr %args, i64 {number}")
-            self.code.entry(f"{known} = load {type}, ptr {known}p")
+            self.code.entry(f"{known} = load {type}, ptr {known}p{in_slot(type)}")
+            if slots_of_type(type) == 2:
+                self._arguments[UNREAD, value] = ""
         return known
 
     def size(self, size: Size) -> str:
@@ -89,7 +98,7 @@ class KernelCode:
     def load(self, dtype: DType, pointer: str, lanes: int = 1) -> Register:
         """`lanes` elements in order."""
         type = vector(memory_type(dtype), lanes)
-        text = self.code.let(f"load {type}, ptr {pointer}, align {dtype.itemsize}")
+        text = self.code.let(f"load {type}, ptr {pointer}, align {dtype.alignment}")
         if dtype == dtypes.bool_:
             zero = "0" if lanes == 1 else "zeroinitializer"
             text = self.code.let(f"icmp ne {type} {text}, {zero}")
@@ -101,7 +110,7 @@ class KernelCode:
         type = vector(memory_type(dtype), lanes)
         if dtype == dtypes.bool_:
             text = self.code.let(f"zext {vector('i1', lanes)} {text} to {type}")
-        self.code.do(f"store {type} {text}, ptr {pointer}, align {dtype.itemsize}")
+        self.code.do(f"store {type} {text}, ptr {pointer}, align {dtype.alignment}")
 
     def call(self, count: str, grain: str | None) -> None:
         """Ends the kernel and calls it for [0, count), in chunks of `grain` or in one go."""

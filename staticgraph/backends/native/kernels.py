@@ -11,7 +11,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-from staticgraph.backends.native.ir import Code, Module, element_type, memory_type, vector
+from staticgraph.backends.native import complex_scalars
+from staticgraph.backends.native.ir import (
+    UNREAD,
+    Code,
+    Module,
+    aligned,
+    element_type,
+    in_slot,
+    memory_type,
+    slots_of_type,
+    splat,
+    vector,
+)
 from staticgraph.backends.native.nest import Access, Expression, Nest
 from staticgraph.backends.native.reduce import Reducer
 from staticgraph.backends.native.scalars import Register, Scalars
@@ -78,7 +90,7 @@ class KernelWriter:
         key = (value, type)
         if key not in self._slots:
             self._slots[key] = len(self.arguments)
-            self.arguments.append(key)
+            self.arguments += [key, *[(UNREAD, "")] * (slots_of_type(type) - 1)]
         return self._slots[key]
 
 
@@ -173,7 +185,7 @@ class _Body:
             number = self.writer.slot(value, type)
             known = f"%a{number}"
             self.code.entry(f"{known}p = getelementptr i64, ptr %args, i64 {number}")
-            self.code.entry(f"{known} = load {type}, ptr {known}p")
+            self.code.entry(f"{known} = load {type}, ptr {known}p{in_slot(type)}")
             self.writer._local[value, type] = known
         return known
 
@@ -277,8 +289,11 @@ class _Body:
     def load_scalar(self, access: Access) -> Register:
         """The element that a row reads."""
         pointer = self.pointers[access, self.nest.outer - 1]
-        return self._loaded(self.code.let(f"load {memory_type(access.dtype)}, ptr {pointer}"),
-                            access.dtype, 1)  # fmt: skip
+        return self._single_from(pointer, access.dtype)
+
+    def _single_from(self, pointer: str, dtype: DType) -> Register:
+        text = self.code.let(f"load {memory_type(dtype)}, ptr {pointer}{aligned(dtype)}")
+        return self._loaded(text, dtype, 1)
 
     def _loaded(self, text: str, dtype: DType, lanes: int) -> Register:
         if dtype == dtypes.bool_:
@@ -291,7 +306,9 @@ class _Body:
         register = self.rows[expression]
         pointer = self.pointers[access, self.nest.outer - 1]
         text = self.stored(register, 1)
-        self.code.do(f"store {memory_type(access.dtype)} {text}, ptr {pointer}")
+        self.code.do(
+            f"store {memory_type(access.dtype)} {text}, ptr {pointer}{aligned(access.dtype)}"
+        )
 
     def stored(self, register: Register, lanes: int) -> str:
         """A register as it stands in memory."""
@@ -426,8 +443,7 @@ class _Body:
             access = expression.access
             if expression.kind == "load" and access is not None and access.strides[axis] == ZERO:
                 pointer = self.pointers[access, axis - 1]
-                text = self.code.let(f"load {memory_type(access.dtype)}, ptr {pointer}")
-                register = self._loaded(text, access.dtype, 1)
+                register = self._single_from(pointer, access.dtype)
                 walk.scalars[expression] = register
                 walk.hoisted[expression] = self._splat(register)
             elif expression.kind == "gather" and access is not None:
@@ -567,7 +583,12 @@ class _Body:
     def _splat_text(self, text: str, element: str) -> str:
         lanes = self.lanes
         if not text.startswith("%"):
-            return f"splat ({element} {text})"
+            return splat(text, element, lanes)
+        if element.startswith("<"):
+            type, places = vector(element, 1), ", ".join(["i32 0, i32 1"] * lanes)
+            return self.code.let(
+                f"shufflevector {type} {text}, {type} poison, <{2 * lanes} x i32> <{places}>"
+            )
         type = f"<{lanes} x {element}>"
         single = self.code.let(f"insertelement {type} poison, {element} {text}, i64 0")
         return self.code.let(
@@ -627,33 +648,52 @@ class _Body:
         if many is not None:
             text = self._gather(dtype, many)
         elif self.mask is None or lanes == 1:
-            text = self.code.let(f"load {type}, ptr {pointer}, align {dtype.itemsize}")
+            text = self.code.let(f"load {type}, ptr {pointer}, align {dtype.alignment}")
         else:
             text = self.masked(
-                f"masked.load.v{lanes}{_suffix(dtype)}.p0", type,
-                [("ptr", pointer)], dtype.itemsize, [(type, "zeroinitializer")],
+                f"masked.load.{_suffix(dtype, lanes)}.p0", type, [("ptr", pointer)], dtype,
+                [(type, "zeroinitializer")],
             )  # fmt: skip
         return self._loaded(text, dtype, lanes)
 
     def _gather(self, dtype: DType, pointers: str) -> str:
         type = vector(memory_type(dtype), self.lanes)
-        name = f"masked.gather.v{self.lanes}{_suffix(dtype)}.v{self.lanes}p0"
+        lanes, pointers = self._each_part(dtype, pointers)
+        name = f"masked.gather.{_suffix(dtype, self.lanes)}.v{lanes}p0"
         return self.masked(
-            name, type, [(f"<{self.lanes} x ptr>", pointers)], dtype.itemsize,
-            [(type, "zeroinitializer")],
-        )  # fmt: skip
+            name, type, [(f"<{lanes} x ptr>", pointers)], dtype, [(type, "zeroinitializer")]
+        )
+
+    def _each_part(self, dtype: DType, pointers: str) -> tuple[int, str]:
+        """The addresses of both parts of complex elements, and how many they are."""
+        lanes = self.lanes
+        if dtype not in dtypes.COMPLEX:
+            return lanes, pointers
+        twice = ", ".join(f"i32 {lane}, i32 {lane}" for lane in range(lanes))
+        type = f"<{lanes} x ptr>"
+        pointers = self.code.let(
+            f"shufflevector {type} {pointers}, {type} poison, <{2 * lanes} x i32> <{twice}>"
+        )
+        steps = ", ".join(["i64 0, i64 1"] * lanes)
+        part = element_type(dtypes.part_of(dtype))
+        pointers = self.code.let(
+            f"getelementptr {part}, <{2 * lanes} x ptr> {pointers}, <{2 * lanes} x i64> <{steps}>"
+        )
+        return 2 * lanes, pointers
 
     def masked(
         self,
         name: str,
         result: str,
         operands: Sequence[tuple[str, str]],
-        alignment: int,
+        dtype: DType,
         rest: Sequence[tuple[str, str]] = (),
     ) -> str:
         """A masked load, store, gather or scatter, for the lanes that count."""
-        mask = self.mask or "splat (i1 true)"
-        given = [*operands, ("i32", str(alignment)), (f"<{self.lanes} x i1>", mask), *rest]
+        kind, mask = f"<{self.lanes} x i1>", self.mask or "splat (i1 true)"
+        if dtype in dtypes.COMPLEX:
+            kind, mask = complex_scalars.mask(self.code, mask, self.lanes)
+        given = [*operands, ("i32", str(dtype.alignment)), (kind, mask), *rest]
         if result != "void":
             return self.code.intrinsic(name, result, given)
         types = ", ".join(type for type, _ in given)
@@ -678,15 +718,15 @@ class _Body:
         lanes = self.lanes if lanes is None else lanes
         type = vector(element, lanes)
         text = self.stored(register, lanes)
-        size = dtype.itemsize
         if many is not None:
-            name = f"masked.scatter.v{lanes}{_suffix(dtype)}.v{lanes}p0"
-            self.masked(name, "void", [(type, text), (f"<{lanes} x ptr>", many)], size)
+            count, many = self._each_part(dtype, many)
+            name = f"masked.scatter.{_suffix(dtype, lanes)}.v{count}p0"
+            self.masked(name, "void", [(type, text), (f"<{count} x ptr>", many)], dtype)
         elif self.mask is None or lanes == 1:
-            self.code.do(f"store {type} {text}, ptr {pointer}, align {size}")
+            self.code.do(f"store {type} {text}, ptr {pointer}, align {dtype.alignment}")
         else:
-            name = f"masked.store.v{lanes}{_suffix(dtype)}.p0"
-            self.masked(name, "void", [(type, text), ("ptr", pointer)], size)
+            name = f"masked.store.{_suffix(dtype, lanes)}.p0"
+            self.masked(name, "void", [(type, text), ("ptr", pointer)], dtype)
 
 
 def _often_used(nest: Nest) -> set[str]:
@@ -741,9 +781,13 @@ class _Walk:
         self.bases: dict[Expression, str] = {}
 
 
-def _suffix(dtype: DType) -> str:
+def _suffix(dtype: DType, lanes: int) -> str:
+    """What the name of an intrinsic says of a vector in memory."""
+    if dtype in dtypes.COMPLEX:
+        dtype, lanes = dtypes.part_of(dtype), 2 * lanes
     element = memory_type(dtype)
-    return {"float": "f32", "double": "f64"}.get(element, element)
+    named = {"float": "f32", "double": "f64"}.get(element, element)
+    return f"v{lanes}{named}"
 
 
 def _walk_of(expression: Expression) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from staticgraph.backends.native.fusion import Fusion
-from staticgraph.backends.native.ir import UNREAD, Code, Module, memory_type
+from staticgraph.backends.native.ir import UNREAD, Code, Module, aligned, in_slot, memory_type
 from staticgraph.backends.native.kernels import KernelWriter, ScalarOptions
 from staticgraph.backends.native.nest import Access, Expression, Nest, add_axis, collapse, work_of
 from staticgraph.backends.native.notes import MEMORY, Notes
@@ -256,7 +256,7 @@ class Program:
 
     def load(self, dtype: DType, pointer: str) -> Register:
         """One element from memory."""
-        text = self.code.let(f"load {memory_type(dtype)}, ptr {pointer}")
+        text = self.code.let(f"load {memory_type(dtype)}, ptr {pointer}{aligned(dtype)}")
         if dtype == dtypes.bool_:
             text = self.code.let(f"icmp ne i8 {text}, 0")
         return Register(text, dtype)
@@ -266,7 +266,8 @@ class Program:
         text = register.text
         if register.dtype == dtypes.bool_:
             text = self.code.let(f"zext i1 {text} to i8")
-        self.code.do(f"store {memory_type(register.dtype)} {text}, ptr {pointer}")
+        type = memory_type(register.dtype)
+        self.code.do(f"store {type} {text}, ptr {pointer}{aligned(register.dtype)}")
 
     def place(self, array: Array, indices: Sequence[str]) -> str:
         """The address of one element."""
@@ -414,7 +415,7 @@ class Program:
 
     def fill(self, target: Array, register: Register, node: Node) -> None:
         """Sets every element of an array."""
-        zero = register.text in ("0", "false", "0x0000000000000000")
+        zero = register.text in ("0", "false", "0x0000000000000000", "zeroinitializer")
         if zero and target.contiguous:
             count = self.text(product(target.dims).times(Size(target.dtype.itemsize)))
             self.module.declare("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
@@ -556,7 +557,7 @@ class Program:
             if text == UNREAD:
                 continue
             place = self.code.let(f"getelementptr i64, ptr %arguments, i64 {number}")
-            self.code.do(f"store {type} {text}, ptr {place}")
+            self.code.do(f"store {type} {text}, ptr {place}{in_slot(type)}")
         self._argument_slots = max(self._argument_slots, len(arguments))
         small = grain is None or (
             not grain.startswith("%") and not count.startswith("%") and int(count) <= int(grain)

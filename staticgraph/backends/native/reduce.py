@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from staticgraph.backends.native.ir import Code, Phi, element_type, vector
+from staticgraph.backends.native.ir import Code, Phi, element_type, spread, vector
 from staticgraph.backends.native.nest import Access, Expression, Nest
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ZERO, Size
@@ -220,13 +220,8 @@ class Reducer:
         return self._masked(value, self.place.vector.constant(neutral, self.dtype))
 
     def _masked(self, value: Register, otherwise: Register) -> Register:
-        place = self.place
-        type = place.vector.type(value.dtype)
-        text = place.code.let(
-            f"select <{place.lanes} x i1> {place.mask}, {type} {value.text}, "
-            f"{type} {otherwise.text}"
-        )
-        return Register(text, value.dtype)
+        assert self.place.mask is not None
+        return self.place.vector.chosen(self.place.mask, value, otherwise)
 
     def _add_in_memory(self, value: Register, index: str) -> None:
         place, target = self.place, self.expression.target
@@ -281,13 +276,13 @@ def _stored(dtype: DType) -> str:
 
 def _part(code: Code, register: Register, lanes: int, begin: int, count: int) -> Register:
     """`count` lanes from `begin`; the element itself for one."""
-    element = element_type(register.dtype)
-    type = f"<{lanes} x {element}>"
-    if count == 1:
+    type = vector(element_type(register.dtype), lanes)
+    wanted = spread(range(begin, begin + count), register.dtype)
+    if len(wanted) == 1:
         text = code.let(f"extractelement {type} {register.text}, i64 {begin}")
     else:
-        places = ", ".join(f"i32 {lane}" for lane in range(begin, begin + count))
+        places = ", ".join(f"i32 {lane}" for lane in wanted)
         text = code.let(
-            f"shufflevector {type} {register.text}, {type} poison, <{count} x i32> <{places}>"
+            f"shufflevector {type} {register.text}, {type} poison, <{len(wanted)} x i32> <{places}>"
         )
     return Register(text, register.dtype)

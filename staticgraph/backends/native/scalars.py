@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from staticgraph.backends.native import (
+    complex_functions,
+    complex_scalars,
     conversion,
     integers,
     math_error,
@@ -22,7 +24,7 @@ from staticgraph.backends.native import (
     math_scale,
     math_trigonometric,
 )
-from staticgraph.backends.native.ir import Code, element_type, literal, vector
+from staticgraph.backends.native.ir import Code, element_type, literal, splat, vector
 from staticgraph.backends.native.math_values import Value
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
@@ -74,10 +76,7 @@ class Scalars:
 
     def constant(self, value: object, dtype: DType) -> Register:
         """`value` in every lane."""
-        text = literal(value, dtype)
-        if self.lanes > 1:
-            text = f"splat ({element_type(dtype)} {text})"
-        return Register(text, dtype)
+        return Register(splat(literal(value, dtype), element_type(dtype), self.lanes), dtype)
 
     def element(self, text: str, dtype: DType) -> Register:
         """The register that other code calls `text`."""
@@ -134,14 +133,18 @@ class Scalars:
 
     def multiply(self, lhs: Register, rhs: Register) -> Register:
         """``lhs * rhs``; integers wrap around."""
+        if lhs.dtype in dtypes.COMPLEX:
+            return complex_scalars.multiply(self, lhs, rhs)
         return self._arithmetic("mul", lhs, rhs)
 
     def divide(self, lhs: Register, rhs: Register) -> Register:
         """``lhs / rhs`` of floats."""
+        if lhs.dtype in dtypes.COMPLEX:
+            return complex_scalars.divide(self, lhs, rhs)
         return self.instruction("fdiv", lhs, rhs)
 
     def _arithmetic(self, name: str, lhs: Register, rhs: Register) -> Register:
-        floating = lhs.dtype in dtypes.FLOATING
+        floating = lhs.dtype in dtypes.INEXACT
         return self.instruction(f"f{name} {self.flags}".rstrip() if floating else name, lhs, rhs)
 
     def floor_divide(self, lhs: Register, rhs: Register) -> Register:
@@ -190,12 +193,14 @@ class Scalars:
 
     def negative(self, x: Register) -> Register:
         """``-x``; integers wrap around."""
-        if x.dtype in dtypes.FLOATING:
+        if x.dtype in dtypes.INEXACT:
             return Register(self.code.let(f"fneg {self.type(x.dtype)} {x.text}"), x.dtype)
         return self.instruction("sub", self.constant(0, x.dtype), x)
 
     def abs(self, x: Register) -> Register:
         """The absolute value; that of the least integer is itself."""
+        if x.dtype in dtypes.COMPLEX:
+            return complex_scalars.magnitude(self, x)
         if x.dtype in dtypes.UNSIGNED:
             return x
         if x.dtype in dtypes.FLOATING:
@@ -204,6 +209,8 @@ class Scalars:
 
     def sign(self, x: Register) -> Register:
         """-1, 0 or 1; NaN stays NaN."""
+        if x.dtype in dtypes.COMPLEX:
+            return complex_scalars.direction(self, x)
         zero, one = self.constant(0, x.dtype), self.constant(1, x.dtype)
         result = self.where(self.greater(x, zero), one, zero)
         if x.dtype in dtypes.UNSIGNED:
@@ -240,6 +247,8 @@ class Scalars:
 
     def rint(self, x: Register) -> Register:
         """The nearest integer; halves go to the even one."""
+        if x.dtype in dtypes.COMPLEX:
+            return complex_scalars.by_parts(self, self.rint, x)
         return self.intrinsic("rint", x)
 
     def trunc(self, x: Register) -> Register:
@@ -248,44 +257,64 @@ class Scalars:
 
     def sqrt(self, x: Register) -> Register:
         """The square root, rounded correctly."""
+        if x.dtype in dtypes.COMPLEX:
+            return complex_functions.sqrt(self, x)
         return self.intrinsic("sqrt", x)
 
     def exp(self, x: Register) -> Register:
         """e to the x."""
+        if x.dtype in dtypes.COMPLEX:
+            return complex_functions.exp(self, x)
         return math_exponential.exp(Value(self, x)).register
 
     def expm1(self, x: Register) -> Register:
         """``exp(x) - 1``."""
+        if x.dtype in dtypes.COMPLEX:
+            return complex_functions.expm1(self, x)
         return math_exponential.expm1(Value(self, x)).register
 
     def log(self, x: Register) -> Register:
         """The natural logarithm."""
+        if x.dtype in dtypes.COMPLEX:
+            return complex_functions.log(self, x)
         return math_logarithm.log(Value(self, x)).register
 
     def log1p(self, x: Register) -> Register:
         """``log(1 + x)``."""
+        if x.dtype in dtypes.COMPLEX:
+            return complex_functions.log1p(self, x)
         return math_logarithm.log1p(Value(self, x)).register
 
     def pow(self, base: Register, exponent: Register) -> Register:
         """``base ** exponent``."""
         if base.dtype in dtypes.INTEGER:
             return integers.power(self, base, exponent)
+        if base.dtype in dtypes.COMPLEX:
+            return complex_functions.pow(self, base, exponent)
         return math_power.pow(Value(self, base), Value(self, exponent)).register
 
     def sin(self, x: Register) -> Register:
         """The sine."""
+        if x.dtype in dtypes.COMPLEX:
+            return complex_functions.sin(self, x)
         return math_trigonometric.sin(Value(self, x)).register
 
     def cos(self, x: Register) -> Register:
         """The cosine."""
+        if x.dtype in dtypes.COMPLEX:
+            return complex_functions.cos(self, x)
         return math_trigonometric.cos(Value(self, x)).register
 
     def tan(self, x: Register) -> Register:
         """The tangent."""
+        if x.dtype in dtypes.COMPLEX:
+            return complex_functions.tan(self, x)
         return math_trigonometric.tan(Value(self, x)).register
 
     def tanh(self, x: Register) -> Register:
         """The hyperbolic tangent."""
+        if x.dtype in dtypes.COMPLEX:
+            return complex_functions.tanh(self, x)
         return math_exponential.tanh(Value(self, x)).register
 
     def sigmoid(self, x: Register) -> Register:
@@ -304,10 +333,14 @@ class Scalars:
 
     def equal(self, lhs: Register, rhs: Register) -> Register:
         """``lhs == rhs``, a bool."""
+        if lhs.dtype in dtypes.COMPLEX:
+            return self.logical_and(*complex_scalars.compared(self, self.equal, lhs, rhs))
         return self.compare("oeq" if lhs.dtype in dtypes.FLOATING else "eq", lhs, rhs)
 
     def not_equal(self, lhs: Register, rhs: Register) -> Register:
         """``lhs != rhs``, a bool; NaN differs from everything."""
+        if lhs.dtype in dtypes.COMPLEX:
+            return self.logical_or(*complex_scalars.compared(self, self.not_equal, lhs, rhs))
         return self.compare("une" if lhs.dtype in dtypes.FLOATING else "ne", lhs, rhs)
 
     def less(self, lhs: Register, rhs: Register) -> Register:
@@ -334,14 +367,20 @@ class Scalars:
 
     def isnan(self, x: Register) -> Register:
         """Whether x is NaN."""
+        if x.dtype in dtypes.COMPLEX:
+            return self.logical_or(*complex_scalars.compared(self, self.isnan, x))
         return self.compare("uno", x, x)
 
     def isinf(self, x: Register) -> Register:
         """Whether x is infinite."""
+        if x.dtype in dtypes.COMPLEX:
+            return self.logical_or(*complex_scalars.compared(self, self.isinf, x))
         return self.compare("oeq", self.abs(x), self.constant(np.inf, x.dtype))
 
     def isfinite(self, x: Register) -> Register:
         """Whether x is neither NaN nor infinite."""
+        if x.dtype in dtypes.COMPLEX:
+            return self.logical_and(*complex_scalars.compared(self, self.isfinite, x))
         return self.compare("olt", self.abs(x), self.constant(np.inf, x.dtype))
 
     def logical_and(self, lhs: Register, rhs: Register) -> Register:
@@ -362,9 +401,33 @@ class Scalars:
 
     def where(self, condition: Register, x: Register, y: Register) -> Register:
         """`x` where `condition` holds, else `y`."""
+        return self.chosen(condition.text, x, y)
+
+    def chosen(self, mask: str, x: Register, y: Register) -> Register:
+        """`x` in the lanes where the i1 of `mask` holds, else `y`."""
         kind, type = self.type(dtypes.bool_), self.type(x.dtype)
-        text = self.code.let(f"select {kind} {condition.text}, {type} {x.text}, {type} {y.text}")
+        if x.dtype in dtypes.COMPLEX and self.lanes > 1:
+            kind, mask = complex_scalars.mask(self.code, mask, self.lanes)
+        text = self.code.let(f"select {kind} {mask}, {type} {x.text}, {type} {y.text}")
         return Register(text, x.dtype)
+
+    # -- complex numbers ----------------------------------------------------------------------
+
+    def real(self, x: Register) -> Register:
+        """The real part."""
+        return complex_scalars.parts(self, x)[0]
+
+    def imag(self, x: Register) -> Register:
+        """The imaginary part."""
+        return complex_scalars.parts(self, x)[1]
+
+    def conj(self, x: Register) -> Register:
+        """The conjugate."""
+        return complex_scalars.conjugate(self, x)
+
+    def complex(self, real: Register, imag: Register) -> Register:
+        """The complex number of two parts."""
+        return complex_scalars.joined(self, real, imag)
 
     # -- bits and conversion ----------------------------------------------------------------
 

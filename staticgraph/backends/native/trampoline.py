@@ -246,6 +246,9 @@ def _argument_row(dtype: DType, ndim: int, slot: int, dims: int) -> list[int]:
         stored = code.STORED_FLOAT64
     elif dtype == dtypes.bool_:
         stored, most = code.STORED_BOOL, 1
+    elif dtype in dtypes.COMPLEX:
+        # No number but NumPy's own is taken as it is: none lies within these bounds.
+        least, most = 1, 0
     else:
         limits = np.iinfo(dtype)
         least, most = int(limits.min), min(int(limits.max), 2**63 - 1)

@@ -1,0 +1,254 @@
+"""Elementary functions of complex numbers, from those of floats.
+
+The formulas keep the digits of both parts, as far as the whole number's size asks for it, and the
+branch cuts are C's and NumPy's: where a number lies on one, the sign of its zero tells the side.
+What always holds: on the real axis, with an imaginary part of 0, the result is the real function's
+wherever that is a number. Square roots and inverse functions are W. Kahan's, Branch Cuts for
+Complex Elementary Functions (1987); infinities go where Annex G of C99 has them, but for those that
+need a rotation which is unknown: there both parts may be NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staticgraph.backends.native.complex_scalars import (
+    SCALING,
+    hypotenuse,
+    infinite,
+    multiply,
+    of_pair,
+    pair,
+    scaled,
+)
+from staticgraph.backends.native.math_angle import atan2
+from staticgraph.backends.native.math_values import Value, where
+from staticgraph.core import dtypes
+
+if TYPE_CHECKING:
+    from staticgraph.backends.native.scalars import Register, Scalars
+
+# Above it exp overflows; a number this much smaller does not, for as much more.
+_OVERFLOW = {dtypes.float32: 88.0, dtypes.float64: 709.0}
+# From here on a hyperbolic tangent is 1 to the last bit.
+_SATURATED = {dtypes.float32: 10.0, dtypes.float64: 22.0}
+
+
+def _exp(x: Value) -> Value:
+    return Value(x.s, x.s.exp(x.register))
+
+
+def _expm1(x: Value) -> Value:
+    return Value(x.s, x.s.expm1(x.register))
+
+
+def _log(x: Value) -> Value:
+    return Value(x.s, x.s.log(x.register))
+
+
+def _log1p(x: Value) -> Value:
+    return Value(x.s, x.s.log1p(x.register))
+
+
+def _sqrt(x: Value) -> Value:
+    return Value(x.s, x.s.sqrt(x.register))
+
+
+def _sin(x: Value) -> Value:
+    return Value(x.s, x.s.sin(x.register))
+
+
+def _cos(x: Value) -> Value:
+    return Value(x.s, x.s.cos(x.register))
+
+
+def _angle(y: Value, x: Value) -> Value:
+    return atan2(y, x)
+
+
+def _times(x: Value, y: Value) -> Value:
+    """``x * y``, and 0 where one is 0, whatever the other."""
+    product = where(x.equals(0), x * x.of(1).with_sign_of(y), x * y)
+    return where(y.equals(0), y * y.of(1).with_sign_of(x), product)
+
+
+# -- roots, exponentials and logarithms -----------------------------------------------------------
+
+
+def sqrt(s: Scalars, z: Register) -> Register:
+    """The square root with a real part that is not negative."""
+    x, y = pair(s, z)
+    by = SCALING[x.dtype]
+    u, v, large, small = scaled(x, y)
+    t = _sqrt((abs(u) + _sqrt(u * u + v * v)) * 0.5)
+    other = where(t.equals(0), v, v / (t + t))
+    right = x >= 0
+    undo = where(large, by.down**-0.5, where(small, x.of(by.up**-0.5), 1))
+    real = where(right, t, abs(other)) * undo
+    imag = where(right, other, t.with_sign_of(y)) * undo
+    # Where an infinite part makes NaN of the formula.
+    endless = infinite(x)
+    real = where(endless, where(right, x, where(y.differs(y), y, 0)), real)
+    imag = where(endless, where(right, where(y.differs(y), y, x.of(0).with_sign_of(y)),
+                                x.of(np.inf).with_sign_of(y)), imag)  # fmt: skip
+    return of_pair(where(infinite(y), np.inf, real), where(infinite(y), y, imag))
+
+
+def _grown(x: Value) -> tuple[Value, Value]:
+    """``exp(x)`` as a product of two factors, of which only the product may overflow."""
+    limit = _OVERFLOW[x.dtype]
+    over = x > limit
+    return _exp(where(over, x - limit, x)), where(over, math.exp(limit), x.of(1))
+
+
+def exp(s: Scalars, z: Register) -> Register:
+    """``exp(x) (cos y + i sin y)``."""
+    x, y = pair(s, z)
+    first, second = _grown(x)
+    real = _times(first, _cos(y)) * second
+    imag = _times(first, _sin(y)) * second
+    flat = y.equals(0)
+    # The size is 0 whatever the angle, or the angle whatever the size.
+    gone = x.equals(-np.inf)
+    return of_pair(
+        where(flat, first * second, where(gone, 0, real)), where(flat, y, where(gone, 0, imag))
+    )
+
+
+def expm1(s: Scalars, z: Register) -> Register:
+    """``expm1(x) cos y - 2 sin(y / 2)**2 + i exp(x) sin y``."""
+    x, y = pair(s, z)
+    first, second = _grown(x)
+    half = _sin(y * 0.5)
+    near = _expm1(x) * _cos(y) - 2.0 * half * half
+    real = where(x > _OVERFLOW[x.dtype] - 1, _times(first, _cos(y)) * second, near)
+    imag = _times(first, _sin(y)) * second
+    flat, gone = y.equals(0), x.equals(-np.inf)
+    return of_pair(
+        where(flat, _expm1(x), where(gone, -1, real)), where(flat, y, where(gone, 0, imag))
+    )
+
+
+def _log_of_size(x: Value, y: Value) -> Value:
+    """``log(hypot(x, y))``, with its digits where that is near 0."""
+    by = SCALING[x.dtype]
+    u, v, large, small = scaled(x, y)
+    moved = where(large, -math.log(by.down), where(small, x.of(-math.log(by.up)), 0))
+    far = _log(_sqrt(u * u + v * v)) + moved
+    ax, ay = abs(x), abs(y)
+    more, less = where(ax > ay, ax, ay), where(ax > ay, ay, ax)
+    near = _log1p((more - 1.0) * (more + 1.0) + less * less) * 0.5
+    close = where(more > 0.5, more, 4.0) < 1.5
+    result = where(close, near, far)
+    return where(infinite(x), np.inf, where(infinite(y), np.inf, result))
+
+
+def log(s: Scalars, z: Register) -> Register:
+    """``log(abs(z)) + i angle(z)``."""
+    x, y = pair(s, z)
+    return of_pair(_log_of_size(x, y), _angle(y, x))
+
+
+def log1p(s: Scalars, z: Register) -> Register:
+    """``log(1 + z)``, with the digits of a small z."""
+    x, y = pair(s, z)
+    more = x + 1.0
+    near = _log1p(x * (x + 2.0) + y * y) * 0.5
+    small = where(abs(x) > abs(y), abs(x), abs(y)) < 0.5
+    return of_pair(where(small, near, _log_of_size(more, y)), _angle(y, more))
+
+
+def pow(s: Scalars, base: Register, exponent: Register) -> Register:
+    """``exp(exponent * log(base))``; of 0 it is 0 for powers with a positive real part."""
+    result = exp(s, multiply(s, exponent, log(s, base)))
+    one, zero = s.constant(1, base.dtype), s.constant(0, base.dtype)
+    positive = s.greater(s.real(exponent), s.constant(0, dtypes.part_of(base.dtype)))
+    vanishes = s.logical_and(s.equal(base, zero), positive)
+    result = s.where(vanishes, zero, result)
+    return s.where(s.equal(exponent, zero), one, result)
+
+
+# -- circular and hyperbolic functions ------------------------------------------------------------
+
+
+def _hyperbolic(x: Value) -> tuple[Value, Value, Value]:
+    """Two numbers whose product with a third are ``sinh(x)`` and ``cosh(x)``."""
+    size = abs(x)
+    grown = _expm1(size)
+    over = size > _OVERFLOW[x.dtype]
+    first, second = _grown(size)
+    sinh = where(over, first * 0.5, (grown + grown / (grown + 1.0)) * 0.5)
+    cosh = where(over, first * 0.5, 1.0 + grown * grown / ((grown + 1.0) * 2.0))
+    return sinh.with_sign_of(x), cosh, second
+
+
+def _sinh(x: Value, y: Value) -> tuple[Value, Value]:
+    """``sinh x cos y + i cosh x sin y``."""
+    sinh, cosh, more = _hyperbolic(x)
+    return _times(sinh, _cos(y)) * more, _times(_sin(y), cosh) * more
+
+
+def _cosh(x: Value, y: Value) -> tuple[Value, Value]:
+    """``cosh x cos y + i sinh x sin y``."""
+    sinh, cosh, more = _hyperbolic(x)
+    return _times(_cos(y), cosh) * more, _times(sinh, _sin(y)) * more
+
+
+def _tanh(x: Value, y: Value) -> tuple[Value, Value]:
+    """Kahan's: with t = tan y and s = sinh x, ``(1 + t²) s sqrt(1 + s²) + i t`` over a sum."""
+    size = abs(x)
+    far = size > _SATURATED[x.dtype]
+    sinh = _hyperbolic(where(far, 1.0, x))[0]
+    t = Value(x.s, x.s.tan(y.register))
+    beta = t * t + 1.0
+    total = beta * sinh * sinh + 1.0
+    real = beta * _sqrt(sinh * sinh + 1.0) * sinh / total
+    imag = t / total
+    vanishing = _exp(where(far, size * -2.0, 0.0)) * 4.0 * _sin(y) * _cos(y)
+    vanishing = where(infinite(size), x.of(0).with_sign_of(y), vanishing)
+    real, imag = where(far, x.of(1).with_sign_of(x), real), where(far, vanishing, imag)
+    return where(x.equals(0), x, real), where(y.equals(0), y, imag)
+
+
+def sinh(s: Scalars, z: Register) -> Register:
+    """The hyperbolic sine."""
+    return of_pair(*_sinh(*pair(s, z)))
+
+
+def cosh(s: Scalars, z: Register) -> Register:
+    """The hyperbolic cosine."""
+    return of_pair(*_cosh(*pair(s, z)))
+
+
+def tanh(s: Scalars, z: Register) -> Register:
+    """The hyperbolic tangent."""
+    return of_pair(*_tanh(*pair(s, z)))
+
+
+def sin(s: Scalars, z: Register) -> Register:
+    """``sin z = -i sinh(iz)``."""
+    x, y = pair(s, z)
+    real, imag = _sinh(-y, x)
+    return of_pair(imag, -real)
+
+
+def cos(s: Scalars, z: Register) -> Register:
+    """``cos z = cosh(iz)``."""
+    x, y = pair(s, z)
+    return of_pair(*_cosh(-y, x))
+
+
+def tan(s: Scalars, z: Register) -> Register:
+    """``tan z = -i tanh(iz)``."""
+    x, y = pair(s, z)
+    real, imag = _tanh(-y, x)
+    return of_pair(imag, -real)
+
+
+__all__ = [
+    "cos", "cosh", "exp", "expm1", "hypotenuse", "log", "log1p", "pow", "sin", "sinh", "sqrt",
+    "tan", "tanh",
+]  # fmt: skip
