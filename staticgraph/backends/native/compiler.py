@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from staticgraph.backends.native import (  # noqa: F401  (the lowerings register themselves)
+    expand_linalg,
     lower_basic,
     lower_cumulative,
     lower_indexing,
+    lower_linalg,
+    lower_linalg_spectral,
     lower_matmul,
     lower_movement,
     lower_order,

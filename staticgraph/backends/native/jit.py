@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -108,6 +108,8 @@ _statistics = Statistics()
 _shared: WeakValueDictionary[tuple[bytes, ...], Library] = WeakValueDictionary()
 _images: WeakValueDictionary[bytes, Image] = WeakValueDictionary()
 _symbols: dict[str, int] = {}
+# Who knows where functions with such names are, by the beginning of the names.
+_providers: dict[str, Callable[[str], int]] = {}
 
 
 def statistics() -> Statistics:
@@ -123,6 +125,20 @@ def add_symbol(name: str, address: int) -> None:
             _shared.clear()
         _symbols[name] = address
         llvm.add_symbol(name, address)
+
+
+def provide(prefix: str, find: Callable[[str], int]) -> None:
+    """Lets `find` say where the functions are whose names begin so, when code first names one."""
+    _providers[prefix] = find
+
+
+def _provided(name: str) -> bool:
+    """Whether somebody knew where the function is; then all modules know it."""
+    for prefix, find in _providers.items():
+        if name.startswith(prefix):
+            add_symbol(name, find(name))
+            return True
+    return False
 
 
 def compile_module(text: str, level: int = DEFAULT_LEVEL, *, shared: bool = True) -> Library:
@@ -312,7 +328,9 @@ def _load(images: tuple[Image, ...]) -> Library:
         raise CompilerError("two modules that are loaded together define the same name")
     for image in images:
         for name in image.wanted:
-            if name not in known and llvm.address_of_symbol(name) is None:
+            if name in known or llvm.address_of_symbol(name) is not None:
+                continue
+            if not _provided(name):
                 # LLVM would end the process.
                 raise CompilerError(f"a module refers to @{name}, which nobody defines")
         engine.add_object_file(llvm.ObjectFileRef.from_data(image.code))

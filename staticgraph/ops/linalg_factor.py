@@ -1,0 +1,672 @@
+"""Linear systems: Cholesky and LU factors, triangular systems, and what is computed from them.
+
+LU factors have no derivative of their own. `lu_solve`, `det` and `slogdet` take the matrix beside
+its factors: values come from the factors, derivatives go to the matrix. So one factorization serves
+a system, its determinant and the derivatives of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from staticgraph.core import dtypes
+from staticgraph.core.graph import Operation, Tensor
+from staticgraph.core.opdef import (
+    NOT_DIFFERENTIABLE,
+    TRANSPOSED,
+    Attrs,
+    Joint,
+    Mismatch,
+    OpDef,
+    Types,
+    register,
+)
+from staticgraph.core.types import TensorType, compatible
+from staticgraph.ops import elementwise as ew
+from staticgraph.ops import reduction
+from staticgraph.ops.convert import promote
+from staticgraph.ops.linalg_common import (
+    Array,
+    as_matrices,
+    check_square,
+    each,
+    failed,
+    identity_like,
+    infer_square,
+    library_functions,
+    lower_part,
+    matrix_shape,
+    on_diagonal,
+    on_one_batch,
+    one_batch,
+    one_dtype,
+    ranked,
+    refuse_call,
+    square_shape,
+    symmetric,
+    upper_part,
+)
+from staticgraph.ops.linalg_products import matmul
+from staticgraph.ops.shaping import broadcast_like, expand_dims, matrix_transpose, squeeze
+
+Tangents = Sequence[Tensor | None]
+
+# -- cholesky -------------------------------------------------------------------------------------
+
+
+def _reference_cholesky(x: Array, *, upper: bool) -> Array:
+    check_square(x)
+    try:
+        return np.linalg.cholesky(x, upper=upper)
+    except np.linalg.LinAlgError:
+        raise failed(
+            "a matrix is not positive definite",
+            "its eigenvalues must be above 0; adding a small multiple of the unit matrix helps "
+            "where rounding alone makes one negative",
+        ) from None
+
+
+def _halved(x: Tensor) -> Tensor:
+    """The lower part of `x` with half of its diagonal."""
+    return lower_part(x) * (1.0 - 0.5 * ew.where(on_diagonal(x), ew.zero_of(x) + 1, ew.zero_of(x)))
+
+
+def _vjp_cholesky(node: Operation, adjoint: Tensor) -> Tensor:
+    upper = node.attrs["upper"]
+    factor = matrix_transpose(node.out) if upper else node.out
+    moved = matrix_transpose(adjoint) if upper else adjoint
+    inner = _halved(matmul(matrix_transpose(factor), lower_part(moved)))
+    # inverse(factor)^T inner inverse(factor)
+    left = _triangular(factor, inner, lower=True, transposed=True)
+    right = _triangular(factor, matrix_transpose(left), lower=True, transposed=True)
+    return symmetric(right)
+
+
+def _jvp_cholesky(node: Operation, tangents: Tangents) -> Tensor:
+    (tangent,) = tangents
+    assert tangent is not None
+    upper = node.attrs["upper"]
+    factor = matrix_transpose(node.out) if upper else node.out
+    left = _triangular(factor, symmetric(tangent), lower=True)
+    both = _triangular(factor, matrix_transpose(left), lower=True)
+    moved = matmul(factor, _halved(both))
+    return matrix_transpose(moved) if upper else moved
+
+
+CHOLESKY = register(
+    OpDef(
+        "cholesky",
+        operands=("x",),
+        infer=infer_square,
+        reference=_reference_cholesky,
+        attrs=("upper",),
+        dtypes=dtypes.FLOATING,
+        vjp=(_vjp_cholesky,),
+        jvp=_jvp_cholesky,
+        doc="The triangular factor of a symmetric positive definite matrix. Only the triangle that "
+        "the factor has is read; the derivative is that of the symmetric part.",
+    )
+)
+
+
+def cholesky(x: Any, *, upper: bool = False, name: str | None = None) -> Tensor:
+    """The lower triangular L with ``L @ L.T`` equal to `x`, or the upper U with ``U.T @ U``.
+
+    x       symmetric positive definite matrices, shape ``(..., n, n)``; integers become floats.
+            Only one triangle is read: the lower one, or the upper one with `upper`
+    upper   gives the upper factor
+
+    The derivative is symmetric: a change of an element below the diagonal counts half for the one
+    above it (I. Murray, "Differentiation of the Cholesky decomposition", 2016). Raises ShapeError
+    for what is not square, RunError in a run for a matrix that is not positive definite.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.linalg.cholesky(sg.constant([[4.0, 2.0], [2.0, 2.0]])))
+    array([[2., 0.],
+           [1., 1.]], dtype=float32)
+    """
+    tensor = as_matrices("cholesky", x, square=True)
+    return tensor.graph.add(CHOLESKY, (tensor,), {"upper": bool(upper)}, name).out
+
+
+# -- triangular systems ---------------------------------------------------------------------------
+
+
+def _infer_system(types: Types, attrs: Attrs) -> TensorType:
+    """The type of the solution of systems ``lhs @ x = rhs``: that of `rhs`."""
+    lhs, rhs = types[0], types[-1]
+    one_dtype((lhs, rhs))
+    of_lhs, of_rhs = square_shape(lhs, "lhs"), matrix_shape(rhs, "rhs")
+    if of_lhs is None or of_rhs is None:
+        return rhs
+    batch = one_batch(of_lhs[:-2], of_rhs[:-2])
+    assert batch is not None
+    size, rows = of_lhs[-1], of_rhs[-2]
+    if not compatible((size,), (rows,)):
+        raise _other_rows(size, rows)
+    return rhs.with_shape((*batch, rows if isinstance(rows, int) else size, of_rhs[-1]))
+
+
+def _other_rows(size: Any, rows: Any) -> Mismatch:
+    return Mismatch(
+        "rhs has another number of rows than lhs", f"lhs has {size}, rhs {rows}; they must be equal"
+    )
+
+
+def _check_system(lhs: Array, rhs: Array) -> None:
+    check_square(lhs, "lhs")
+    if lhs.shape[-1] != rhs.shape[-2]:
+        raise _other_rows(lhs.shape[-1], rhs.shape[-2])
+    one_batch(lhs.shape[:-2], rhs.shape[:-2])
+
+
+def _check_diagonal(factors: Array, what: str) -> None:
+    if np.any(np.diagonal(factors, axis1=-2, axis2=-1) == 0):
+        raise failed(f"{what} is singular", "an element of its diagonal is 0")
+
+
+def _reference_triangular(
+    lhs: Array, rhs: Array, *, lower: bool, transposed: bool, unit_diagonal: bool
+) -> Array:
+    _check_system(lhs, rhs)
+    if not unit_diagonal and rhs.size:
+        _check_diagonal(lhs, "a triangle")
+    (solve,) = library_functions(["trtrs"], lhs.dtype)
+
+    def one(matrix: Array, columns: Array) -> tuple[Array]:
+        if columns.size == 0:
+            return (columns,)
+        found, _ = solve(matrix, columns, lower=lower, trans=transposed, unitdiag=unit_diagonal)
+        return (found,)
+
+    return each(one, lhs, rhs)[0]
+
+
+def _kept(node: Operation, x: Tensor) -> Tensor:
+    """The part of a matrix that a triangular system reads."""
+    part = lower_part if node.attrs["lower"] else upper_part
+    return part(x, strict=node.attrs["unit_diagonal"])
+
+
+def _again(node: Operation, rhs: Tensor, transposed: bool) -> Tensor:
+    """Another system with the same triangle."""
+    attrs = {**node.attrs, "transposed": transposed}
+    return rhs.graph.add(SOLVE_TRIANGULAR, (node.inputs[0], rhs), attrs).out
+
+
+def _vjp_triangular(node: Operation, adjoints: Tangents) -> Tangents:
+    (adjoint,) = adjoints
+    assert adjoint is not None
+    transposed = node.attrs["transposed"]
+    of_rhs = _again(node, adjoint, not transposed)
+    left, right = (node.out, of_rhs) if transposed else (of_rhs, node.out)
+    of_lhs = _kept(node, -matmul(left, matrix_transpose(right)))
+    return of_lhs, of_rhs
+
+
+def _jvp_triangular(node: Operation, tangents: Tangents) -> Tensor:
+    of_lhs, moved = tangents
+    if of_lhs is not None:
+        change = _kept(node, of_lhs)
+        change = matrix_transpose(change) if node.attrs["transposed"] else change
+        turned = matmul(change, node.out)
+        moved = -turned if moved is None else moved - turned
+    assert moved is not None
+    return _again(node, moved, node.attrs["transposed"])
+
+
+SOLVE_TRIANGULAR: OpDef = register(
+    OpDef(
+        "solve_triangular",
+        operands=("lhs", "rhs"),
+        infer=_infer_system,
+        reference=_reference_triangular,
+        attrs=("lower", "transposed", "unit_diagonal"),
+        dtypes=dtypes.FLOATING,
+        vjp=Joint(_vjp_triangular),
+        jvp=_jvp_triangular,
+        doc="The solution of ``lhs @ x = rhs`` for triangular matrices of one batch with `rhs`.",
+    )
+)
+
+
+def _triangular(
+    lhs: Tensor, rhs: Tensor, lower: bool, transposed: bool = False, unit_diagonal: bool = False
+) -> Tensor:
+    attrs = {"lower": lower, "transposed": transposed, "unit_diagonal": unit_diagonal}
+    return lhs.graph.add(SOLVE_TRIANGULAR, (lhs, rhs), attrs).out
+
+
+class _System(NamedTuple):
+    """Operands of a system of one dtype, `rhs` a matrix; whether it was a vector."""
+
+    lhs: Tensor
+    rhs: Tensor
+    is_vector: bool
+
+
+def _system(what: str, lhs: Any, rhs: Any) -> _System:
+    first, second = promote((lhs, rhs), floating=True)
+    given = {"lhs": first, "rhs": second}
+    ranks = ranked(what, given)
+    if ranks[0] < 2 or ranks[1] < 1:
+        refuse_call(what, given, Mismatch(
+            "lhs is no matrix" if ranks[0] < 2 else "rhs is a scalar",
+            "lhs has at least two axes, rhs is a vector or has at least two",
+        ))  # fmt: skip
+    try:
+        of_lhs = square_shape(first.type, "lhs")
+        assert of_lhs is not None and second.type.shape is not None
+        rows = second.type.shape[-1 if ranks[1] == 1 else -2]
+        if not compatible((of_lhs[-1],), (rows,)):
+            raise _other_rows(of_lhs[-1], rows)
+    except Mismatch as mismatch:
+        refuse_call(what, given, mismatch)
+    if ranks[1] == 1:
+        second = expand_dims(second, 1)
+    return _System(first, second, ranks[1] == 1)
+
+
+def solve_triangular(
+    lhs: Any,
+    rhs: Any,
+    *,
+    lower: bool = False,
+    transposed: bool = False,
+    unit_diagonal: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """The x with ``lhs @ x == rhs``, where `lhs` is triangular.
+
+    lhs             matrices ``(..., n, n)``, of which one triangle is read: the upper one, or the
+                    lower one with `lower`
+    rhs             a vector ``(n,)`` or matrices ``(..., n, k)``; the batches broadcast
+    transposed      solves with the transposed triangle
+    unit_diagonal   takes the diagonal for ones, without reading it
+
+    Derivatives: M. Giles, "An extended collection of matrix derivative results" (2008), section
+    2.3. Raises ShapeError for shapes that do not fit, RunError in a run where the diagonal has a 0.
+
+    >>> import staticgraph as sg
+    >>> factor = sg.constant([[2.0, 0.0], [1.0, 1.0]])
+    >>> sg.Session().run(sg.linalg.solve_triangular(factor, [2.0, 3.0], lower=True))
+    array([1., 2.], dtype=float32)
+    """
+    given = _system("solve_triangular", lhs, rhs)
+    first, second = on_one_batch("solve_triangular", given.lhs, given.rhs)
+    attrs = {
+        "lower": bool(lower), "transposed": bool(transposed), "unit_diagonal": bool(unit_diagonal)
+    }  # fmt: skip
+    found = first.graph.add(SOLVE_TRIANGULAR, (first, second), attrs, name).out
+    return squeeze(found, -1) if given.is_vector else found
+
+
+# -- LU factors -----------------------------------------------------------------------------------
+
+
+def _infer_lu(types: Types, attrs: Attrs) -> Types:
+    shape = square_shape(types[0], "x")
+    pivots = None if shape is None else shape[:-1]
+    return types[0].with_shape(shape), TensorType(dtypes.int32, pivots)
+
+
+def _reference_lu(x: Array) -> tuple[Array, Array]:
+    check_square(x)
+    (factor,) = library_functions(["getrf"], x.dtype)
+
+    def one(matrix: Array) -> tuple[Array, Array]:
+        if matrix.size == 0:
+            return matrix, np.zeros(0, np.int32)
+        factors, pivots, _ = factor(matrix)
+        return factors, np.asarray(pivots, np.int32)
+
+    factors, pivots = each(one, x)
+    return factors, pivots
+
+
+LU_FACTOR = register(
+    OpDef(
+        "lu_factor",
+        operands=("x",),
+        infer=_infer_lu,
+        reference=_reference_lu,
+        dtypes=dtypes.FLOATING,
+        vjp=NOT_DIFFERENTIABLE,
+        jvp=NOT_DIFFERENTIABLE,
+        doc="LU factors with partial pivoting, both in one matrix, and the exchanges of rows: row "
+        "i was exchanged with row ``pivots[i]``, one after the other.",
+    )
+)
+
+
+def _infer_lu_solve(types: Types, attrs: Attrs) -> TensorType:
+    x, factors, pivots, rhs = types
+    _check_factors(x, factors, pivots)
+    return _infer_system((x, rhs), attrs)
+
+
+def _check_factors(x: TensorType, factors: TensorType, pivots: TensorType) -> None:
+    one_dtype((x, factors))
+    shape = square_shape(x, "x")
+    rows = None if shape is None else shape[:-1]
+    if not compatible(shape, factors.shape) or not compatible(rows, pivots.shape):
+        raise Mismatch("the factors are not those of x", "give what lu_factor makes of it")
+
+
+def _exchanged(columns: Array, pivots: Array, back: bool) -> Array:
+    """The rows of a matrix, exchanged as a factorization did; or put back."""
+    columns = columns.copy()
+    order = range(len(pivots))
+    for row in reversed(order) if back else order:
+        other = pivots[row]
+        columns[[row, other]] = columns[[other, row]]
+    return columns
+
+
+def _reference_lu_solve(
+    x: Array, factors: Array, pivots: Array, rhs: Array, *, transposed: bool
+) -> Array:
+    _check_system(x, rhs)
+    if rhs.size:
+        _check_diagonal(factors, "a matrix")
+    (solve,) = library_functions(["trtrs"], x.dtype)
+
+    def one(packed: Array, exchanges: Array, columns: Array) -> tuple[Array]:
+        if columns.size == 0:
+            return (columns,)
+        if transposed:
+            inner, _ = solve(packed, columns, lower=0, trans=1)
+            inner, _ = solve(packed, inner, lower=1, trans=1, unitdiag=1)
+            return (_exchanged(inner, exchanges[:, 0], back=True),)
+        inner, _ = solve(packed, _exchanged(columns, exchanges[:, 0], False), lower=1, unitdiag=1)
+        return (solve(packed, inner, lower=0)[0],)
+
+    return each(one, factors, pivots[..., None], rhs)[0]
+
+
+def _other_rhs(node: Operation, rhs: Tensor, transposed: bool) -> Tensor:
+    """Another system with the same matrix."""
+    return _lu_solve(*node.inputs[:3], rhs, transposed)
+
+
+def _lu_solve(
+    x: Tensor, factors: Tensor, pivots: Tensor, rhs: Tensor, transposed: bool = False
+) -> Tensor:
+    operands = (x, factors, pivots, rhs)
+    return x.graph.add(LU_SOLVE, operands, {"transposed": transposed}).out
+
+
+def _vjp_lu_solve(node: Operation, adjoints: Tangents) -> Tangents:
+    (adjoint,) = adjoints
+    assert adjoint is not None
+    transposed = node.attrs["transposed"]
+    of_rhs = _other_rhs(node, adjoint, not transposed)
+    left, right = (node.out, of_rhs) if transposed else (of_rhs, node.out)
+    return -matmul(left, matrix_transpose(right)), None, None, of_rhs
+
+
+def _jvp_lu_solve(node: Operation, tangents: Tangents) -> Tensor:
+    of_x, _, _, moved = tangents
+    if of_x is not None:
+        change = matrix_transpose(of_x) if node.attrs["transposed"] else of_x
+        turned = matmul(change, node.out)
+        moved = -turned if moved is None else moved - turned
+    assert moved is not None
+    return _other_rhs(node, moved, node.attrs["transposed"])
+
+
+_WITH_FACTORS = (dtypes.FLOATING, dtypes.FLOATING, frozenset({dtypes.int32}), dtypes.FLOATING)
+
+LU_SOLVE: OpDef = register(
+    OpDef(
+        "lu_solve",
+        operands=("x", "factors", "pivots", "rhs"),
+        infer=_infer_lu_solve,
+        reference=_reference_lu_solve,
+        attrs=("transposed",),
+        dtypes=_WITH_FACTORS,
+        vjp=Joint(_vjp_lu_solve),
+        jvp=_jvp_lu_solve,
+        doc="The solution of ``x @ y = rhs`` from the LU factors of `x`.",
+    )
+)
+
+
+class _Factors(NamedTuple):
+    """A matrix with its LU factors, as operands."""
+
+    x: Tensor
+    factors: Tensor
+    pivots: Tensor
+
+
+def _factored(x: Tensor) -> _Factors:
+    factors, pivots = x.graph.add(LU_FACTOR, (x,)).outputs
+    return _Factors(x, factors, pivots)
+
+
+def solve(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
+    """The x with ``lhs @ x == rhs``, by LU factors with partial pivoting.
+
+    lhs   matrices ``(..., n, n)``
+    rhs   a vector ``(n,)`` or matrices ``(..., n, k)``; the batches broadcast
+
+    Operands promote to one floating dtype. Derivatives: Giles (2008), section 2.3; they use the
+    same factors. Raises ShapeError for shapes that do not fit, RunError in a run for a matrix that
+    is singular: one of which a pivot is exactly 0.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.linalg.solve(sg.constant([[2.0, 0.0], [0.0, 4.0]]), [2.0, 2.0]))
+    array([1. , 0.5], dtype=float32)
+    """
+    given = _system("solve", lhs, rhs)
+    single = given.lhs.type.ndim == 2
+    made = _factored(given.lhs)
+    if single and given.rhs.type.ndim != 2:
+        # One matrix for many systems is factored once.
+        made = _Factors(*[_spread(item, given.rhs) for item in made])
+        first, second = made.x, given.rhs
+    else:
+        first, second = on_one_batch("solve", given.lhs, given.rhs)
+        if first is not given.lhs:
+            made = _factored(first)
+    attrs = {"transposed": False}
+    found = first.graph.add(LU_SOLVE, (*made, second), attrs, name).out
+    return squeeze(found, -1) if given.is_vector else found
+
+
+def _spread(x: Tensor, like: Tensor) -> Tensor:
+    """A matrix, or a vector, repeated over the batch of `like`."""
+    matrix = x if x.type.ndim == 2 else expand_dims(x, 1)
+    wide = on_one_batch("solve", matrix, like)[0]
+    return wide if x.type.ndim == 2 else squeeze(wide, -1)
+
+
+def inv(x: Any, *, name: str | None = None) -> Tensor:
+    """The inverse of square matrices ``(..., n, n)``.
+
+    Where the inverse only multiplies, `solve` is faster and more accurate. Raises ShapeError for
+    what is not square, RunError in a run for a singular matrix. Derivative: Giles (2008), 2.2.3.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.linalg.inv(sg.constant([[2.0, 0.0], [0.0, 4.0]])))
+    array([[0.5 , 0.  ],
+           [0.  , 0.25]], dtype=float32)
+    """
+    tensor = as_matrices("inv", x, square=True)
+    made = _factored(tensor)
+    unit = broadcast_like(identity_like(tensor), tensor)
+    return tensor.graph.add(LU_SOLVE, (*made, unit), {"transposed": False}, name).out
+
+
+# -- determinants ---------------------------------------------------------------------------------
+
+
+def _infer_det(types: Types, attrs: Attrs) -> TensorType:
+    _check_factors(*types)
+    shape = square_shape(types[0], "x")
+    return types[0].with_shape(None if shape is None else shape[:-2])
+
+
+def _signed_diagonal(factors: Array, pivots: Array) -> Array:
+    """The diagonal of U, with the sign of every exchange of rows."""
+    kept = pivots == np.arange(pivots.shape[-1])
+    diagonal = np.diagonal(factors, axis1=-2, axis2=-1)
+    return np.where(kept, diagonal, -diagonal)
+
+
+def _reference_det(x: Array, factors: Array, pivots: Array) -> Any:
+    check_square(x)
+    return np.prod(_signed_diagonal(factors, pivots), axis=-1)
+
+
+def _vjp_det(node: Operation, adjoint: Tensor) -> Tensor:
+    (x, *_) = node.inputs
+    return expand_dims(adjoint, (-2, -1)) * _cofactors(x)
+
+
+def _jvp_det(node: Operation, tangents: Tangents) -> Tensor:
+    assert tangents[0] is not None
+    return reduction.sum(_cofactors(node.inputs[0]) * tangents[0], (-2, -1))
+
+
+DET = register(
+    OpDef(
+        "det",
+        operands=("x", "factors", "pivots"),
+        infer=_infer_det,
+        reference=_reference_det,
+        dtypes=_WITH_FACTORS[:3],
+        vjp=(_vjp_det, None, None),
+        jvp=_jvp_det,
+        doc="The determinant of `x` from its LU factors.",
+    )
+)
+
+
+def det(x: Any, *, name: str | None = None) -> Tensor:
+    """The determinant of square matrices ``(..., n, n)``, shape ``(...)``.
+
+    Its derivative is the matrix of cofactors, which is finite for singular matrices too (Giles
+    2008, 2.2.4); the second derivative asks for the inverse, and is a RunError for these.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.linalg.det(sg.constant([[2.0, 1.0], [1.0, 3.0]])))
+    np.float32(5.0)
+    """
+    tensor = as_matrices("det", x, square=True)
+    return tensor.graph.add(DET, _factored(tensor), name=name).out
+
+
+def _reference_cofactors(x: Array) -> Array:
+    check_square(x)
+    left, values, right = np.linalg.svd(x)
+    sign = np.linalg.det(left) * np.linalg.det(right)
+    before = np.cumprod(np.concatenate([np.ones_like(values[..., :1]), values[..., :-1]], -1), -1)
+    after = np.cumprod(np.concatenate([np.ones_like(values[..., :1]), values[..., :0:-1]], -1), -1)[
+        ..., ::-1
+    ]
+    scaled = left * (before * after)[..., None, :]
+    return np.asarray(np.round(sign)[..., None, None] * (scaled @ right), x.dtype)
+
+
+def _inverse_transposed(x: Tensor) -> Tensor:
+    unit = broadcast_like(identity_like(x), x)
+    return _lu_solve(*_factored(x), unit, transposed=True)
+
+
+def _vjp_cofactors(node: Operation, adjoint: Tensor) -> Tensor:
+    inverse = _inverse_transposed(node.inputs[0])
+    weight = reduction.sum(adjoint * node.out, (-2, -1), keepdims=True)
+    turned = matmul(matmul(node.out, matrix_transpose(adjoint)), inverse)
+    return weight * inverse - turned
+
+
+COFACTORS = register(
+    OpDef(
+        "cofactors",
+        operands=("x",),
+        infer=infer_square,
+        reference=_reference_cofactors,
+        dtypes=dtypes.FLOATING,
+        vjp=(_vjp_cofactors,),
+        jvp=TRANSPOSED,
+        doc="The matrix of cofactors, ``det(x)`` times the transposed inverse where there is one; "
+        "it is the derivative of the determinant.",
+    )
+)
+
+
+def _cofactors(x: Tensor) -> Tensor:
+    return x.graph.add(COFACTORS, (x,)).out
+
+
+class SignAndLogarithm(NamedTuple):
+    """What `slogdet` gives: the sign of a determinant and the logarithm of its absolute value."""
+
+    sign: Tensor
+    logabsdet: Tensor
+
+
+def _infer_slogdet(types: Types, attrs: Attrs) -> Types:
+    found = _infer_det(types, attrs)
+    return found, found
+
+
+def _reference_slogdet(x: Array, factors: Array, pivots: Array) -> tuple[Any, Any]:
+    check_square(x)
+    diagonal = _signed_diagonal(factors, pivots)
+    return np.prod(np.sign(diagonal), axis=-1), np.sum(np.log(np.abs(diagonal)), axis=-1)
+
+
+def _vjp_slogdet(node: Operation, adjoints: Tangents) -> Tangents:
+    adjoint = adjoints[1]
+    if adjoint is None:
+        return None, None, None
+    x, factors, pivots = node.inputs
+    unit = broadcast_like(identity_like(x), x)
+    inverse = _lu_solve(x, factors, pivots, unit, transposed=True)
+    return expand_dims(adjoint, (-2, -1)) * inverse, None, None
+
+
+def _jvp_slogdet(node: Operation, tangents: Tangents) -> Tangents:
+    x, factors, pivots = node.inputs
+    assert tangents[0] is not None
+    turned = _lu_solve(x, factors, pivots, tangents[0])
+    trace = reduction.sum(ew.where(on_diagonal(turned), turned, ew.zero_of(turned)), (-2, -1))
+    return None, trace
+
+
+SLOGDET = register(
+    OpDef(
+        "slogdet",
+        operands=("x", "factors", "pivots"),
+        infer=_infer_slogdet,
+        reference=_reference_slogdet,
+        dtypes=_WITH_FACTORS[:3],
+        vjp=Joint(_vjp_slogdet),
+        jvp=_jvp_slogdet,
+        doc="The sign and the logarithm of the absolute value of the determinant of `x`, from its "
+        "LU factors.",
+    )
+)
+
+
+def slogdet(x: Any, *, name: str | None = None) -> SignAndLogarithm:
+    """The sign of the determinant and the logarithm of its absolute value, each ``(...)``.
+
+    x   square matrices ``(..., n, n)``
+
+    Neither overflows where the determinant would. A singular matrix has sign 0 and logarithm -inf;
+    the derivative of the logarithm, the transposed inverse, is a RunError there.
+
+    >>> import staticgraph as sg
+    >>> sign, logabsdet = sg.linalg.slogdet(sg.constant([[0.0, 1.0], [1.0, 0.0]]))
+    >>> sg.Session().run([sign, logabsdet])
+    [np.float32(-1.0), np.float32(0.0)]
+    """
+    tensor = as_matrices("slogdet", x, square=True)
+    return SignAndLogarithm(*tensor.graph.add(SLOGDET, _factored(tensor), name=name).outputs)

@@ -1,0 +1,553 @@
+"""Eigenvalues, singular values and orthogonal factors: eigh, svd, qr, and what they give.
+
+The derivatives of vectors divide by differences of eigenvalues (or of squares of singular values).
+Where two are equal, as far as rounding tells, the vectors that belong to them may be turned freely
+and have no derivative; what they would contribute is taken as 0. So functions of the values alone
+have their right first derivative there, and functions of the space that such vectors span. A
+function that tells them apart, ``v @ diag(f(w)) @ v.T`` with its limit among them, does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from staticgraph.core import dtypes
+from staticgraph.core.graph import Operation, Tensor
+from staticgraph.core.opdef import TRANSPOSED, Attrs, Joint, Mismatch, OpDef, Types, register
+from staticgraph.core.types import TensorType
+from staticgraph.ops import elementwise as ew
+from staticgraph.ops import reduction
+from staticgraph.ops.joining import concat
+from staticgraph.ops.linalg_common import (
+    Array,
+    as_column,
+    as_matrices,
+    as_row,
+    check_square,
+    extent,
+    failed,
+    least,
+    lower_part,
+    matrix_shape,
+    on_diagonal,
+    square_shape,
+    symmetric,
+)
+from staticgraph.ops.linalg_factor import SOLVE_TRIANGULAR
+from staticgraph.ops.linalg_products import matmul
+from staticgraph.ops.shaping import matrix_transpose
+from staticgraph.ops.sizes import refusal
+
+Tangents = Sequence[Tensor | None]
+
+
+def times(*factors: Tensor) -> Tensor:
+    """The product of matrices, from left to right."""
+    product = factors[0]
+    for factor in factors[1:]:
+        product = matmul(product, factor)
+    return product
+
+
+def _scaled_diagonal(x: Tensor, values: Tensor) -> Tensor:
+    """Matrices with `values` on the diagonal, square, of the sizes of `x`."""
+    return ew.where(on_diagonal(x), as_row(values), ew.zero_of(values))
+
+
+def _diagonal(x: Tensor) -> Tensor:
+    """The diagonals of square matrices."""
+    return reduction.sum(ew.where(on_diagonal(x), x, ew.zero_of(x)), -1)
+
+
+def _reciprocal(x: Tensor, negligible: Tensor) -> Tensor:
+    """``1 / x``, and 0 where x is negligible, to every order."""
+    one = ew.zero_of(x) + 1
+    return ew.where(negligible, ew.zero_of(x), one / ew.where(negligible, one, x))
+
+
+def _rounding(values: Tensor) -> Tensor:
+    """What is negligible beside the largest of each vector of values, shape ``(..., 1)``."""
+    epsilon = float(np.finfo(values.dtype).eps)
+    return reduction.norm(values, -1, keepdims=True) * (4 * epsilon)
+
+
+def _gaps(values: Tensor, of_squares: bool = False) -> Tensor:
+    """``1 / (values[j] - values[i])``, and 0 where the two are equal as far as rounding tells.
+
+    With `of_squares` it is ``1 / (values[j] ** 2 - values[i] ** 2)``.
+    """
+    row, column = as_row(values), as_column(values)
+    gap = row - column
+    equal = ew.less_equal(ew.abs(gap), as_row(_rounding(values)))
+    return _reciprocal(gap * (row + column) if of_squares else gap, equal)
+
+
+# -- symmetric matrices ---------------------------------------------------------------------------
+
+
+class EigenDecomposition(NamedTuple):
+    """What `eigh` gives: eigenvalues in ascending order, eigenvectors as columns."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
+def _infer_eigvalsh(types: Types, attrs: Attrs) -> TensorType:
+    shape = square_shape(types[0], "x")
+    return types[0].with_shape(None if shape is None else shape[:-1])
+
+
+def _infer_eigh(types: Types, attrs: Attrs) -> Types:
+    return _infer_eigvalsh(types, attrs), types[0].with_shape(square_shape(types[0], "x"))
+
+
+def not_converged(what: str) -> Mismatch:
+    """What is said of a decomposition that LAPACK gave up."""
+    return failed(
+        f"the {what} did not converge", "an operand that holds NaN or an infinity has none"
+    )
+
+
+def checked_finite(x: Array, what: str) -> None:
+    """Refuses, in a run, NaN and infinities."""
+    # LAPACK does with these as it likes: it may even loop for ever.
+    if not np.all(np.isfinite(x)):
+        raise not_converged(what)
+
+
+def _reference_eigh(x: Array, *, lower: bool) -> tuple[Array, Array]:
+    check_square(x)
+    checked_finite(x, "eigenvalues")
+    try:
+        values, vectors = np.linalg.eigh(x, "L" if lower else "U")
+    except np.linalg.LinAlgError:
+        raise not_converged("eigenvalues") from None
+    return values, vectors
+
+
+def _reference_eigvalsh(x: Array, *, lower: bool) -> Array:
+    check_square(x)
+    checked_finite(x, "eigenvalues")
+    try:
+        return np.linalg.eigvalsh(x, "L" if lower else "U")
+    except np.linalg.LinAlgError:
+        raise not_converged("eigenvalues") from None
+
+
+def _vjp_eigh(node: Operation, adjoints: Tangents) -> Tangents:
+    of_values, of_vectors = adjoints
+    values, vectors = node.outputs
+    inner: Tensor | None = None
+    if of_vectors is not None:
+        turned = matmul(matrix_transpose(vectors), of_vectors)
+        # What is symmetric in it would only turn vectors of equal eigenvalues.
+        inner = _gaps(values) * ((turned - matrix_transpose(turned)) * 0.5)
+    if of_values is not None:
+        straight = _scaled_diagonal(vectors, of_values)
+        inner = straight if inner is None else inner + straight
+    assert inner is not None
+    return (symmetric(times(vectors, inner, matrix_transpose(vectors))),)
+
+
+def _jvp_eigh(node: Operation, tangents: Tangents) -> Tangents:
+    assert tangents[0] is not None
+    values, vectors = node.outputs
+    inner = times(matrix_transpose(vectors), symmetric(tangents[0]), vectors)
+    return _diagonal(inner), matmul(vectors, _gaps(values) * inner)
+
+
+EIGH = register(
+    OpDef(
+        "eigh",
+        operands=("x",),
+        infer=_infer_eigh,
+        reference=_reference_eigh,
+        attrs=("lower",),
+        dtypes=dtypes.FLOATING,
+        vjp=Joint(_vjp_eigh),
+        jvp=_jvp_eigh,
+        doc="Eigenvalues, ascending, and eigenvectors of symmetric matrices, of which one triangle "
+        "is read; the derivative is that of the symmetric part.",
+    )
+)
+
+
+def eigh(x: Any, UPLO: str = "L", *, name: str | None = None) -> EigenDecomposition:
+    """Eigenvalues and eigenvectors of symmetric matrices.
+
+    x      matrices ``(..., n, n)``, of which one triangle is read
+    UPLO   which one: "L", the lower one, or "U"
+
+    Returns ``(eigenvalues, eigenvectors)``, a named tuple: ``(..., n)``, ascending, and
+    ``(..., n, n)``, a vector per column. The sign of a vector is LAPACK's choice. Derivatives:
+    Giles (2008), section 3.1; of equal eigenvalues the page on linear algebra tells. Raises
+    ShapeError for what is not square, RunError in a run for NaN and infinities.
+
+    >>> import staticgraph as sg
+    >>> values, vectors = sg.linalg.eigh(sg.constant([[2.0, 0.0], [0.0, 1.0]]))
+    >>> sg.Session().run(values)
+    array([1., 2.], dtype=float32)
+    """
+    tensor = as_matrices("eigh", x, square=True)
+    attrs = {"lower": _reads_lower("eigh", UPLO)}
+    return EigenDecomposition(*tensor.graph.add(EIGH, (tensor,), attrs, name).outputs)
+
+
+def _reads_lower(what: str, triangle: Any) -> bool:
+    if triangle not in ("L", "U"):
+        raise refusal(what, f"UPLO={triangle!r} is no triangle", "give 'L' or 'U'")
+    return bool(triangle == "L")
+
+
+def _vectors(node: Operation) -> Tensor:
+    return node.graph.add(EIGH, node.inputs, node.attrs).outputs[1]
+
+
+def _vjp_eigvalsh(node: Operation, adjoint: Tensor) -> Tensor:
+    vectors = _vectors(node)
+    return matmul(vectors * as_row(adjoint), matrix_transpose(vectors))
+
+
+def _jvp_eigvalsh(node: Operation, tangents: Tangents) -> Tensor:
+    assert tangents[0] is not None
+    vectors = _vectors(node)
+    return reduction.sum(vectors * matmul(symmetric(tangents[0]), vectors), -2)
+
+
+EIGVALSH = register(
+    OpDef(
+        "eigvalsh",
+        operands=("x",),
+        infer=_infer_eigvalsh,
+        reference=_reference_eigvalsh,
+        attrs=("lower",),
+        dtypes=dtypes.FLOATING,
+        vjp=(_vjp_eigvalsh,),
+        jvp=_jvp_eigvalsh,
+        doc="Eigenvalues of symmetric matrices, ascending.",
+    )
+)
+
+
+def eigvalsh(x: Any, UPLO: str = "L", *, name: str | None = None) -> Tensor:
+    """The eigenvalues of symmetric matrices ``(..., n, n)``, ascending, ``(..., n)``; see `eigh`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.linalg.eigvalsh(sg.constant([[0.0, 1.0], [1.0, 0.0]])))
+    array([-1.,  1.], dtype=float32)
+    """
+    tensor = as_matrices("eigvalsh", x, square=True)
+    attrs = {"lower": _reads_lower("eigvalsh", UPLO)}
+    return tensor.graph.add(EIGVALSH, (tensor,), attrs, name).out
+
+
+# -- singular values ------------------------------------------------------------------------------
+
+
+class SingularDecomposition(NamedTuple):
+    """What `svd` gives: left vectors as columns, singular values, right vectors as rows."""
+
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
+
+
+def _infer_svdvals(types: Types, attrs: Attrs) -> TensorType:
+    shape = matrix_shape(types[0], "x")
+    return types[0].with_shape(None if shape is None else (*shape[:-2], least(*shape[-2:])))
+
+
+def _infer_svd(types: Types, attrs: Attrs) -> Types:
+    x = types[0]
+    shape = matrix_shape(x, "x")
+    if shape is None:
+        return x, x, x
+    *batch, rows, columns = shape
+    shared = least(rows, columns)
+    left, right = (rows, columns) if attrs["full_matrices"] else (shared, shared)
+    shapes = ((*batch, rows, left), (*batch, shared), (*batch, right, columns))
+    return tuple([x.with_shape(found) for found in shapes])
+
+
+def _reference_svd(x: Array, *, full_matrices: bool) -> tuple[Array, Array, Array]:
+    checked_finite(x, "singular values")
+    try:
+        left, values, right = np.linalg.svd(x, full_matrices)
+    except np.linalg.LinAlgError:
+        raise not_converged("singular values") from None
+    return left, values, right
+
+
+def _reference_svdvals(x: Array) -> Array:
+    checked_finite(x, "singular values")
+    try:
+        return np.linalg.svd(x, compute_uv=False)
+    except np.linalg.LinAlgError:
+        raise not_converged("singular values") from None
+
+
+class _Svd:
+    """The factors of a node's operand; of full ones the vectors without a value apart."""
+
+    def __init__(self, node: Operation) -> None:
+        left, self.values, right = node.outputs
+        self.right = right = matrix_transpose(right)
+        self.left, self.more_left, self.more_right = left, None, None
+        shape = node.inputs[0].type.shape
+        rows, columns = (None, None) if shape is None else shape[-2:]
+        self.known = isinstance(rows, int) and isinstance(columns, int)
+        self.tall = not self.known or rows > columns  # type: ignore[operator]
+        self.wide = not self.known or rows < columns  # type: ignore[operator]
+        if node.attrs["full_matrices"]:
+            self.left, self.more_left = self.split(left, self.tall)
+            self.right, self.more_right = self.split(right, self.wide)
+        self.squares = _gaps(self.values, of_squares=True)
+        negligible = ew.less_equal(self.values, _rounding(self.values))
+        self.inverse = _reciprocal(self.values, negligible)
+
+    def split(self, vectors: Tensor, longer: bool) -> Any:
+        """Vectors that belong to a value, and those that do not."""
+        if not longer:
+            return vectors, None
+        count = extent(self.values, -1)
+        return vectors[..., :count], vectors[..., count:]
+
+    def outside(self, vectors: Tensor, x: Tensor) -> Tensor:
+        """What of the columns of `x` is outside of the space of `vectors`."""
+        return x - times(vectors, matrix_transpose(vectors), x)
+
+
+def _vjp_svd(node: Operation, adjoints: Tangents) -> Tangents:
+    of_left, of_values, of_right = adjoints
+    svd = _Svd(node)
+    values, inverse = as_row(svd.values), as_row(svd.inverse)
+    left, right = svd.left, svd.right
+    inner: Tensor | None = None
+    outer: list[Tensor] = []
+    if of_left is not None:
+        own, more = svd.split(of_left, svd.tall and svd.more_left is not None)
+        turned = matmul(matrix_transpose(left), own)
+        inner = svd.squares * (turned - matrix_transpose(turned)) * values
+        if svd.tall:
+            moved = svd.outside(left, own)
+            if more is not None and svd.more_left is not None:
+                moved = moved - times(svd.more_left, matrix_transpose(more), left)
+            outer.append(matmul(moved * inverse, matrix_transpose(right)))
+    if of_right is not None:
+        of_right = matrix_transpose(of_right)
+        own, more = svd.split(of_right, svd.wide and svd.more_right is not None)
+        turned = matmul(matrix_transpose(right), own)
+        part = as_column(svd.values) * (svd.squares * (turned - matrix_transpose(turned)))
+        inner = part if inner is None else inner + part
+        if svd.wide:
+            moved = svd.outside(right, own)
+            if more is not None and svd.more_right is not None:
+                moved = moved - times(svd.more_right, matrix_transpose(more), right)
+            outer.append(matmul(left * inverse, matrix_transpose(moved)))
+    if of_values is not None:
+        if inner is None:
+            inner_product = matmul(left * as_row(of_values), matrix_transpose(right))
+            return (inner_product,)
+        inner = inner + _scaled_diagonal(inner, of_values)
+    assert inner is not None
+    total = times(left, inner, matrix_transpose(right))
+    for part in outer:
+        total = total + part
+    return (total,)
+
+
+SVD = register(
+    OpDef(
+        "svd",
+        operands=("x",),
+        infer=_infer_svd,
+        reference=_reference_svd,
+        attrs=("full_matrices",),
+        dtypes=dtypes.FLOATING,
+        vjp=Joint(_vjp_svd),
+        jvp=TRANSPOSED,
+        doc="Singular values, descending, with left vectors as columns and right vectors as rows.",
+    )
+)
+
+
+def svd(x: Any, full_matrices: bool = True, *, name: str | None = None) -> SingularDecomposition:
+    """The factors of ``x = U @ diag(S) @ Vh``.
+
+    x               matrices ``(..., m, n)``
+    full_matrices   gives square U ``(..., m, m)`` and Vh ``(..., n, n)``; else U is ``(..., m, k)``
+                    and Vh ``(..., k, n)`` with ``k = min(m, n)``
+
+    Returns ``(U, S, Vh)``, a named tuple; S is ``(..., k)``, descending. The sign of a pair of
+    vectors is LAPACK's choice. Derivatives: J. Townsend, "Differentiating the singular value
+    decomposition" (2016). The vectors that belong to no singular value, which only
+    ``full_matrices=True`` gives, may be turned freely: derivatives are those of functions that do
+    not depend on how. Raises RunError in a run for NaN and infinities.
+
+    >>> import staticgraph as sg
+    >>> U, S, Vh = sg.linalg.svd(sg.constant([[3.0, 0.0], [0.0, 4.0], [0.0, 0.0]]))
+    >>> U.shape, sg.Session().run(S)
+    ((3, 3), array([4., 3.], dtype=float32))
+    """
+    tensor = as_matrices("svd", x)
+    attrs = {"full_matrices": bool(full_matrices)}
+    return SingularDecomposition(*tensor.graph.add(SVD, (tensor,), attrs, name).outputs)
+
+
+def _pairs(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    left, values, right = x.graph.add(SVD, (x,), {"full_matrices": False}).outputs
+    return left, values, right
+
+
+def _vjp_svdvals(node: Operation, adjoint: Tensor) -> Tensor:
+    left, _, right = _pairs(node.inputs[0])
+    return matmul(left * as_row(adjoint), right)
+
+
+def _jvp_svdvals(node: Operation, tangents: Tangents) -> Tensor:
+    assert tangents[0] is not None
+    left, _, right = _pairs(node.inputs[0])
+    return reduction.sum(left * matmul(tangents[0], matrix_transpose(right)), -2)
+
+
+SVDVALS = register(
+    OpDef(
+        "svdvals",
+        operands=("x",),
+        infer=_infer_svdvals,
+        reference=_reference_svdvals,
+        dtypes=dtypes.FLOATING,
+        vjp=(_vjp_svdvals,),
+        jvp=_jvp_svdvals,
+        doc="Singular values, descending.",
+    )
+)
+
+
+def svdvals(x: Any, *, name: str | None = None) -> Tensor:
+    """The singular values of matrices ``(..., m, n)``, descending, ``(..., min(m, n))``.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.linalg.svdvals(sg.constant([[3.0, 0.0], [0.0, 4.0]])))
+    array([4., 3.], dtype=float32)
+    """
+    tensor = as_matrices("svdvals", x)
+    return tensor.graph.add(SVDVALS, (tensor,), name=name).out
+
+
+# -- orthogonal and triangular factors ------------------------------------------------------------
+
+
+class QRDecomposition(NamedTuple):
+    """What `qr` gives: orthogonal columns, and an upper triangle."""
+
+    Q: Tensor
+    R: Tensor
+
+
+def _infer_qr(types: Types, attrs: Attrs) -> Types:
+    x = types[0]
+    shape = matrix_shape(x, "x")
+    if shape is None:
+        return x, x
+    *batch, rows, columns = shape
+    inner = rows if attrs["complete"] else least(rows, columns)
+    return x.with_shape((*batch, rows, inner)), x.with_shape((*batch, inner, columns))
+
+
+def _reference_qr(x: Array, *, complete: bool) -> tuple[Array, Array]:
+    orthogonal, upper = np.linalg.qr(x, "complete" if complete else "reduced")
+    return orthogonal, upper
+
+
+def _zeros_for(node: Operation, adjoints: Tangents) -> list[Tensor]:
+    return [
+        out * 0 if adjoint is None else adjoint
+        for out, adjoint in zip(node.outputs, adjoints, strict=True)
+    ]
+
+
+def _shorter(x: Tensor) -> int | Tensor:
+    """The number of rows or of columns, whichever is smaller."""
+    rows, columns = extent(x, -2), extent(x, -1)
+    if isinstance(rows, int) and isinstance(columns, int):
+        return min(rows, columns)
+    return ew.minimum(rows, columns)
+
+
+def _vjp_qr(node: Operation, adjoints: Tangents) -> Tangents:
+    (x,) = node.inputs
+    q, r = node.outputs
+    of_q, of_r = _zeros_for(node, adjoints)
+    shape = x.type.shape
+    rows, columns = (None, None) if shape is None else shape[-2:]
+    known = isinstance(rows, int) and isinstance(columns, int)
+    wide = not known or rows < columns  # type: ignore[operator]
+    tall = not known or rows > columns  # type: ignore[operator]
+    rest: list[Tensor] = []
+    count = extent(r, -2) if not node.attrs["complete"] else _shorter(x)
+    more_q: Tensor | None = None
+    if node.attrs["complete"] and tall:
+        # What belongs to no column may be turned freely.
+        q, more_q = q[..., :count], q[..., count:]
+        of_q, of_more = of_q[..., :count], of_q[..., count:]
+        r, of_r = r[..., :count, :], of_r[..., :count, :]
+        of_q = of_q - times(more_q, matrix_transpose(of_more), q)
+    if wide:
+        # The columns beyond the square part are q times the rest of r.
+        of_rest = of_r[..., count:]
+        of_q = of_q + matmul(x[..., count:], matrix_transpose(of_rest))
+        rest = [matmul(q, of_rest)]
+        r, of_r = r[..., :count], of_r[..., :count]
+    inner = matmul(r, matrix_transpose(of_r)) - matmul(matrix_transpose(of_q), q)
+    inner = lower_part(inner) + matrix_transpose(lower_part(inner, strict=True))
+    right = of_q + matmul(q, inner)
+    attrs = {"lower": False, "transposed": False, "unit_diagonal": False}
+    turned = r.graph.add(SOLVE_TRIANGULAR, (r, matrix_transpose(right)), attrs).out
+    square = matrix_transpose(turned)
+    return (concat([square, *rest], -1) if rest else square,)
+
+
+QR = register(
+    OpDef(
+        "qr",
+        operands=("x",),
+        infer=_infer_qr,
+        reference=_reference_qr,
+        attrs=("complete",),
+        dtypes=dtypes.FLOATING,
+        vjp=Joint(_vjp_qr),
+        jvp=TRANSPOSED,
+        doc="Orthogonal columns and an upper triangle whose product is the operand.",
+    )
+)
+
+
+def qr(x: Any, mode: str = "reduced", *, name: str | None = None) -> QRDecomposition:
+    """The factors of ``x = Q @ R``, Q with orthonormal columns and R upper triangular.
+
+    x      matrices ``(..., m, n)``
+    mode   "reduced": Q is ``(..., m, k)``, R ``(..., k, n)`` with ``k = min(m, n)``; "complete": Q
+           is ``(..., m, m)``, R ``(..., m, n)``
+
+    Returns ``(Q, R)``, a named tuple. Signs are those of Householder's reflections, as in NumPy.
+    Derivatives: M. Seeger et al., "Auto-Differentiating Linear Algebra" (2017), and for wide
+    matrices D. Roberts and L. Roberts, "QR and LQ decomposition matrix backpropagation algorithms"
+    (2020); the columns that only "complete" adds may be turned freely, and derivatives are those of
+    functions that do not depend on how. They need the first k columns to be independent, and are a
+    RunError where one is exactly not.
+
+    >>> import staticgraph as sg
+    >>> Q, R = sg.linalg.qr(sg.constant([[3.0], [4.0]]))
+    >>> sg.Session().run([Q, R])
+    [array([[-0.6],
+           [-0.8]], dtype=float32), array([[-5.]], dtype=float32)]
+    """
+    if mode not in ("reduced", "complete"):
+        raise refusal("qr", f"mode={mode!r} is no mode", "give 'reduced' or 'complete'")
+    tensor = as_matrices("qr", x)
+    attrs = {"complete": mode == "complete"}
+    return QRDecomposition(*tensor.graph.add(QR, (tensor,), attrs, name).outputs)
