@@ -70,7 +70,7 @@ def main(output: Path) -> dict[str, Any]:
                 session.run(step)
             chosen, least = session.run([penalty, error])
             grid = np.geomspace(1e-4, 10.0, 60)
-            look = session.make_callable([weights, error], [exponent])
+            look = session.make_callable([weights, error], [exponent.value])
             rows = [look(np.log(value)) for value in grid]
     expected = Ridge(alpha=1.0).fit(seen_x, seen_y).coef_
     best = Ridge(alpha=float(chosen)).fit(seen_x, seen_y)

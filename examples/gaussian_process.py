@@ -46,10 +46,10 @@ def process(x: sg.Tensor, y: sg.Tensor, places: sg.Tensor, logs: sg.Tensor) -> t
     count = x.shape[0]
     noisy = covariance(x, x, logs) + sg.exp(logs[2]) * sg.eye(count, dtype="float64")
     factor = sg.linalg.cholesky(noisy)
-    white = sg.linalg.solve_triangular(factor, y[:, None], upper=False)
+    white = sg.linalg.solve_triangular(factor, y[:, None], lower=True)
     determinant = 2.0 * sg.sum(sg.log(sg.linalg.diagonal(factor)))
     loss = 0.5 * (sg.sum(white * white) + determinant + count * np.log(2.0 * np.pi))
-    across = sg.linalg.solve_triangular(factor, covariance(x, places, logs), upper=False)
+    across = sg.linalg.solve_triangular(factor, covariance(x, places, logs), lower=True)
     mean = sg.squeeze(sg.matrix_transpose(across) @ white, axis=1)
     return loss, mean, sg.exp(logs[0]) - sg.sum(across * across, axis=0)
 

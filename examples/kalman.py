@@ -60,8 +60,8 @@ def filtered(seen: sg.Tensor, logs: sg.Tensor) -> tuple[sg.Tensor, sg.Tensor, sg
         spread = move @ spread @ sg.matrix_transpose(move) + pushed
         factor = sg.linalg.cholesky(look @ spread @ sg.matrix_transpose(look) + blurred)
         surprise = place - look @ mean
-        white = sg.linalg.solve_triangular(factor, surprise[:, None], upper=False)
-        across = sg.linalg.solve_triangular(factor, look @ spread, upper=False)
+        white = sg.linalg.solve_triangular(factor, surprise[:, None], lower=True)
+        across = sg.linalg.solve_triangular(factor, look @ spread, lower=True)
         mean = mean + sg.squeeze(sg.matrix_transpose(across) @ white, axis=1)
         spread = spread - sg.matrix_transpose(across) @ across
         logarithms = sg.sum(sg.log(sg.linalg.diagonal(factor)))
