@@ -39,37 +39,72 @@ from staticgraph.ops.sizes import is_int, read_sizes, refusal, shape_of, size_di
 # -- filled tensors ---------------------------------------------------------------------------
 
 
-def zeros(shape: Any, dtype: Any = "float32", *, name: str | None = None) -> Tensor:
+def check_device(what: str, device: Any) -> None:
+    """Refuses a device that is not there: there is the processor, called "cpu"."""
+    if device not in (None, "cpu"):
+        raise refusal(what, f"there is no device {device!r}", "leave it away, or give 'cpu'")
+
+
+def zeros(shape: Any, dtype: Any = None, *, device: Any = None, name: str | None = None) -> Tensor:
     """Zeros of the given `shape` and `dtype`.
 
-    shape   an int, a sequence of ints and scalar int tensors, or an int64 vector tensor
+    shape    an int, a sequence of ints and scalar int tensors, or an int64 vector tensor
+    dtype    element type, float32 by default
+    device   None or ``"cpu"``
 
-    Raises ShapeError for what is no shape, DTypeError for what is no dtype.
+    Raises ShapeError for what is no shape and for another device, DTypeError for what is no dtype.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.zeros((2, 2)))
     array([[0., 0.],
            [0., 0.]], dtype=float32)
     """
-    return _filled("zeros", shape, 0, dtypes.as_dtype(dtype), name)
+    check_device("zeros", device)
+    return _filled("zeros", shape, 0, _or_float32(dtype), name)
 
 
-def ones(shape: Any, dtype: Any = "float32", *, name: str | None = None) -> Tensor:
+def ones(shape: Any, dtype: Any = None, *, device: Any = None, name: str | None = None) -> Tensor:
     """Ones of the given `shape` and `dtype`; otherwise as `zeros`.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.ones(3, "int32"))
     array([1, 1, 1], dtype=int32)
     """
-    return _filled("ones", shape, 1, dtypes.as_dtype(dtype), name)
+    check_device("ones", device)
+    return _filled("ones", shape, 1, _or_float32(dtype), name)
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None, *, name: str | None = None) -> Tensor:
+def _or_float32(dtype: Any) -> Any:
+    return dtypes.float32 if dtype is None else dtypes.as_dtype(dtype)
+
+
+def empty(shape: Any, dtype: Any = None, *, device: Any = None, name: str | None = None) -> Tensor:
+    """Elements of no particular value, which are zeros here: a run gives the same every time.
+
+    For the arguments and errors see `zeros`.
+
+    >>> import staticgraph as sg
+    >>> sg.empty((2, 2)).shape
+    (2, 2)
+    """
+    check_device("empty", device)
+    return zeros(shape, dtype, name=name or "empty")
+
+
+def full(
+    shape: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    *,
+    device: Any = None,
+    name: str | None = None,
+) -> Tensor:
     """`fill_value` broadcast to the given `shape`.
 
     shape        an int, a sequence of ints and scalar int tensors, or an int64 vector tensor
     fill_value   a number, an array or a tensor; derivatives flow to it
     dtype        element type; by default that of `fill_value`
+    device       None or ``"cpu"``
 
     Raises ShapeError for what is no shape or where `fill_value` does not broadcast to it.
 
@@ -78,6 +113,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, name: str | None = N
     array([[0.5, 0.5],
            [0.5, 0.5]], dtype=float32)
     """
+    check_device("full", device)
     return _filled("full", shape, fill_value, dtype, name)
 
 
@@ -107,27 +143,42 @@ def _literal(graph: Graph, value: Any, dtype: Any) -> Tensor:
         return constant(value, wanted)
 
 
-def zeros_like(x: Any, dtype: Any = None, *, name: str | None = None) -> Tensor:
+def zeros_like(x: Any, dtype: Any = None, *, device: Any = None, name: str | None = None) -> Tensor:
     """Zeros of the shape of `x`, and of its dtype unless another is given.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.zeros_like(sg.constant([1.0, 2.0])))
     array([0., 0.], dtype=float32)
     """
+    check_device("zeros_like", device)
     return full_like(x, 0, dtype, name=name or "zeros_like")
 
 
-def ones_like(x: Any, dtype: Any = None, *, name: str | None = None) -> Tensor:
+def empty_like(x: Any, dtype: Any = None, *, device: Any = None, name: str | None = None) -> Tensor:
+    """Elements of no particular value, which are zeros here, in the shape and dtype of `x`.
+
+    >>> import staticgraph as sg
+    >>> sg.empty_like(sg.constant([1.0, 2.0])).dtype
+    dtype('float32')
+    """
+    check_device("empty_like", device)
+    return zeros_like(x, dtype, name=name or "empty_like")
+
+
+def ones_like(x: Any, dtype: Any = None, *, device: Any = None, name: str | None = None) -> Tensor:
     """Ones of the shape of `x`, and of its dtype unless another is given.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.ones_like(sg.constant([1.0, 2.0]), "int8"))
     array([1, 1], dtype=int8)
     """
+    check_device("ones_like", device)
     return full_like(x, 1, dtype, name=name or "ones_like")
 
 
-def full_like(x: Any, fill_value: Any, dtype: Any = None, *, name: str | None = None) -> Tensor:
+def full_like(
+    x: Any, fill_value: Any, dtype: Any = None, *, device: Any = None, name: str | None = None
+) -> Tensor:
     """`fill_value` broadcast to the shape of `x`, in its dtype unless another is given.
 
     At run time `x` is needed only for its shape; derivatives flow to `fill_value` alone.
@@ -136,6 +187,7 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None, *, name: str | None = 
     >>> sg.Session().run(sg.full_like(sg.constant([1.0, 2.0]), 7))
     array([7., 7.], dtype=float32)
     """
+    check_device("full_like", device)
     tensor = as_tensor(x)
     wanted = tensor.dtype if dtype is None else dtypes.as_dtype(dtype)
     if is_tensor_like(fill_value):
@@ -178,7 +230,13 @@ ARANGE = register(
 
 
 def arange(
-    start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, *, name: str | None = None
+    start: Any,
+    stop: Any = None,
+    step: Any = 1,
+    dtype: Any = None,
+    *,
+    device: Any = None,
+    name: str | None = None,
 ) -> Tensor:
     """The numbers ``start``, ``start + step``, ... up to, not including, `stop`.
 
@@ -192,6 +250,7 @@ def arange(
     >>> sg.Session().run(sg.arange(2, 8, 3))
     array([2, 5])
     """
+    check_device("arange", device)
     if stop is None:
         start, stop = 0, start
     if not any(is_tensor_like(item) for item in (start, stop, step)):
@@ -258,13 +317,15 @@ def linspace(
     endpoint: bool = True,
     dtype: Any = None,
     *,
+    device: Any = None,
     name: str | None = None,
 ) -> Tensor:
     """`num` numbers at equal distances from `start` to `stop`, both included.
 
     start, stop   numbers or floating tensors that broadcast; the numbers lie along a new axis 0
     num           how many, an int; with ``endpoint=False`` `stop` is left out
-    dtype         element type, float32 by default for Python numbers
+    dtype         element type; by default that of `start` and `stop`, float32 of Python numbers
+    device        None or ``"cpu"``
 
     Element i is ``start * (1 - t) + stop * t`` with ``t = i / (num - 1)``, so both ends are exact.
     Derivatives flow to `start` and `stop`. Raises ShapeError for a `num` that is no size.
@@ -273,10 +334,11 @@ def linspace(
     >>> sg.Session().run(sg.linspace(0.0, 1.0, 5))
     array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
     """
+    check_device("linspace", device)
     if not is_int(num) or num < 0:
         raise refusal("linspace", f"{num!r} is no number of elements", "give an int from 0")
-    first, last = promote((start, stop), floating=True)
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
+    first, last = _ends(start, stop, wanted)
     steps = num - 1 if endpoint else num
     ndim = max(known_rank(add.op, operand) for operand in (first, last))
     column = (np.arange(num) / max(steps, 1)).reshape((num,) + (1,) * ndim)
@@ -286,24 +348,43 @@ def linspace(
     return result if wanted is None else cast_to(result, wanted)
 
 
+def _ends(start: Any, stop: Any, wanted: dtypes.DType | None) -> tuple[Tensor, Tensor]:
+    """Both ends of a linspace, in a dtype that holds what is wanted."""
+    if all(type(end) in (int, float, complex) for end in (start, stop)):
+        # Numbers have no dtype of their own, so nothing is rounded before the wanted one.
+        weak = dtypes.complex64 if complex in (type(start), type(stop)) else dtypes.float32
+        exact = dtypes.float64 if wanted in dtypes.INTEGER | dtypes.BOOL else weak
+        computing = wanted if wanted in dtypes.INEXACT else exact
+        start, stop = [np.asarray(end, computing) for end in (start, stop)]
+    first, last = promote((start, stop), floating=True)
+    if wanted in dtypes.INEXACT:
+        computing = dtypes.promote(first.dtype, wanted)
+        return cast_to(first, computing), cast_to(last, computing)
+    return first, last
+
+
 def eye(
     n_rows: Any,
     n_cols: Any = None,
     k: int = 0,
-    dtype: Any = "float32",
+    dtype: Any = None,
     *,
+    device: Any = None,
     name: str | None = None,
 ) -> Tensor:
     """A matrix with ones on its `k`-th diagonal (above the main one where k > 0), zeros elsewhere.
 
     n_rows, n_cols   sizes: ints or scalar int tensors; `n_cols` is `n_rows` by default
+    dtype            element type, float32 by default
+    device           None or ``"cpu"``
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.eye(2))
     array([[1., 0.],
            [0., 1.]], dtype=float32)
     """
-    wanted = dtypes.as_dtype(dtype)
+    check_device("eye", device)
+    wanted = _or_float32(dtype)
     rows, columns = n_rows, n_rows if n_cols is None else n_cols
     if not is_int(k):
         raise refusal("eye", f"k={k!r} is no diagonal", "give an int")

@@ -11,6 +11,7 @@ from staticgraph.core.dtypes import DType
 from staticgraph.core.graph import Tensor
 from staticgraph.errors import DTypeError
 from staticgraph.ops.convert import as_tensor, cast_to, constant, is_tensor_like
+from staticgraph.ops.creation import check_device
 from staticgraph.ops.sizes import refusal
 
 _KINDS: dict[str, frozenset[DType]] = {
@@ -160,7 +161,7 @@ def astype(
     >>> sg.Session().run(sg.astype(sg.constant([1.7, -1.7]), "int32"))
     array([ 1, -1], dtype=int32)
     """
-    _check_device("astype", device)
+    check_device("astype", device)
     return cast_to(x, dtype, name)
 
 
@@ -182,13 +183,8 @@ def asarray(
     >>> sg.Session().run(sg.asarray([1, 2], "float32"))
     array([1., 2.], dtype=float32)
     """
-    _check_device("asarray", device)
+    check_device("asarray", device)
     if is_tensor_like(obj):
         tensor = as_tensor(obj)
         return tensor if dtype is None else cast_to(tensor, dtype, name)
     return constant(obj, dtype, name)
-
-
-def _check_device(what: str, device: Any) -> None:
-    if device not in (None, "cpu"):
-        raise refusal(what, f"there is no device {device!r}", "leave it away, or give 'cpu'")

@@ -234,11 +234,12 @@ def _one_size_left(shape: Shape) -> bool:
     return unknown == 0 or (unknown == 1 and 0 not in shape)
 
 
-def reshape(x: Any, shape: Any, *, name: str | None = None) -> Tensor:
+def reshape(x: Any, shape: Any, *, copy: bool | None = None, name: str | None = None) -> Tensor:
     """The elements of `x`, in row-major order, in another `shape`.
 
     shape   an int, a sequence of ints and scalar int tensors, or an int64 vector tensor; one size
             may be -1, which stands for what the number of elements leaves
+    copy    a tensor is a value, so whether it is copied cannot be seen
 
     Raises ShapeError where the numbers of elements differ.
 

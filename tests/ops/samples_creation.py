@@ -32,6 +32,9 @@ _FILLED = [
     _filled("zeros", lambda: sg.zeros((2, 3)), lambda: np.zeros((2, 3), np.float32)),
     _filled("zeros of ints", lambda: sg.zeros(2, "int8"), lambda: np.zeros(2, np.int8)),
     _filled("zeros of bools", lambda: sg.zeros([2, 0], bool), lambda: np.zeros((2, 0), bool)),
+    _filled("zeros without a dtype", lambda: sg.zeros(2, None), lambda: np.zeros(2, np.float32)),
+    _filled("empty", lambda: sg.empty(2, "int8", device="cpu"), lambda: np.zeros(2, np.int8)),
+    _filled("empty_like", lambda x: sg.empty_like(x) + x, lambda x: x, _X, wrt=(0,)),
     _filled("a scalar zero", lambda: sg.zeros(()), lambda: np.float32(0)),
     _filled("ones", lambda: sg.ones((1, 2), "float64"), lambda: np.ones((1, 2))),
     _filled("ones of bools", lambda: sg.ones(2, bool), lambda: np.ones(2, bool)),
@@ -115,7 +118,19 @@ _RANGES = [
         "eye of the run below", lambda n: sg.eye(n, 2, -1, "int8"),
         lambda n: np.eye(4, 2, -1, np.int8), _N,
     ),
-    _range("linspace", lambda: sg.linspace(0, 3, 4), lambda: np.linspace(0, 3, 4)),
+    _range("linspace", lambda: sg.linspace(0, 3, 4), lambda: np.linspace(0, 3, 4, dtype="f4")),
+    _range(
+        "linspace of another dtype", lambda: sg.linspace(0.1, 0.7, 6, dtype="float64"),
+        lambda: np.linspace(0.1, 0.7, 6),
+    ),
+    _range(
+        "linspace of ints", lambda: sg.linspace(0, 7, 4, dtype="int32"),
+        lambda: np.linspace(0, 7, 4).astype("int32"),
+    ),
+    _range(
+        "linspace of complex numbers", lambda: sg.linspace(0, 1 + 2j, 5),
+        lambda: np.linspace(0, 1 + 2j, 5).astype("complex64"),
+    ),
     _range(
         "linspace of one", lambda: sg.linspace(2.0, 3.0, 1), lambda: np.array([2], np.float32),
     ),
@@ -203,6 +218,11 @@ REFUSALS: list[Refusal] = [
         "constant", lambda: sg.linspace(0.0, 1.0, -1), ShapeError,
         _argument("linspace", "-1 is no number of elements", "give an int from 0"),
         label="linspace",
+    ),
+    Refusal(
+        "broadcast_to", lambda: sg.ones(3, device="gpu"), ShapeError,
+        _argument("ones", "there is no device 'gpu'", "leave it away, or give 'cpu'"),
+        label="a device",
     ),
     Refusal(
         "constant", lambda: sg.eye(2, k=0.5), ShapeError,
