@@ -1,6 +1,7 @@
-"""Samples of ops/random.py: what the documented words of numpy.random.Philox make.
+"""Samples of words, fractions, normal deviates and what is computed of them by ordinary ops.
 
-The samples run with the key (0, 1): seed 0, first run. Distributions are tested in test_random.py.
+The samples run with the key (0, 1): seed 0, first run. Their values are those of philox.py, which
+knows the documented generators alone. Distributions are tested in test_random*.py.
 """
 
 from __future__ import annotations
@@ -9,130 +10,188 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 import staticgraph as sg
 from staticgraph.errors import DTypeError, ShapeError
-from staticgraph.ops.random import FOLD, RANDOM_BITS, UNIT
+from staticgraph.ops.random_continuous import NORMAL_QUANTILE
+from staticgraph.ops.random_parameters import RANDOM_DOMAIN
+from staticgraph.ops.random_words import FOLD, RANDOM_BITS, RANDOM_NORMAL, RANDOM_UNIT
 
+from .philox import NodeWords, inner, normal, normal32, philox64, unit, unit32
 from .sample_types import Refusal, Sample
 
 Array = np.ndarray[Any, Any]
-
-
-def _words(stream: int, *shape: int) -> Array:
-    """The words of one node in the first run of a session of seed 0."""
-    source = np.random.Philox(key=[0, stream], counter=[0, 0, 1, 0])
-    return source.random_raw(math.prod(shape)).reshape(shape)
-
-
-def _unit(stream: int, *shape: int) -> Array:
-    return (_words(stream, *shape) // 2**11) / 2.0**53
-
-
-def _unit32(stream: int, *shape: int) -> Array:
-    return ((_words(stream, *shape) // 2**40) / 2.0**24).astype(np.float32)
-
-
-def _normal(stream: int, *shape: int) -> Array:
-    u, v = _unit(stream, *shape), _unit(stream + 1, *shape)
-    return np.sqrt(-2 * np.log(1 - u)) * np.cos(2 * math.pi * v)
+FLOAT32 = np.dtype(np.float32)
 
 
 def _fold(key: Any, number: Any) -> Any:
     return key.graph.add(FOLD, (key, number)).out
 
 
+def _bits(key: Any, shape: Any, *sizes: Any) -> Any:
+    return key.graph.add(RANDOM_BITS, (key, *sizes), {"stream": 3, "shape": shape}).out
+
+
+def _drawn(stream: int, shape: tuple[int, ...], key: Array) -> Array:
+    return NodeWords(stream, int(key[0]), int(key[1])).long(*shape)
+
+
+def _wide(x: Any) -> Any:
+    """An operand of an op of float64, in the test that feeds every floating dtype."""
+    return sg.cast(x, "float64")
+
+
+def _quantile(p: Any) -> Any:
+    return p.graph.add(NORMAL_QUANTILE, (_wide(p),)).out
+
+
+def _domain(x: Any, domain: str) -> Any:
+    return x.graph.add(RANDOM_DOMAIN, (_wide(x),), {"what": "x", "domain": domain}).out
+
+
+def _truncated(low: float, high: float, stream: int, *shape: int) -> Array:
+    first, last = special.ndtr(low), special.ndtr(high)
+    return np.asarray(special.ndtri(first + (last - first) * inner(stream, *shape)))
+
+
+_KEY = np.array([2**64 - 5, 7], np.uint64)
 _LOW, _HIGH = np.array(-1.5), np.array([2.0, 0.5, 1.0])
+_SCALE = np.array([0.5, 1.5, 2.0])
 _X = np.arange(12.0).reshape(4, 3)
 
 SAMPLES: list[Sample] = [
     Sample(
-        "random_bits", lambda: sg.random.uniform((2, 5), dtype="float64"), (),
-        lambda: _unit(0, 2, 5),
-    ),
-    Sample(
-        "random_bits",
-        lambda n: sg.random.uniform((n, 3), dtype="float64"), (np.array(2),),
-        lambda n: _unit(0, 2, 3), label="a shape of the run",
-    ),
-    Sample(
-        "random_bits", lambda x: sg.random.uniform(sg.shape(x), dtype="float64"), (_X,),
-        lambda x: _unit(0, 4, 3), label="the shape of another",
-    ),
-    Sample(
         "random_fold", _fold, (np.array([5, 7], np.uint64), np.array(3)),
-        lambda key, n: np.array(
-            [5, np.random.Philox(key=[5, 0], counter=[0, 3, 7, 1]).random_raw()], np.uint64
-        ),
+        lambda key, n: np.array([5, philox64((5, 0), (1, 3, 7, 1))[0]], np.uint64),
+    ),
+    Sample("random_bits", lambda key: _bits(key, (2, 5)), (_KEY,), lambda k: _drawn(3, (2, 5), k)),
+    Sample(
+        "random_bits", lambda key: _bits(key, ()), (_KEY,), lambda k: _drawn(3, (), k),
+        label="one word",
     ),
     Sample(
-        "random_bits", lambda: [sg.random.uniform((3,)), sg.random.uniform((3,))], (),
-        lambda: [_unit32(0, 3), _unit32(1, 3)], label="two streams",
-    ),
-    Sample("bits_to_unit", sg.random.uniform, (), lambda: _unit32(0)),
-    Sample(
-        "bits_to_unit",
-        lambda bits: bits.graph.add(UNIT, (bits,), {"dtype": np.dtype(np.float32)}).out,
-        (np.array([0, 2**40 - 1, 2**40, 2**64 - 1], np.uint64),),
-        lambda bits: np.array([0, 0, 2.0**-24, 1 - 2.0**-24], np.float32), label="float32",
+        "random_bits", lambda key, n: _bits(key, (None, 3), n), (_KEY, np.array([3, 3])),
+        lambda k, n: _drawn(3, (3, 3), k), label="a shape of the run",
     ),
     Sample(
-        "bits_to_unit",
-        lambda bits: bits.graph.add(UNIT, (bits,), {"dtype": np.dtype(np.float64)}).out,
-        (np.array([0, 2**11 - 1, 2**11, 2**64 - 1], np.uint64),),
-        lambda bits: np.array([0, 0, 2.0**-53, 1 - 2.0**-53]), label="float64",
+        "random_unit", lambda: sg.random.uniform((2, 5), dtype="float64"), (),
+        lambda: unit(0, 2, 5), label="float64",
     ),
-    Sample("bits_to_unit", lambda: sg.random.uniform((2, 0)), (), lambda: _unit32(0, 2, 0),
+    Sample("random_unit", lambda: sg.random.uniform((2, 5)), (), lambda: unit32(0, 2, 5)),
+    Sample("random_unit", sg.random.uniform, (), lambda: unit32(0), label="one number"),
+    Sample("random_unit", lambda: sg.random.uniform((2, 0)), (), lambda: unit32(0, 2, 0),
            label="nothing"),
     Sample(
-        "where", lambda low, high: sg.random.uniform((2, 3), low, high), (_LOW, _HIGH),
-        lambda low, high: low + (high - low) * _unit(0, 2, 3), wrt=(0, 1), label="uniform",
+        "random_unit", lambda n: sg.random.uniform((n, 3), dtype="float64"), (np.array(2),),
+        lambda n: unit(0, 2, 3), label="a shape of the run",
+    ),
+    Sample(
+        "random_unit", lambda x: sg.random.uniform(sg.shape(x), dtype="float64"), (_X,),
+        lambda x: unit(0, 4, 3), label="the shape of another",
+    ),
+    Sample(
+        "random_unit", lambda: [sg.random.uniform((3,)), sg.random.uniform((3,))], (),
+        lambda: [unit32(0, 3), unit32(1, 3)], label="two streams",
+    ),
+    Sample("random_normal", lambda: sg.random.normal(5), (), lambda: normal32(0, 5),
+           tolerance=1e-5),
+    Sample(
+        "random_normal", lambda: sg.random.normal((3, 3), dtype="float64"), (),
+        lambda: normal(0, 3, 3), label="float64",
+    ),
+    Sample("random_normal", lambda: sg.random.normal(dtype="float64"), (), lambda: normal(0),
+           label="one number"),
+    Sample(
+        "add", lambda m, s: sg.random.normal((2, 3), m, s, "float64"), (_LOW, _HIGH),
+        lambda m, s: m + s * normal(0, 2, 3), wrt=(0, 1), label="normal",
+    ),
+    Sample(
+        "exp", lambda m, s: sg.random.lognormal(None, m, s, "float64"), (_LOW, _HIGH),
+        lambda m, s: np.exp(m + s * normal(0, 3)), wrt=(0, 1), label="lognormal",
+    ),
+    Sample(
+        "where", lambda low, high: sg.random.uniform((2, 3), low, high, "float64"), (_LOW, _HIGH),
+        lambda low, high: low + (high - low) * unit(0, 2, 3), wrt=(0, 1), label="uniform",
+    ),
+    Sample(
+        "where",
+        lambda low, high: sg.random.uniform(low=low, high=high, dtype="float64"), (_LOW, _HIGH),
+        lambda low, high: low + (high - low) * unit(0, 3), label="uniform of no shape",
     ),
     Sample(
         "where", lambda x: sg.random.uniform((3,), x, x), (np.array(3.25),),
         lambda x: np.full(3, x), wrt=(0,), label="uniform between equal bounds",
     ),
     Sample(
-        "cos", lambda m, s: sg.random.normal((2, 3), m, s), (_LOW, _HIGH),
-        lambda m, s: m + s * _normal(0, 2, 3), wrt=(0, 1), label="normal",
+        "normal_quantile", _quantile,
+        (np.array([1e-300, 1e-12, 0.01, 0.0749, 0.0751, 0.5, 0.7, 0.9251, 0.99, 1 - 2.0**-50]),),
+        special.ndtri, tolerance=1e-13,
     ),
     Sample(
-        "cos", lambda: sg.random.normal(5), (), lambda: _normal(0, 5).astype(np.float32),
-        label="normal float32", tolerance=1e-5,
+        "normal_quantile", _quantile, (np.array([[0.0, 1.0, np.nan]]),),
+        lambda p: np.array([[-np.inf, np.inf, np.nan]]), label="the ends",
     ),
     Sample(
-        "less", lambda p: sg.random.bernoulli(p), (np.array([0.0, 0.3, 0.9, 1.0]),),
-        lambda p: _unit(0, 4) < p, label="bernoulli",
+        "normal_quantile", _quantile, (np.array([0.05, 0.2, 0.5, 0.9]),), special.ndtri,
+        wrt=(0,), label="derivatives",
     ),
     Sample(
-        "less", lambda: sg.random.bernoulli(0.5, (3, 2)), (), lambda: _unit32(0, 3, 2) < 0.5,
-        label="bernoulli of a shape",
+        "normal_quantile",
+        lambda m, s: sg.random.truncated_normal((3,), m, s, "float64"), (_LOW, _SCALE),
+        lambda m, s: m + s * _truncated(-2, 2, 0, 3), wrt=(0, 1), label="truncated_normal",
     ),
     Sample(
-        "remainder", lambda: sg.random.integers((4,), -2, 5), (),
-        lambda: (_words(0, 4) % 7).astype(np.int64) - 2, label="random integers",
+        "normal_quantile",
+        lambda: sg.random.truncated_normal((2, 3), low=3.0, high=math.inf, dtype="float64"), (),
+        lambda: -_truncated(-math.inf, -3, 0, 2, 3), label="truncated_normal of a tail",
     ),
     Sample(
-        "remainder", lambda n: sg.random.integers((4,), 0, n, "uint8"), (np.array(200),),
-        lambda n: (_words(0, 4) % 200).astype(np.uint8), label="random integers up to a tensor",
+        "log1p", lambda s: sg.random.exponential((2, 3), s, "float64"), (_SCALE,),
+        lambda s: -s * np.log1p(-unit(0, 2, 3)), wrt=(0,), label="exponential",
     ),
     Sample(
-        "argsort", lambda: sg.random.permutation(7), (), lambda: np.argsort(_words(0, 7)),
-        label="permutation of numbers",
+        "log1p", lambda m, s: sg.random.laplace((2, 3), m, s, "float64"), (_LOW, _SCALE),
+        lambda m, s: m - s * np.sign(inner(0, 2, 3) - 0.5) * np.log1p(-abs(2 * inner(0, 2, 3) - 1)),
+        wrt=(0, 1), label="laplace",
     ),
     Sample(
-        "argsort", sg.random.permutation, (np.array(5),), lambda n: np.argsort(_words(0, 5)),
-        label="permutation of numbers below a tensor",
+        "log", lambda m, s: sg.random.gumbel((2, 3), m, s, "float64"), (_LOW, _SCALE),
+        lambda m, s: m - s * np.log(-np.log(inner(0, 2, 3))), wrt=(0, 1), label="gumbel",
     ),
     Sample(
-        "gather", sg.random.permutation, (_X,), lambda x: x[np.argsort(_words(0, 4))], wrt=(0,),
-        label="permutation of rows",
+        "log", lambda m, s: sg.random.logistic((2, 3), m, s, "float64"), (_LOW, _SCALE),
+        lambda m, s: m + s * special.logit(inner(0, 2, 3)), wrt=(0, 1), label="logistic",
     ),
     Sample(
-        "gather", lambda x: sg.random.permutation(x, 1), (_X,),
-        lambda x: x[:, np.argsort(_words(0, 3))], wrt=(0,), label="permutation of columns",
+        "tan", lambda m, s: sg.random.cauchy((2, 3), m, s, "float64"), (_LOW, _SCALE),
+        lambda m, s: m + s * np.tan(math.pi * (inner(0, 2, 3) - 0.5)), wrt=(0, 1), label="cauchy",
+    ),
+    Sample(
+        "sqrt", lambda s: sg.random.rayleigh((2, 3), s, "float64"), (_SCALE,),
+        lambda s: s * np.sqrt(-2 * np.log(inner(0, 2, 3))), wrt=(0,), label="rayleigh",
+    ),
+    Sample(
+        "exp", lambda c, s: sg.random.weibull(c, s, (2, 3), "float64"), (_SCALE, np.array(2.0)),
+        lambda c, s: s * (-np.log(inner(0, 2, 3))) ** (1 / c), wrt=(0, 1), label="weibull",
+    ),
+    Sample(
+        "exp", lambda c, s: sg.random.pareto(c, s, dtype="float64"), (_SCALE, np.array(2.0)),
+        lambda c, s: s * inner(0, 3) ** (-1 / c), wrt=(0, 1), label="pareto",
+    ),
+    Sample(
+        "random_domain", lambda x: _domain(x, "weight"), (np.array([[0.0, 0.5], [1e30, 3.0]]),),
+        lambda x: x,
+    ),
+    Sample(
+        "random_domain", lambda x: _domain(x, "probability"), (np.array([0.25, 0.5, 0.75]),),
+        lambda x: x, wrt=(0,), label="derivatives",
     ),
 ]  # fmt: skip
+
+
+def _text() -> Any:
+    return "low"
 
 
 def _p(dtype: str, *shape: int | None) -> Any:
@@ -143,17 +202,37 @@ def _argument(op: str, problem: str, *details: str) -> str:
     return "\n".join([f"{op}: {problem}", *[f"  {d}" for d in details], "  at {here}: {line}"])
 
 
+def _bad_key(op: str) -> str:
+    return (
+        f"{op}: the key is uint64[3]\n"
+        "  key 'p_1'  uint64[3]  placeholder at {here}\n"
+        "  it must be two uint64: seed and run\n"
+        "  created at {here}: {line}"
+    )
+
+
 REFUSALS: list[Refusal] = [
     Refusal(
         "random_bits",
         lambda: _p("uint64", 3).graph.add(
             RANDOM_BITS, (_p("uint64", 3),), {"stream": 0, "shape": ()}
         ),
-        ShapeError,
-        "random_bits: the key is uint64[3]\n"
-        "  key 'p_1'  uint64[3]  placeholder at {here}\n"
-        "  it must be two uint64: seed and run\n"
-        "  created at {here}: {line}",
+        ShapeError, _bad_key("random_bits"),
+    ),
+    Refusal(
+        "random_unit",
+        lambda: _p("uint64", 3).graph.add(
+            RANDOM_UNIT, (_p("uint64", 3),),
+            {"stream": 0, "shape": (), "dtype": FLOAT32, "inner": False},
+        ),
+        ShapeError, _bad_key("random_unit"),
+    ),
+    Refusal(
+        "random_normal",
+        lambda: _p("uint64", 3).graph.add(
+            RANDOM_NORMAL, (_p("uint64", 3),), {"stream": 0, "shape": (), "dtype": FLOAT32}
+        ),
+        ShapeError, _bad_key("random_normal"),
     ),
     Refusal(
         "random_fold",
@@ -166,27 +245,18 @@ REFUSALS: list[Refusal] = [
         "  created at {here}: {line}",
     ),
     Refusal(
-        "random_bits", lambda: sg.random.normal((2, -1)), ShapeError,
+        "random_normal", lambda: sg.random.normal((2, -1)), ShapeError,
         _argument("normal", "-1 is no size of an axis", "sizes are not negative"),
         label="a shape",
     ),
     Refusal(
-        "bits_to_unit",
-        lambda: _p("int64").graph.add(UNIT, (_p("int64"),), {"dtype": np.dtype(np.float32)}),
-        DTypeError,
-        "bits_to_unit: does not take int64\n"
-        "  bits 'p_1'  int64[]  placeholder at {here}\n"
-        "  bits may be uint64; sg.cast(x, dtype) converts\n"
-        "  created at {here}: {line}",
-    ),
-    Refusal(
-        "bits_to_unit", lambda: sg.random.uniform((2,), dtype="int32"), DTypeError,
+        "random_unit", lambda: sg.random.uniform((2,), dtype="int32"), DTypeError,
         _argument("uniform", "draws no int32",
                   "dtype is float32 or float64; sg.random.integers draws integers"),
         label="uniform of ints",
     ),
     Refusal(
-        "bits_to_unit", lambda: sg.random.uniform((2,), 3.0, 1.0), ShapeError,
+        "random_unit", lambda: sg.random.uniform((2,), 3.0, 1.0), ShapeError,
         _argument("uniform", "low 3.0 is above high 1.0", "give low <= high"),
         label="uniform in the wrong order",
     ),
@@ -199,22 +269,37 @@ REFUSALS: list[Refusal] = [
         label="normal of more means",
     ),
     Refusal(
-        "remainder", lambda: sg.random.integers((2,), 3, 3), ShapeError,
-        _argument("integers", "there is none from 3 up to 3", "give low < high"),
-        label="random integers",
-    ),
-    Refusal(
-        "remainder", lambda: sg.random.integers((2,), 0.0, 3.0), DTypeError,
-        _argument("integers", "low and high are float32, dtype is int64",
-                  "all are integers; sg.random.uniform draws floats"),
-        label="random integers between floats",
-    ),
-    Refusal(
-        "gather", lambda: sg.random.permutation(_p("float32")), DTypeError,
-        "gather: a scalar float32 has no entries to permute\n"
-        "  x 'p'  float32[]  placeholder at {here}\n"
-        "  give a number of elements as an int, or a tensor with at least one axis\n"
+        "random_domain", lambda: _p("float32").graph.add(
+            RANDOM_DOMAIN, (_p("float32"),), {"what": "x", "domain": "weight"}
+        ), DTypeError,
+        "random_domain: does not take float32\n"
+        "  x 'p_1'  float32[]  placeholder at {here}\n"
+        "  x may be float64; sg.cast(x, dtype) converts\n"
         "  created at {here}: {line}",
-        label="permutation of a number",
+    ),
+    Refusal(
+        "normal_quantile",
+        lambda: _p("float32").graph.add(NORMAL_QUANTILE, (_p("float32"),)), DTypeError,
+        "normal_quantile: does not take float32\n"
+        "  p 'p_1'  float32[]  placeholder at {here}\n"
+        "  p may be float64; sg.cast(x, dtype) converts\n"
+        "  created at {here}: {line}",
+    ),
+    Refusal(
+        "normal_quantile", lambda: sg.random.truncated_normal(3, low=2.0, high=1.0), ShapeError,
+        _argument("truncated_normal", "low 2.0 is not below high 1.0", "give low < high"),
+        label="bounds in the wrong order",
+    ),
+    Refusal(
+        "normal_quantile", lambda: sg.random.truncated_normal(3, low=40.0, high=41.0), ShapeError,
+        _argument("truncated_normal", "there is no number between 40.0 and 41.0",
+                  "the bounds are more than 37 standard deviations away"),
+        label="bounds too far away",
+    ),
+    Refusal(
+        "normal_quantile", lambda: sg.random.truncated_normal(3, low=_text()), ShapeError,
+        _argument("truncated_normal", "a bound is 'low'",
+                  "low and high are known numbers, in standard deviations from the mean"),
+        label="a bound that is no number",
     ),
 ]  # fmt: skip

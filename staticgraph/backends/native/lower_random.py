@@ -1,72 +1,32 @@
-"""Lowerings of random words: Philox4x64-10, as ops/random.py says.
+"""Lowerings of random words, fractions and normal deviates, as ops/random_words.py defines them.
 
-A block of four words is found from its number alone, so chunks are computed side by side and the
-words do not depend on them.
+A block is found from its number alone, so chunks are computed side by side and nothing depends on
+them. Numbers are made of the words while these are in registers.
 """
 
 from __future__ import annotations
 
-from staticgraph.backends.native.ir import Code
+from staticgraph.backends.native.ir import element_type
 from staticgraph.backends.native.kernel_code import KernelCode
 from staticgraph.backends.native.lower import lowering
 from staticgraph.backends.native.lower_basic import target_dims
 from staticgraph.backends.native.lower_indexing import declared_dims, done
 from staticgraph.backends.native.program import CHUNK_WORK, Program
-from staticgraph.backends.native.scalars import Register
+from staticgraph.backends.native.random_code import (
+    BlockKey,
+    Generator,
+    as_short,
+    fraction,
+    interleaved,
+    normal_pair,
+    signed,
+    wide_words,
+)
+from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ONE, Size, product
 from staticgraph.backends.native.values import Array, Buffer, Scalar
 from staticgraph.core import dtypes
 from staticgraph.core.node import Node, Value
-
-_MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
-# What is added to the key after every round.
-_WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
-_ROUNDS = 10
-_BLOCKS = CHUNK_WORK // 32
-
-
-def _signed(number: int) -> int:
-    """A number of 64 bits as LLVM writes it."""
-    number &= (1 << 64) - 1
-    return number - (1 << 64) if number >> 63 else number
-
-
-def _words(code: Code, counter: tuple[str, ...], keys: list[tuple[str, str]]) -> tuple[str, ...]:
-    """The four words of a counter, with the keys of every round."""
-    words = counter
-    for key in keys:
-        high, low = _product(code, words[0], _MULTIPLIERS[0])
-        other_high, other_low = _product(code, words[2], _MULTIPLIERS[1])
-        words = (
-            _mixed(code, other_high, words[1], key[0]), other_low,
-            _mixed(code, high, words[3], key[1]), low,
-        )  # fmt: skip
-    return words
-
-
-def _product(code: Code, word: str, multiplier: int) -> tuple[str, str]:
-    """The high and the low half of a product of 128 bits."""
-    wide = code.let(f"zext i64 {word} to i128")
-    wide = code.let(f"mul i128 {wide}, {multiplier}")
-    low = code.let(f"trunc i128 {wide} to i64")
-    high = code.let(f"lshr i128 {wide}, 64")
-    return code.let(f"trunc i128 {high} to i64"), low
-
-
-def _mixed(code: Code, high: str, word: str, key: str) -> str:
-    return code.let(f"xor i64 {code.let(f'xor i64 {high}, {word}')}, {key}")
-
-
-def _round_keys(code: Code, key: tuple[str, str]) -> list[tuple[str, str]]:
-    """The keys of all rounds."""
-    keys = [key]
-    for number in range(1, _ROUNDS):
-        first, second = [
-            code.let(f"add i64 {part}, {_signed(number * step)}")
-            for part, step in zip(key, _WEYL, strict=True)
-        ]
-        keys.append((first, second))
-    return keys
 
 
 def _key(program: Program, value: Value) -> tuple[str, str]:
@@ -78,6 +38,14 @@ def _key(program: Program, value: Value) -> tuple[str, str]:
     return seed, run
 
 
+def node_key(program: Program, node: Node) -> BlockKey:
+    """The key of a random node in this run."""
+    seed, run = _key(program, node.inputs[0])
+    stream = str(signed(node.attrs["stream"]))
+    words = wide_words(program.code, ("1", "0", run, "0"), (seed, stream))
+    return BlockKey(words[0], words[1])
+
+
 @lowering("random_fold")
 def lower_fold(program: Program, node: Node) -> None:
     """A new key, on the stack."""
@@ -86,7 +54,7 @@ def lower_fold(program: Program, node: Node) -> None:
     number = program.scalar(node.inputs[1]).text
     # The reference takes no number below 0 for a word.
     program.fail_if(code.let(f"icmp slt i64 {number}, 0"), node)
-    words = _words(code, ("1", number, run, "1"), _round_keys(code, (seed, "0")))
+    words = wide_words(code, ("1", number, run, "1"), (seed, "0"))
     room = code.stack("[2 x i64]")
     result = Array(Buffer(room, owned=False), room, dtypes.uint64, (Size(2),), (ONE,))
     for place, word in enumerate((seed, words[0])):
@@ -95,58 +63,121 @@ def lower_fold(program: Program, node: Node) -> None:
     done(program, node)
 
 
-@lowering("random_bits")
-def lower_bits(program: Program, node: Node) -> None:
-    """Words in blocks of four."""
-    code = program.code
-    seed, run = _key(program, node.inputs[0])
-    key = (seed, str(_signed(node.attrs["stream"])))
+@lowering("random_bits", "random_unit", "random_normal")
+def lower_drawn(program: Program, node: Node) -> None:
+    """A kernel that fills an array; a single number is made where it is needed."""
     dims = declared_dims(program, node, target_dims(program, node))
     if not dims:
-        words = _words(code, ("1", "0", run, "0"), _round_keys(code, key))
-        program.hold(node.out, Scalar(Register(words[0], dtypes.uint64)))
+        program.hold(node.out, Scalar(_single(program, node)))
     else:
-        result = program.result(node.out, dims, dtypes.uint64)
-        _fill(program, result, key, run)
+        result = program.result(node.out, dims, node.out.type.dtype)
+        if product(dims) != Size(0):
+            _Filling(program, node, result).write()
         program.hold(node.out, result)
     done(program, node)
 
 
-def _fill(program: Program, result: Array, key: tuple[str, str], run: str) -> None:
-    """Writes all words of an array."""
-    count = product(result.dims)
-    if count == Size(0):
-        return
-    above = program.arithmetic("add", program.text(count), "3")
-    blocks = program.code.let(f"lshr i64 {above}, 2") if count.names else str(int(above) // 4)
-    kernel = KernelCode(program)
-    code = kernel.code
-    target, size = kernel.argument(result.pointer, "ptr"), kernel.size(count)
-    keys = _round_keys(code, (kernel.argument(key[0]), kernel.argument(key[1])))
-    run = kernel.argument(run)
-    whole = code.let(f"lshr i64 {size}, 2")
-    whole = code.intrinsic("smin.i64", "i64", [("i64", whole), ("i64", "%hi")])
+def _single(program: Program, node: Node) -> Register:
+    """Number 0 of a node."""
+    code, s, dtype = program.code, program.builder, node.out.type.dtype
+    key = node_key(program, node)
+    # The keys of the rounds are made here, not at the entry of the main function.
+    generator = _Here(code, key, 1)
+    x0, x1, x2, x3 = generator.block("0", "0")
+    if dtype == dtypes.float32:
+        first, second = [code.let(f"trunc i64 {word} to i32") for word in (x0, x1)]
+    else:
+        first, second = generator.wide(x0, x1), generator.wide(x2, x3)
+    if node.op.name == "random_bits":
+        return Register(first, dtype)
+    if node.op.name == "random_unit":
+        return fraction(s, first, dtype, node.attrs["inner"])
+    return normal_pair(s, first, second, dtype)[0]
 
-    def block(number: str) -> tuple[str, ...]:
-        counter = code.let(f"add i64 {number}, 1")
-        return _words(code, (counter, "0", run, "0"), keys)
 
-    def put(number: str) -> None:
-        begin = code.let(f"shl i64 {number}, 2")
-        for place, word in enumerate(block(number)):
-            index = code.let(f"add i64 {begin}, {place}")
-            kernel.store(Register(word, dtypes.uint64), kernel.offset(target, dtypes.uint64, index))
+class _Here(Generator):
+    """A generator whose key is not known at the entry of the function."""
 
-    def last(number: str) -> None:
-        begin = code.let(f"shl i64 {number}, 2")
-        for place, word in enumerate(block(number)[:3]):
-            index = code.let(f"add i64 {begin}, {place}")
-            register = Register(word, dtypes.uint64)
-            address = kernel.offset(target, dtypes.uint64, index)
-            inside = code.let(f"icmp slt i64 {index}, {size}")
-            kernel.when(inside, lambda r=register, a=address: kernel.store(r, a))  # type: ignore[misc]
+    def _entry(self, instruction: str) -> str:
+        return self.code.let(instruction)
 
-    kernel.loop("%lo", whole, put)
-    rest = code.intrinsic("smax.i64", "i64", [("i64", whole), ("i64", "%lo")])
-    kernel.loop(rest, "%hi", last)
-    kernel.call(blocks, str(_BLOCKS))
+
+class _Filling:
+    """The kernel of a node: groups of neighbouring blocks, as many as a vector has lanes."""
+
+    def __init__(self, program: Program, node: Node, result: Array) -> None:
+        self.program, self.node, self.result = program, node, result
+        self.dtype = result.dtype
+        self.lanes = max(2 * program.options.vector_bytes // 8, 2)
+        # How many numbers a group makes.
+        self.group = self.lanes * 16 // self.dtype.itemsize
+        self.kernel = KernelCode(program)
+        key = node_key(program, node)
+        given = BlockKey(self.kernel.argument(key.first), self.kernel.argument(key.second))
+        self.generator = Generator(self.kernel.code, given, self.lanes)
+
+    def write(self) -> None:
+        """Writes the kernel and its call."""
+        program, kernel, code = self.program, self.kernel, self.kernel.code
+        count = product(self.result.dims)
+        target, size = kernel.argument(self.result.pointer, "ptr"), kernel.size(count)
+        element = element_type(self.dtype)
+        spare = code.stack(f"[{self.group} x {element}]")
+        zero = self.generator.constant(0)
+
+        def group(number: str) -> None:
+            begin = code.let(f"mul i64 {number}, {self.group}")
+            left = code.let(f"sub i64 {size}, {begin}")
+            whole = code.let(f"icmp sge i64 {left}, {self.group}")
+            place = kernel.offset(target, self.dtype, begin)
+            # What is left at the end is made beside, so that nothing is written behind the array.
+            into = code.let(f"select i1 {whole}, ptr {place}, ptr {spare}")
+            first = code.let(f"mul i64 {number}, {self.lanes}")
+            words = self.generator.block(self.generator.numbers(first), zero)
+            kernel.store(self._numbers(words), into, self.group)
+            rest = code.let(f"xor i1 {whole}, true")
+            kernel.when(rest, lambda: self._copy(place, spare, left))
+
+        kernel.loop("%lo", "%hi", group)
+        above = program.arithmetic("add", program.text(count), str(self.group - 1))
+        if count.names:
+            groups = program.code.let(f"sdiv i64 {above}, {self.group}")
+        else:
+            groups = str(int(above) // self.group)
+        work = 8 if self.node.op.name == "random_normal" else 2
+        kernel.call(groups, str(max(CHUNK_WORK // (work * self.group), 1)))
+
+    def _copy(self, place: str, spare: str, left: str) -> None:
+        code = self.kernel.code
+        size = code.let(f"mul i64 {left}, {self.dtype.itemsize}")
+        code.module.declare("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+        code.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {place}, ptr {spare}, i64 {size}, i1 false)")
+
+    def _numbers(self, words: tuple[str, str, str, str]) -> Register:
+        """The numbers of a group, in order."""
+        code, lanes, generator = self.kernel.code, self.lanes, self.generator
+        x0, x1, x2, x3 = words
+        short = self.dtype == dtypes.float32
+        name = self.node.op.name
+        if name != "random_normal":
+            pair = generator.wide(x0, x1), generator.wide(x2, x3)
+            word = interleaved(code, pair[0], pair[1], "i64", lanes)
+            if name == "random_bits":
+                return Register(word, dtypes.uint64)
+            if short:
+                word = as_short(code, word, 2 * lanes)
+            s = self._builder(self.group)
+            return fraction(s, word, self.dtype, self.node.attrs["inner"])
+        if short:
+            firsts = as_short(code, generator.wide(x0, x2), lanes)
+            seconds = as_short(code, generator.wide(x1, x3), lanes)
+        else:
+            firsts, seconds = generator.wide(x0, x1), generator.wide(x2, x3)
+        half = self.group // 2
+        along, across = normal_pair(self._builder(half), firsts, seconds, self.dtype)
+        element = element_type(self.dtype)
+        mixed = interleaved(code, along.text, across.text, element, half)
+        return Register(mixed, self.dtype)
+
+    def _builder(self, lanes: int) -> Scalars:
+        return self.program.scalars.builder(self.kernel.code, lanes)

@@ -1,0 +1,427 @@
+"""Continuous distributions that are functions of a uniform or a normal number.
+
+All of these are compositions: derivatives of every order flow to the parameters, while the number
+that they were made of is held fixed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from staticgraph.core import dtypes
+from staticgraph.core.elements import ElementBuilder
+from staticgraph.core.graph import Operation, Tensor
+from staticgraph.core.opdef import DIAGONAL, OpDef, register
+from staticgraph.ops.convert import cast_to, constant_value, is_tensor_like
+from staticgraph.ops.elementwise import abs as absolute
+from staticgraph.ops.elementwise import (
+    add,
+    exp,
+    less,
+    log,
+    log1p,
+    multiply,
+    negative,
+    sign,
+    sqrt,
+    subtract,
+    tan,
+    where,
+)
+from staticgraph.ops.random_parameters import Draw, draw_of
+from staticgraph.ops.random_words import standard_normal, unit
+from staticgraph.ops.sizes import refusal
+
+
+def _is(value: Any, number: float) -> bool:
+    """Whether a user gave just this Python number."""
+    return type(value) in (int, float) and value == number
+
+
+def uniform(
+    shape: Any = None,
+    low: Any = 0.0,
+    high: Any = 1.0,
+    dtype: Any = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Numbers that lie anywhere from `low` up to, not including, `high` with equal probability.
+
+    shape       an int, a sequence of ints and scalar int tensors, or an int64 vector tensor; the
+                shape to which `low` and `high` broadcast when not given
+    low, high   numbers or tensors that broadcast to `shape`; derivatives flow to them
+    dtype       float32 or float64; that of `low` and `high`, float32 for Python numbers
+
+    The result is ``low + (high - low) * u``, where u is a multiple of 2**-24 (float32) or 2**-53
+    (float64) in [0, 1); where that rounds to `high` it is `low` instead. Raises ShapeError where
+    `low` or `high` do not broadcast to `shape`, or are known numbers in the wrong order.
+
+    >>> import staticgraph as sg
+    >>> draw = sg.random.uniform((1000,), -1.0, 1.0)
+    >>> bool(abs(sg.Session(seed=1).run(sg.mean(draw))) < 0.1)
+    True
+    """
+    draw = draw_of("uniform", shape, (low, high), dtype)
+    start, stop = draw.parameters
+    least, most = constant_value(start), constant_value(stop)
+    if least is not None and most is not None and np.any(least > most):
+        raise refusal("uniform", f"low {low} is above high {high}", "give low <= high")
+    if _is(low, 0) and _is(high, 1):
+        return unit(draw.graph, draw.target, draw.dtype, name or "uniform")
+    fraction = unit(draw.graph, draw.target, draw.dtype)
+    drawn = add(start, multiply(subtract(stop, start), fraction))
+    return where(less(drawn, stop), drawn, start, name=name or "uniform")
+
+
+def normal(
+    shape: Any = None,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Normally distributed numbers of the given mean and standard deviation.
+
+    shape          an int, a sequence of ints and scalar int tensors, or an int64 vector tensor; the
+                   shape to which `mean` and `stddev` broadcast when not given
+    mean, stddev   numbers or tensors that broadcast to `shape`; derivatives flow to them
+    dtype          float32 or float64; that of `mean` and `stddev`, float32 for Python numbers
+
+    Standard deviates come in pairs ``sqrt(-2 log(u)) * cos(2 pi v)`` and ``... * sin(2 pi v)`` of
+    two independent uniform numbers (G. E. P. Box and M. E. Muller, "A note on the generation of
+    random normal deviates", Annals of Mathematical Statistics 29, 1958). No float32 is further than
+    6.7 standard deviations from the mean, no float64 further than 9.5.
+
+    >>> import staticgraph as sg
+    >>> draw = sg.random.normal((1000,), mean=5.0)
+    >>> bool(abs(sg.Session(seed=1).run(sg.mean(draw)) - 5.0) < 0.1)
+    True
+    """
+    draw = draw_of("normal", shape, (mean, stddev), dtype)
+    plain = _is(mean, 0) and _is(stddev, 1)
+    label = name or "normal"
+    deviate = standard_normal(draw.graph, draw.target, draw.dtype, label if plain else None)
+    return deviate if plain else _scaled(draw, deviate, label)
+
+
+def _scaled(draw: Draw, standard: Tensor, name: str) -> Tensor:
+    """``location + scale * standard``."""
+    location, scale = draw.parameters
+    return add(location, multiply(scale, standard), name=name)
+
+
+def lognormal(
+    shape: Any = None,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = None,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """Numbers whose logarithm is normal, of the given mean and standard deviation of it.
+
+    Arguments are those of `normal`; derivatives flow to `mean` and `stddev`.
+
+    >>> import staticgraph as sg
+    >>> bool(sg.Session(seed=1).run(sg.random.lognormal()) > 0)
+    True
+    """
+    return exp(normal(shape, mean, stddev, dtype), name=name or "lognormal")
+
+
+# -- the truncated normal -------------------------------------------------------------------------
+
+# M. J. Wichura, "The percentage points of the normal distribution", Applied Statistics 37, 1988,
+# algorithm AS 241, PPND16: numerators and denominators near the middle, beside it, and far out.
+_MIDDLE = (
+    (3.3871328727963666080, 133.14166789178437745, 1971.5909503065514427, 13731.693765509461125,
+     45921.953931549871457, 67265.770927008700853, 33430.575583588128105, 2509.0809287301226727),
+    (1.0, 42.313330701600911252, 687.18700749205790830, 5394.1960214247511077,
+     21213.794301586595867, 39307.895800092710610, 28729.085735721942674, 5226.4952788528545610),
+)  # fmt: skip
+_BESIDE = (
+    (1.42343711074968357734, 4.63033784615654529590, 5.76949722146069140550,
+     3.64784832476320460504, 1.27045825245236838258, 0.241780725177450611770,
+     0.0227238449892691845833, 7.74545014278341407640e-4),
+    (1.0, 2.05319162663775882187, 1.67638483018380384940, 0.689767334985100004550,
+     0.148103976427480074590, 0.0151986665636164571966, 5.47593808499534494600e-4,
+     1.05075007164441684324e-9),
+)  # fmt: skip
+_FAR = (
+    (6.65790464350110377720, 5.46378491116411436990, 1.78482653991729133580,
+     0.296560571828504891230, 0.0265321895265761230930, 0.00124266094738807843860,
+     2.71155556874348757815e-5, 2.01033439929228813265e-7),
+    (1.0, 0.599832206555887937690, 0.136929880922735805310, 0.0148753612908506148525,
+     7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7,
+     2.04426310338993978564e-15),
+)  # fmt: skip
+
+
+def _quotient(s: ElementBuilder[Any], x: Any, parts: tuple[tuple[float, ...], ...]) -> Any:
+    values = []
+    for coefficients in parts:
+        value = s.constant(coefficients[-1], x.dtype)
+        for coefficient in reversed(coefficients[:-1]):
+            value = s.add(s.multiply(value, x), s.constant(coefficient, x.dtype))
+        values.append(value)
+    return s.divide(values[0], values[1])
+
+
+def _emit_quantile(s: ElementBuilder[Any], p: Any) -> Any:
+    def number(value: float) -> Any:
+        return s.constant(value, p.dtype)
+
+    away = s.subtract(p, number(0.5))
+    square = s.subtract(number(0.180625), s.multiply(away, away))
+    middle = s.multiply(away, _quotient(s, square, _MIDDLE))
+    tail = s.minimum(p, s.subtract(number(1.0), p))
+    root = s.sqrt(s.negative(s.log(tail)))
+    beside = _quotient(s, s.subtract(root, number(1.6)), _BESIDE)
+    far = _quotient(s, s.subtract(root, number(5.0)), _FAR)
+    outer = s.where(s.less_equal(root, number(5.0)), beside, far)
+    outer = s.where(s.equal(tail, number(0.0)), number(math.inf), outer)
+    outer = s.copysign(outer, away)
+    return s.where(s.less_equal(s.abs(away), number(0.425)), middle, outer)
+
+
+def _vjp_quantile(node: Operation, adjoint: Tensor) -> Tensor:
+    density = exp(multiply(multiply(node.out, node.out), -0.5))
+    return adjoint * math.sqrt(2.0 * math.pi) / density
+
+
+NORMAL_QUANTILE = register(
+    OpDef(
+        "normal_quantile",
+        operands=("p",),
+        infer=lambda types, attrs: types[0],
+        reference=lambda p: special.ndtri(p),
+        dtypes=frozenset({dtypes.float64}),
+        elementwise=True,
+        emit=_emit_quantile,
+        vjp=(_vjp_quantile,),
+        jvp=DIAGONAL,
+        doc="The number below which a standard normal deviate lies with probability p.",
+    )
+)
+
+
+def truncated_normal(
+    shape: Any = None,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = None,
+    *,
+    low: float = -2.0,
+    high: float = 2.0,
+    name: str | None = None,
+) -> Tensor:
+    """Normal numbers of which those outside of two bounds are left out.
+
+    shape          an int, a sequence of ints and scalar int tensors, or an int64 vector tensor; the
+                   shape to which `mean` and `stddev` broadcast when not given
+    mean, stddev   of the normal distribution before it is cut: numbers or tensors that broadcast to
+                   `shape`; derivatives flow to them
+    dtype          float32 or float64; that of `mean` and `stddev`, float32 for Python numbers
+    low, high      the bounds, two known numbers, in standard deviations from the mean; infinities
+                   leave a side open
+
+    Drawn by inversion: the quantile of a probability between those of the bounds, so no number is
+    rejected, however far out the bounds are. Raises ShapeError where low is not below high.
+
+    >>> import staticgraph as sg
+    >>> values = sg.Session(seed=1).run(sg.random.truncated_normal((1000,)))
+    >>> bool(abs(values).max() <= 2.0)
+    True
+    """
+    for bound in (low, high):
+        if is_tensor_like(bound) or not isinstance(bound, int | float | np.number):
+            raise refusal(
+                "truncated_normal", f"a bound is {bound!r}",
+                "low and high are known numbers, in standard deviations from the mean",
+            )  # fmt: skip
+    if not low < high:
+        raise refusal("truncated_normal", f"low {low} is not below high {high}", "give low < high")
+    draw = draw_of("truncated_normal", shape, (mean, stddev), dtype)
+    # Probabilities near 1 lose their digits: bounds above the middle are mirrored.
+    mirrored = low > 0
+    first, last = (-high, -low) if mirrored else (low, high)
+    start, stop = _probability(first), _probability(last)
+    if not start < stop:
+        raise refusal(
+            "truncated_normal", f"there is no number between {low} and {high}",
+            "the bounds are more than 37 standard deviations away",
+        )  # fmt: skip
+    fraction = unit(draw.graph, draw.target, dtypes.float64, inner=True)
+    probability = add(start, multiply(stop - start, fraction))
+    deviate = probability.graph.add(NORMAL_QUANTILE, (probability,)).out
+    # Rounding may lead over a bound.
+    kept = cast_to(_within(deviate, first, last), draw.dtype)
+    return _scaled(draw, negative(kept) if mirrored else kept, name or "truncated_normal")
+
+
+def _probability(x: float) -> float:
+    return 0.5 * math.erfc(-x / math.sqrt(2.0))
+
+
+def _within(x: Tensor, low: float, high: float) -> Tensor:
+    x = where(less(x, low), low, x)
+    return where(less(high, x), high, x)
+
+
+# -- quantiles of other distributions -------------------------------------------------------------
+
+
+def exponential(
+    shape: Any = None, scale: Any = 1.0, dtype: Any = None, *, name: str | None = None
+) -> Tensor:
+    """Exponentially distributed numbers of the mean `scale`.
+
+    shape   an int, a sequence of ints and scalar int tensors, or an int64 vector tensor; that of
+            `scale` when not given
+    scale   a number or a tensor that broadcasts to `shape`; derivatives flow to it
+    dtype   float32 or float64; that of `scale`, float32 for Python numbers
+
+    The result is ``-scale * log(1 - u)`` with u uniform in [0, 1).
+
+    >>> import staticgraph as sg
+    >>> bool(sg.Session(seed=1).run(sg.random.exponential()) >= 0)
+    True
+    """
+    draw = draw_of("exponential", shape, (scale,), dtype)
+    standard = log1p(negative(unit(draw.graph, draw.target, draw.dtype)))
+    return multiply(negative(draw.parameters[0]), standard, name=name or "exponential")
+
+
+def laplace(
+    shape: Any = None, loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """Numbers whose distance from `loc`, to either side, is exponential with the mean `scale`.
+
+    Arguments are those of `normal`; derivatives flow to `loc` and `scale`. The result is ``loc -
+    scale * sign(v) * log(1 - 2 abs(v))`` with v uniform in (-1/2, 1/2).
+
+    >>> import staticgraph as sg
+    >>> sg.random.laplace((2, 3)).shape
+    (2, 3)
+    """
+    draw = draw_of("laplace", shape, (loc, scale), dtype)
+    away = subtract(unit(draw.graph, draw.target, draw.dtype, inner=True), 0.5)
+    distance = negative(log1p(multiply(absolute(away), -2.0)))
+    return _scaled(draw, multiply(sign(away), distance), name or "laplace")
+
+
+def gumbel(
+    shape: Any = None, loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """Numbers of Gumbel's distribution of largest values: ``loc - scale * log(-log(u))``.
+
+    Arguments are those of `normal`; derivatives flow to `loc` and `scale`.
+
+    >>> import staticgraph as sg
+    >>> sg.random.gumbel((2, 3)).shape
+    (2, 3)
+    """
+    draw = draw_of("gumbel", shape, (loc, scale), dtype)
+    standard = negative(log(unit(draw.graph, draw.target, draw.dtype, inner=True)))
+    return _scaled(draw, negative(log(standard)), name or "gumbel")
+
+
+def logistic(
+    shape: Any = None, loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """Numbers of the logistic distribution: ``loc + scale * log(u / (1 - u))``.
+
+    Arguments are those of `normal`; derivatives flow to `loc` and `scale`.
+
+    >>> import staticgraph as sg
+    >>> sg.random.logistic((2, 3)).shape
+    (2, 3)
+    """
+    draw = draw_of("logistic", shape, (loc, scale), dtype)
+    fraction = unit(draw.graph, draw.target, draw.dtype, inner=True)
+    standard = subtract(log(fraction), log1p(negative(fraction)))
+    return _scaled(draw, standard, name or "logistic")
+
+
+def cauchy(
+    shape: Any = None, loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """Numbers of Cauchy's distribution: ``loc + scale * tan(pi v)``, v uniform in (-1/2, 1/2).
+
+    Arguments are those of `normal`; derivatives flow to `loc` and `scale`.
+
+    >>> import staticgraph as sg
+    >>> sg.random.cauchy((2, 3)).shape
+    (2, 3)
+    """
+    draw = draw_of("cauchy", shape, (loc, scale), dtype)
+    away = subtract(unit(draw.graph, draw.target, draw.dtype, inner=True), 0.5)
+    return _scaled(draw, tan(multiply(math.pi, away)), name or "cauchy")
+
+
+def rayleigh(
+    shape: Any = None, scale: Any = 1.0, dtype: Any = None, *, name: str | None = None
+) -> Tensor:
+    """Lengths of vectors of two normal numbers of standard deviation `scale`.
+
+    Arguments are those of `exponential`; derivatives flow to `scale`. The result is ``scale *
+    sqrt(-2 log(u))`` with u uniform in (0, 1).
+
+    >>> import staticgraph as sg
+    >>> sg.random.rayleigh((2, 3)).shape
+    (2, 3)
+    """
+    draw = draw_of("rayleigh", shape, (scale,), dtype)
+    fraction = unit(draw.graph, draw.target, draw.dtype, inner=True)
+    standard = sqrt(multiply(-2.0, log(fraction)))
+    return multiply(draw.parameters[0], standard, name=name or "rayleigh")
+
+
+def weibull(
+    concentration: Any, scale: Any = 1.0, shape: Any = None, dtype: Any = None,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """Numbers of Weibull's distribution: ``scale * (-log(u)) ** (1 / concentration)``.
+
+    concentration, scale   numbers or tensors that broadcast to `shape`; derivatives flow to them
+    shape                  an int, a sequence of ints and scalar int tensors, or an int64 vector
+                           tensor; that to which the parameters broadcast when not given
+    dtype                  float32 or float64; that of the parameters, float32 for Python numbers
+
+    >>> import staticgraph as sg
+    >>> bool(sg.Session(seed=1).run(sg.random.weibull(1.5)) > 0)
+    True
+    """
+    draw = draw_of("weibull", shape, (concentration, scale), dtype)
+    power, width = draw.parameters
+    standard = negative(log(unit(draw.graph, draw.target, draw.dtype, inner=True)))
+    return multiply(width, exp(log(standard) / power), name=name or "weibull")
+
+
+def pareto(
+    concentration: Any, scale: Any = 1.0, shape: Any = None, dtype: Any = None,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """Numbers from `scale` on of Pareto's distribution: ``scale * u ** (-1 / concentration)``.
+
+    Arguments are those of `weibull`; derivatives flow to `concentration` and `scale`.
+    (`numpy.random.pareto` draws what lies above 1 only: this less 1.)
+
+    >>> import staticgraph as sg
+    >>> bool(sg.Session(seed=1).run(sg.random.pareto(3.0)) >= 1)
+    True
+    """
+    draw = draw_of("pareto", shape, (concentration, scale), dtype)
+    power, least = draw.parameters
+    standard = negative(log(unit(draw.graph, draw.target, draw.dtype, inner=True)))
+    return multiply(least, exp(standard / power), name=name or "pareto")

@@ -1,0 +1,162 @@
+"""The parameters of distributions: their dtype, their shape, and what they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from staticgraph.core import dtypes
+from staticgraph.core.dtypes import DType
+from staticgraph.core.elements import ElementBuilder
+from staticgraph.core.graph import Graph, Tensor, get_default_graph
+from staticgraph.core.opdef import Mismatch, OpDef, register
+from staticgraph.errors import DTypeError, RunError
+from staticgraph.ops.convert import cast_to, constant_value, promote
+from staticgraph.ops.elementwise import add
+from staticgraph.ops.shaping import BROADCAST_TO
+from staticgraph.ops.sizes import Target, read_sizes, refusal, shape_of
+
+
+class _Domain(NamedTuple):
+    """An interval, and what is said of a number that does not lie in it."""
+
+    low: float
+    high: float
+    above: bool
+    problem: str
+
+
+# Numbers from `low` to `high`; where `above` not low itself. NaN lies in none.
+DOMAINS = {
+    "positive": _Domain(0.0, float(np.finfo(np.float64).max), True, "is not above 0 and finite"),
+    "weight": _Domain(0.0, float(np.finfo(np.float64).max), False, "is below 0 or not finite"),
+    # An int64 holds the numbers of such a mean, but for a chance that no float tells from 0.
+    "mean": _Domain(0.0, 2.0**62, False, "is not between 0 and 2**62"),
+    "count": _Domain(0.0, 2.0**53, False, "is not between 0 and 2**53"),
+    "probability": _Domain(0.0, 1.0, False, "is not between 0 and 1"),
+    "chance": _Domain(0.0, 1.0, True, "is not above 0 and up to 1"),
+}
+
+
+def _outside(x: Any, domain: _Domain) -> Any:
+    low = x > domain.low if domain.above else x >= domain.low
+    return ~(low & (x <= domain.high))
+
+
+def _mismatch(x: Any, what: str, domain: str) -> Mismatch | None:
+    """What is said of the first number that lies outside."""
+    wrong = np.argwhere(_outside(np.asarray(x), DOMAINS[domain]))
+    if not len(wrong):
+        return None
+    place = wrong[0].tolist()
+    where = f" at {place}" if place else ""
+    value = np.asarray(x)[tuple(place)]
+    return Mismatch(f"{what} {value:g}{where} {DOMAINS[domain].problem}", error=RunError)
+
+
+def _reference_domain(x: Any, *, what: str, domain: str) -> Any:
+    problem = _mismatch(x, what, domain)
+    if problem is not None:
+        raise problem
+    return x
+
+
+def _emit_domain(s: ElementBuilder[Any], x: Any, *, what: str, domain: str) -> Any:
+    bounds = DOMAINS[domain]
+    low, high = s.constant(bounds.low, x.dtype), s.constant(bounds.high, x.dtype)
+    fits = s.greater(x, low) if bounds.above else s.greater_equal(x, low)
+    s.fail_if(s.logical_not(s.logical_and(fits, s.less_equal(x, high))))
+    return x
+
+
+RANDOM_DOMAIN = register(
+    OpDef(
+        "random_domain",
+        operands=("x",),
+        infer=lambda types, attrs: types[0],
+        reference=_reference_domain,
+        attrs=("what", "domain"),
+        dtypes=frozenset({dtypes.float64}),
+        elementwise=True,
+        emit=_emit_domain,
+        vjp=(lambda node, adjoint: adjoint,),
+        jvp=lambda node, tangents: [tangents[0]],
+        linear=True,
+        doc="x, once it is known to lie where a parameter of a distribution may.",
+    )
+)
+
+
+class Draw(NamedTuple):
+    """What is drawn: where, of which shape and dtype, and from which parameters.
+
+    parameters   tensors of the dtype, each a scalar or of the whole shape
+    """
+
+    graph: Graph
+    target: Target
+    dtype: DType
+    parameters: list[Tensor]
+
+
+def draw_of(what: str, shape: Any, values: Sequence[Any], dtype: Any) -> Draw:
+    """Reads the arguments of a draw; `shape` None stands for that of the parameters."""
+    target = None if shape is None else read_sizes(what, shape)
+    graph = target.operands[0].graph if target and target.operands else get_default_graph()
+    with graph.as_default():
+        given = promote(values, floating=True)
+    wanted = given[0].dtype if dtype is None else dtypes.as_dtype(dtype)
+    if wanted not in dtypes.FLOATING:
+        raise refusal(
+            what,
+            f"draws no {dtypes.name(wanted)}",
+            "dtype is float32 or float64; sg.random.integers draws integers",
+            error=DTypeError,
+        )
+    if target is None:
+        target = _joined(given)
+    fitted = [fit(cast_to(value, wanted), target) for value in given]
+    return Draw(fitted[0].graph, target, wanted, fitted)
+
+
+def _joined(given: Sequence[Tensor]) -> Target:
+    """The shape to which parameters broadcast."""
+    shaped = [value for value in given if value.type.shape != ()]
+    if not shaped:
+        return Target((), ())
+    total = shaped[0]
+    for value in shaped[1:]:
+        if value.type.shape != total.type.shape or not value.type.is_static:
+            total = add(total, value)
+    return shape_of(total)
+
+
+def fit(value: Tensor, target: Target) -> Tensor:
+    """A parameter of the shape of the draw, or a scalar."""
+    if value.type.shape == () or (value.type.shape == target.shape and value.type.is_static):
+        return value
+    attrs = {"shape": target.shape}
+    return value.graph.add(BROADCAST_TO, (value, *target.operands), attrs).out
+
+
+def whole(value: Tensor, target: Target) -> Tensor:
+    """A parameter of the shape of the draw, even if it is a scalar."""
+    if value.type.shape == target.shape and value.type.is_static:
+        return value
+    attrs = {"shape": target.shape}
+    return value.graph.add(BROADCAST_TO, (value, *target.operands), attrs).out
+
+
+def checked(what: str, name: str, value: Tensor, domain: str) -> Tensor:
+    """A parameter in float64, refused where it lies outside of its domain: now, or in the run."""
+    known = constant_value(value)
+    wide = cast_to(value, dtypes.float64)
+    if known is not None:
+        problem = _mismatch(known.astype(np.float64), name, domain)
+        if problem is not None:
+            raise refusal(what, problem.problem)
+        return wide
+    attrs = {"what": name, "domain": domain}
+    return wide.graph.add(RANDOM_DOMAIN, (wide,), attrs).out
