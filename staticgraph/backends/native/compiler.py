@@ -20,6 +20,7 @@ from staticgraph.backends.native import (  # noqa: F401  (the lowerings register
     lower_movement,
     lower_order,
     lower_random,
+    lower_search,
     regions,
 )
 from staticgraph.backends.native.lower import count_uses, lower_nodes, prepared
