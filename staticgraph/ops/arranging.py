@@ -1,6 +1,7 @@
 """Arranging elements anew: pad, flip, roll, tile, repeat.
 
-Only pad is an op of its own; the others are made of indexing, broadcasting and reshaping.
+Only pad with a constant is an op of its own; the others are made of indexing, broadcasting and
+reshaping.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from staticgraph.ops.axes import known_rank, one_axis, refuse, several_axes
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, promote, scalar
 from staticgraph.ops.creation import arange, zeros_like
-from staticgraph.ops.elementwise import remainder, where
+from staticgraph.ops.cumulative import cumsum
+from staticgraph.ops.elementwise import clip, maximum, minimum, remainder, where
 from staticgraph.ops.indexing import FULL, GATHER, SLICE, Range, gather
 from staticgraph.ops.reduction import sum
+from staticgraph.ops.searching import searchsorted
 from staticgraph.ops.shaping import (
     BROADCAST_TO,
     broadcast_to,
@@ -100,22 +103,27 @@ def pad(
 
     pad_width         ints: one for all ends, a pair (before, after) for all axes, or one pair per
                       axis
-    mode              only ``"constant"``
-    constant_values   the value of the new elements: a number or a scalar tensor, to which
-                      derivatives flow
+    mode              what the new elements are: ``"constant"``, one value; ``"edge"``, the nearest
+                      element; ``"reflect"`` and ``"symmetric"``, those that a mirror on the last
+                      element, or behind it, shows; ``"wrap"``, the axis over and over
+    constant_values   the value of the new elements of ``"constant"``: a number or a scalar tensor,
+                      to which derivatives flow
 
-    Raises ShapeError for widths that are negative or do not fit the axes.
+    Raises ShapeError for widths that are negative or do not fit the axes, and for an empty axis of
+    which other modes than ``"constant"`` have nothing to repeat.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.pad(sg.constant([1, 2]), (1, 2)))
     array([0, 1, 2, 0, 0])
     """
-    if mode != "constant":
+    if mode not in ("constant", *_PLACES):
         raise refusal(
             "pad",
-            f"mode={mode!r} is not there, only 'constant' is",
-            "index instead: x[[1, 0, 1, 2, 1]] reflects three elements by one",
+            f"mode={mode!r} is not there",
+            "give 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'",
         )
+    if mode != "constant":
+        return _padded(as_tensor(x), pad_width, mode, name or "pad")
     if is_tensor_like(x) and not is_tensor_like(constant_values):
         tensor = as_tensor(x)
         with tensor.graph.as_default():
@@ -124,6 +132,41 @@ def pad(
         tensor, value = promote((x, constant_values))
     width = _pad_width(tensor, pad_width)
     return tensor.graph.add(PAD, (tensor, value), {"width": width}, name).out
+
+
+# Where the element stands that is seen at a place before or behind an axis of some size.
+_PLACES = {
+    "edge": lambda place, count: clip(place, 0, count - 1),
+    "wrap": lambda place, count: remainder(place, count),
+    # Back and forth: the distance from the nearest turning point. An axis of one has none.
+    "reflect": lambda place, count: _mirrored(place, maximum(2 * count - 2, 1), 0),
+    "symmetric": lambda place, count: _mirrored(place, 2 * count, 1),
+}
+
+
+def _mirrored(place: Tensor, period: Tensor, gap: int) -> Tensor:
+    within = remainder(place, period)
+    return minimum(within, period - gap - within)
+
+
+def _padded(x: Tensor, pad_width: Any, mode: str, name: str) -> Tensor:
+    """`x` with elements of its own before and behind every axis."""
+    width = _pad_width(x, pad_width)
+    with x.graph.as_default():
+        for axis, (before, after) in enumerate(width):
+            if not before and not after:
+                continue
+            if dim_of(x, axis) == 0:
+                refuse(PAD, (x,), Mismatch(
+                    f"axis {axis} is empty, so there is nothing to repeat",
+                    "mode='constant' needs nothing",
+                ))  # fmt: skip
+            count = size(x, axis)
+            dim = dim_of(x, axis)
+            total = dim + before + after if isinstance(dim, int) else count + (before + after)
+            places = _PLACES[mode](arange(total) - before, count)
+            x = gather(x, places, axis)
+        return identity(x, name=name)
 
 
 def _pad_width(x: Tensor, pad_width: Any) -> tuple[tuple[int, int], ...]:
@@ -164,11 +207,11 @@ def flip(x: Any, axis: Any = None, *, name: str | None = None) -> Tensor:
     return tensor.graph.add(SLICE, (tensor,), attrs, name or "flip").out
 
 
-def roll(x: Any, shift: Any, axis: int | None = None, *, name: str | None = None) -> Tensor:
+def roll(x: Any, shift: Any, axis: Any = None, *, name: str | None = None) -> Tensor:
     """`x` with its entries moved by `shift` places along `axis`; what leaves comes back in front.
 
-    shift   an int or a scalar int tensor
-    axis    one axis; None moves the elements of `x` flattened
+    shift   an int or a scalar int tensor, or a tuple of them, one per axis
+    axis    one axis, or a tuple of them; None moves the elements of `x` flattened
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.roll(sg.constant([1, 2, 3, 4]), 1))
@@ -177,11 +220,25 @@ def roll(x: Any, shift: Any, axis: int | None = None, *, name: str | None = None
     tensor = as_tensor(x)
     if axis is None:
         return reshape_like(roll(reshape(tensor, -1), shift, 0, name=name), tensor)
+    if isinstance(axis, tuple | list):
+        return _rolled(tensor, shift, list(axis), name or "roll")
     number = one_axis(SLICE, tensor, axis)
     with tensor.graph.as_default():
         count = size(tensor, number)
         places = remainder(arange(count) - cast_to(shift, dtypes.int64), count)
     return gather(tensor, places, number, name=name or "roll")
+
+
+def _rolled(x: Tensor, shift: Any, axes: list[Any], name: str) -> Tensor:
+    """`x` rolled along one axis after the other."""
+    shifts = list(shift) if isinstance(shift, tuple | list) else [shift] * len(axes)
+    if len(shifts) != len(axes):
+        refuse(SLICE, (x,), Mismatch(
+            f"there are {len(shifts)} shifts for {len(axes)} axes", "give one per axis, or one"
+        ))  # fmt: skip
+    for places, axis in zip(shifts, axes, strict=True):
+        x = roll(x, places, axis)
+    return identity(x, name=name)
 
 
 def tile(x: Any, repetitions: Any, *, name: str | None = None) -> Tensor:
@@ -208,7 +265,8 @@ def tile(x: Any, repetitions: Any, *, name: str | None = None) -> Tensor:
 def repeat(x: Any, repeats: Any, axis: int | None = None, *, name: str | None = None) -> Tensor:
     """`x` with every entry along `axis` repeated.
 
-    repeats   an int, or one int per entry of an axis of known size
+    repeats   an int; one int per entry of the axis; or an int tensor, whose values only the run
+              knows, and so the size of the result
     axis      one axis; None repeats the elements of `x` flattened
 
     >>> import staticgraph as sg
@@ -222,6 +280,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None, *, name: str | None = 
     if is_int(repeats):
         _check_counts(tensor, [repeats], repeats)
         return _repeated(tensor, [(number, int(repeats))], before=False, name=name or "repeat")
+    if is_tensor_like(repeats):
+        return _repeated_in_run(tensor, as_tensor(repeats), number, name or "repeat")
     counts = list(repeats)
     _check_counts(tensor, counts, repeats)
     if len(counts) != dim_of(tensor, number):
@@ -232,6 +292,26 @@ def repeat(x: Any, repeats: Any, axis: int | None = None, *, name: str | None = 
         ))  # fmt: skip
     places = np.repeat(np.arange(len(counts)), counts)
     return gather(tensor, places, number, name=name or "repeat")
+
+
+def _repeated_in_run(x: Tensor, repeats: Tensor, axis: int, name: str) -> Tensor:
+    """`x` with each entry of an axis as often as a tensor says; negative numbers count as 0."""
+    if repeats.dtype not in dtypes.INTEGER or repeats.type.ndim not in (0, 1):
+        refuse(GATHER, (x, repeats), Mismatch(
+            f"repeats is {repeats.type}", "give an int scalar or an int vector, one per entry",
+            error=DTypeError,
+        ))  # fmt: skip
+    have, want = dim_of(repeats, 0) if repeats.type.ndim else 1, dim_of(x, axis)
+    if have != 1 and isinstance(have, int) and isinstance(want, int) and have != want:
+        refuse(GATHER, (x, repeats), Mismatch(
+            f"there are {have} repeats for axis {axis}", f"it has size {want}"
+        ))  # fmt: skip
+    with x.graph.as_default():
+        counts = broadcast_to(maximum(cast_to(repeats, dtypes.int64), 0), (size(x, axis),))
+        ends = cumsum(counts, 0)
+        # The entry that stands at a place is the first one that ends behind it.
+        places = searchsorted(ends, arange(sum(counts)), "right")
+        return gather(x, places, axis, name=name)
 
 
 def _check_counts(x: Tensor, counts: list[Any], given: Any) -> None:

@@ -149,24 +149,26 @@ def _cumsum(x: Tensor, axis: int, reverse: bool) -> Tensor:
 
 
 def cumsum(
-    x: Any, axis: int | None = None, reverse: bool = False, *, name: str | None = None
-) -> Tensor:
+    x: Any, axis: int | None = None, reverse: bool = False, dtype: Any = None,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
     """Sums of the elements of `x` up to and including each, along `axis`.
 
     axis      an int; None flattens `x` first, as NumPy does
     reverse   start at the end of the axis
+    dtype     the dtype to which elements are converted first, and of the result
 
-    The dtype is that of `x`; bool and narrow integers add up in int64 or uint64. Raises ShapeError
-    for an axis that `x` does not have.
+    By default the dtype is that of `x`; bool and narrow integers add up in int64 or uint64. Raises
+    ShapeError for an axis that `x` does not have.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.cumsum(sg.constant([1.0, 2.0, 3.0])))
     array([1., 3., 6.], dtype=float32)
     """
-    return _cumulate(CUMSUM, x, axis, reverse, name)
+    return _cumulate(CUMSUM, x, axis, reverse, dtype, name)
 
 
-def _cumulate(op: OpDef, x: Any, axis: Any, reverse: bool, name: str | None) -> Tensor:
+def _cumulate(op: OpDef, x: Any, axis: Any, reverse: bool, dtype: Any, name: str | None) -> Tensor:
     tensor = as_tensor(x)
     if axis is not None:
         number = one_axis(op, tensor, axis)
@@ -174,8 +176,15 @@ def _cumulate(op: OpDef, x: Any, axis: Any, reverse: bool, name: str | None) -> 
         number = 0
         if tensor.type.ndim != 1:
             tensor = shaping.reshape(tensor, (-1,))
-    tensor = cast_to(tensor, accumulator(tensor.dtype))
-    return tensor.graph.add(op, (tensor,), {"axis": number, "reverse": bool(reverse)}, name).out
+    attrs = {"axis": number, "reverse": bool(reverse)}
+    if dtype is None:
+        tensor = cast_to(tensor, accumulator(tensor.dtype))
+        return tensor.graph.add(op, (tensor,), attrs, name).out
+    # In a narrow dtype it is a wide one that is cut, which is the same.
+    wanted = dtypes.as_dtype(dtype)
+    tensor = cast_to(cast_to(tensor, wanted), accumulator(wanted))
+    inner = name if tensor.dtype == wanted else None
+    return cast_to(tensor.graph.add(op, (tensor,), attrs, inner).out, wanted, name)
 
 
 # -- linear recurrence ------------------------------------------------------------------------
@@ -323,21 +332,23 @@ CUMPROD = register(
 
 
 def cumprod(
-    x: Any, axis: int | None = None, reverse: bool = False, *, name: str | None = None
-) -> Tensor:
+    x: Any, axis: int | None = None, reverse: bool = False, dtype: Any = None,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
     """Products of the elements of `x` up to and including each, along `axis`.
 
     axis      an int; None flattens `x` first, as NumPy does
     reverse   start at the end of the axis
+    dtype     the dtype to which elements are converted first, and of the result
 
-    The dtype is that of `x`; bool and narrow integers multiply in int64 or uint64. The derivative
-    is right where elements are 0. Raises ShapeError for an axis that `x` does not have.
+    By default the dtype is that of `x`; bool and narrow integers multiply in int64 or uint64. The
+    derivative is right where elements are 0. Raises ShapeError for an axis that `x` does not have.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.cumprod(sg.constant([1.0, 2.0, 3.0])))
     array([1., 2., 6.], dtype=float32)
     """
-    return _cumulate(CUMPROD, x, axis, reverse, name)
+    return _cumulate(CUMPROD, x, axis, reverse, dtype, name)
 
 
 def products_of_others(x: Tensor, axis: int) -> Tensor:

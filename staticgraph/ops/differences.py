@@ -9,15 +9,16 @@ import builtins
 from typing import Any
 
 from staticgraph.core import dtypes
-from staticgraph.core.dtypes import DType
 from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import Mismatch, OpDef
 from staticgraph.core.types import format_shape
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.arranging import flip, pad
 from staticgraph.ops.axes import known_rank, one_axis, refuse
+from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, cast_to, promote
-from staticgraph.ops.cumulative import CUMPROD, CUMSUM, accumulator, cumprod, cumsum
+from staticgraph.ops.creation import arange, zeros
+from staticgraph.ops.cumulative import CUMPROD, CUMSUM, cumprod, cumsum
 from staticgraph.ops.indexing import FULL, GATHER, SLICE, Range
 from staticgraph.ops.joining import concat
 from staticgraph.ops.linalg import matmul
@@ -149,23 +150,12 @@ def _cumulative(
             "give axis=...; sg.reshape(x, -1) flattens" if ndim else "sg.reshape(x, 1) adds one",
         ))  # fmt: skip
     number = one_axis(op, tensor, 0 if axis is None else axis)
-    tensor = cast_to(tensor, _total_dtype(tensor.dtype, dtype))
     function = cumsum if op is CUMSUM else cumprod
     if not include_initial:
-        return cast_if(function(tensor, number, name=name), dtype)
-    result = cast_if(function(tensor, number), dtype)
+        return function(tensor, number, dtype=dtype, name=name)
+    result = function(tensor, number, dtype=dtype)
     width = [(1, 0) if a == number else (0, 0) for a in range(ndim)]
     return pad(result, width, constant_values=0 if op is CUMSUM else 1, name=name)
-
-
-def _total_dtype(given: DType, wanted: Any) -> DType:
-    """The dtype in which elements are added up; narrow integers wrap when they are cast back."""
-    return accumulator(given if wanted is None else dtypes.as_dtype(wanted))
-
-
-def cast_if(x: Tensor, dtype: Any) -> Tensor:
-    """`x`, in `dtype` where one is given."""
-    return x if dtype is None else cast_to(x, dtype)
 
 
 # -- integrals --------------------------------------------------------------------------------
@@ -258,9 +248,9 @@ def convolve(a: Any, v: Any, mode: str = "full", *, name: str | None = None) -> 
     mode   ``"full"``: at every shift at which they meet; ``"same"``: as many as the longer one
            has, from the middle; ``"valid"``: where the shorter one lies within the longer
 
-    The shorter one's size must be known. It is slid over the other one: a product of windows with
-    the shorter vector, fine for filters; for two long ones multiply spectra. Raises ShapeError for
-    what is no vector, or has no elements.
+    The shorter one is slid over the other one: a product of windows with it, fine for filters; for
+    two long ones multiply spectra. Raises ShapeError for what is no vector, or is known to have no
+    elements.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.convolve(sg.constant([1.0, 2.0, 3.0]), [1.0, 1.0]))
@@ -277,32 +267,37 @@ def convolve(a: Any, v: Any, mode: str = "full", *, name: str | None = None) -> 
                 "sg.reshape(x, -1) flattens",
             ))  # fmt: skip
     lengths = [dim_of(long, 0), dim_of(short, 0)]
-    known = [dim for dim in lengths if isinstance(dim, int)]
-    if not known:
-        refuse(SLICE, (long, short), Mismatch(
-            "no size is known, so the shorter one is not", "declare the size of the filter"
-        ))  # fmt: skip
-    if not isinstance(lengths[1], int) or (len(known) == 2 and known[1] > known[0]):
+    if not (isinstance(lengths[0], int) and isinstance(lengths[1], int)):
+        return _convolved_in_run(long, short, mode, name or "convolve")
+    if lengths[1] > lengths[0]:
         long, short = short, long
     taps = dim_of(short, 0)
     assert isinstance(taps, int)
     edge = {"full": (taps - 1, taps - 1), "valid": (0, 0),
             "same": (taps // 2, (taps - 1) // 2)}[mode]  # fmt: skip
     padded = pad(long, [edge])
-    with long.graph.as_default():
-        count = _length(padded, 0)
-        total = count - (taps - 1) if isinstance(count, int) else ew.maximum(count - (taps - 1), 0)
-        shifted = [_window(padded, shift, total) for shift in range(taps)]
+    total = dim_of(padded, 0)
+    assert isinstance(total, int)
+    count = builtins.max(total - (taps - 1), 0)
+    shifted = [part(padded, 0, shift, shift + count) for shift in range(taps)]
     turned = flip(short, 0)
-    if taps == 1:
-        return ew.multiply(shifted[0], turned, name=name or "convolve")
     windows = concat([expand_dims(row, 1) for row in shifted], 1)
     return matmul(windows, turned, name=name or "convolve")
 
 
-def _window(x: Tensor, start: int, length: Any) -> Tensor:
-    """`length` elements of a vector from `start` on."""
-    total = dim_of(x, 0)
-    if isinstance(total, int) and isinstance(length, int):
-        return part(x, 0, start, builtins.max(start + length, 0))
-    return x[start : length + start]
+def _convolved_in_run(a: Tensor, v: Tensor, mode: str, name: str) -> Tensor:
+    """A convolution of vectors of which only the run knows which is longer."""
+    with a.graph.as_default():
+        first, second = size(a, 0), size(v, 0)
+        edge = zeros((second - 1,), a.dtype)
+        padded = concat([edge, a, edge])
+        starts = expand_dims(arange(first + second - 1), 1)
+        windows = padded.graph.add(GATHER, (padded, starts + arange(second)), {"axes": (0,)}).out
+        whole = matmul(windows, flip(v, 0))
+        if mode == "full":
+            return identity(whole, name=name)
+        shorter, longer = ew.minimum(first, second), ew.maximum(first, second)
+        if mode == "same":
+            begin = ew.floor_divide(shorter - 1, 2)
+            return identity(whole[begin : begin + longer], name=name)
+        return identity(whole[shorter - 1 : longer], name=name)

@@ -18,7 +18,6 @@ from staticgraph.core import dtypes
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.opdef import (
     LINEAR,
-    NOT_DIFFERENTIABLE,
     Attrs,
     Mismatch,
     Numbered,
@@ -258,7 +257,8 @@ GATHER: OpDef = register(
 )
 
 
-def _infer_scatter_add(types: Types, attrs: Attrs) -> TensorType:
+def infer_scatter(types: Types, attrs: Attrs) -> TensorType:
+    """The type of what a scatter makes of x, updates and indices: that of x."""
     x, updates, *indices = types
     if x.dtype != updates.dtype:
         raise Mismatch("operands differ in dtype", "convert with sg.cast", error=DTypeError)
@@ -294,7 +294,7 @@ SCATTER_ADD: OpDef = register(
     OpDef(
         "scatter_add",
         operands=("x", "updates", "indices*"),
-        infer=_infer_scatter_add,
+        infer=infer_scatter,
         reference=_reference_scatter_add,
         attrs=("axes",),
         dtypes=(dtypes.ARITHMETIC, dtypes.ARITHMETIC, _INT64),
@@ -324,8 +324,8 @@ def as_index(op: OpDef, x: Tensor, indices: Any) -> Tensor:
             tensor = as_tensor(list(indices) if isinstance(indices, range) else indices)
     if tensor.dtype == dtypes.bool_:
         refuse(op, (x, tensor), Mismatch(
-            "a mask of bools takes a number of elements that depends on the data",
-            "keep the shape and choose with sg.where(mask, x, other), or index with integers",
+            "a mask of bools is no index",
+            "x[mask] takes what a mask leaves; sg.flatnonzero(mask) gives its indices",
             error=DTypeError,
         ))  # fmt: skip
     if tensor.dtype not in dtypes.INTEGER:
@@ -409,16 +409,23 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1, *, name: str | None = 
         refuse(GATHER, (tensor, index), Mismatch(
             f"the indices have {index.type.ndim} axes, x has {ndim}", "give one per axis of x"
         ))  # fmt: skip
+    operands = along_axis(tensor, index, number)
+    attrs = {"axes": tuple(range(ndim))}
+    return tensor.graph.add(GATHER, (tensor, *operands), attrs, name or "take_along_axis").out
+
+
+def along_axis(x: Tensor, index: Tensor, axis: int) -> list[Tensor]:
+    """The indices, one tensor per axis of `x`, of the elements that `index` names along `axis`."""
+    ndim = known_rank(GATHER, x)
     operands: list[Tensor] = []
-    with tensor.graph.as_default():
+    with x.graph.as_default():
         for place in range(ndim):
-            if place == number:
+            if place == axis:
                 operands.append(index)
                 continue
             others = tuple([other for other in range(ndim) if other != place])
-            operands.append(expand_dims(arange(size(tensor, place)), others))
-    attrs = {"axes": tuple(range(ndim))}
-    return tensor.graph.add(GATHER, (tensor, *operands), attrs, name or "take_along_axis").out
+            operands.append(expand_dims(arange(size(x, place)), others))
+    return operands
 
 
 def scatter_add(
@@ -465,57 +472,6 @@ def one_hot(
         others = tuple([other for other in range(ndim) if other != place])
         numbers = expand_dims(arange(depth), others)
     return cast_to(equal(column, numbers), wanted, name or "one_hot")
-
-
-# -- order ------------------------------------------------------------------------------------
-
-
-def _reference_argsort(x: Any, *, axis: int, descending: bool) -> Any:
-    if not descending:
-        return np.argsort(x, axis, stable=True)
-    # Sorting backwards and counting from the other end keeps equal elements in their order.
-    backwards = np.argsort(np.flip(x, axis), axis, stable=True)
-    return np.flip(np.shape(x)[axis] - 1 - backwards, axis)
-
-
-ARGSORT = register(
-    OpDef(
-        "argsort",
-        operands=("x",),
-        infer=lambda types, attrs: types[0].with_dtype(dtypes.int64),
-        reference=_reference_argsort,
-        attrs=("axis", "descending"),
-        vjp=NOT_DIFFERENTIABLE,
-        jvp=NOT_DIFFERENTIABLE,
-        doc="The indices that sort the operand along an axis; equal elements keep their order, NaN "
-        "comes last (first where descending).",
-    )
-)
-
-
-def argsort(x: Any, axis: int = -1, descending: bool = False, *, name: str | None = None) -> Tensor:
-    """The int64 indices that sort `x` along `axis`; equal elements keep their order.
-
-    NaN counts as larger than everything else. It has no derivative; `sort` has.
-
-    >>> import staticgraph as sg
-    >>> sg.Session().run(sg.argsort(sg.constant([3.0, 1.0, 2.0])))
-    array([1, 2, 0])
-    """
-    tensor = as_tensor(x)
-    attrs = {"axis": one_axis(ARGSORT, tensor, axis), "descending": bool(descending)}
-    return tensor.graph.add(ARGSORT, (tensor,), attrs, name).out
-
-
-def sort(x: Any, axis: int = -1, descending: bool = False, *, name: str | None = None) -> Tensor:
-    """`x` sorted along `axis`; adjoints go back to where the elements came from.
-
-    >>> import staticgraph as sg
-    >>> sg.Session().run(sg.sort(sg.constant([3.0, 1.0, 2.0])))
-    array([1., 2., 3.], dtype=float32)
-    """
-    tensor = as_tensor(x)
-    return take_along_axis(tensor, argsort(tensor, axis, descending), axis, name=name or "sort")
 
 
 def _flat(values: Sequence[Any]) -> list[Any]:

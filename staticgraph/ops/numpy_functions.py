@@ -21,15 +21,25 @@ from staticgraph.ops import (
     arranging,
     creation,
     cumulative,
+    differences,
+    grids,
     indexing,
+    inspecting,
     joining,
     linalg,
     reduction,
+    searching,
+    segments,
+    sets,
     shaping,
+    sorting,
+    statistics,
+    variance,
 )
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor
+from staticgraph.ops.einsum import einsum
 from staticgraph.ops.sizes import refusal
 
 special = LazyModule("scipy.special")
@@ -162,7 +172,8 @@ def _missing(what: str, names: list[str]) -> Exception:
 class _Row(NamedTuple):
     """What a function of NumPy is here.
 
-    parameters   NumPy's, in order; ``a>x`` is called x here, those after ``*`` go by keyword only
+    parameters   NumPy's, in order; ``a>x`` is called x here, those after ``*`` go by keyword only.
+                 ``+`` in front of the ``*`` stands for any number of operands
     """
 
     function: Function
@@ -208,21 +219,22 @@ def _ravel(x: Any) -> Tensor:
     return shaping.reshape(x, -1)
 
 
-def _swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
-    ndim = _ndim(x)
-    order = list(range(ndim))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
-    return shaping.permute_dims(x, order)
+def _where(condition: Any, x: Any = None, y: Any = None) -> Tensor:
+    if x is None or y is None:
+        raise _refused(
+            "numpy.where",
+            "one argument asks for places, and they are several tensors",
+            "sg.nonzero(condition) gives them; sg.where(condition, x, y) chooses elements",
+        )
+    return ew.where(condition, x, y)
 
 
-def _moveaxis(x: Any, source: Any, destination: Any) -> Tensor:
-    ndim = _ndim(x)
-    moved = [axis % ndim for axis in np.atleast_1d(source).tolist()]
-    places = [axis % ndim for axis in np.atleast_1d(destination).tolist()]
-    order = [axis for axis in range(ndim) if axis not in moved]
-    for place, axis in sorted(zip(places, moved, strict=True)):
-        order.insert(place, axis)
-    return shaping.permute_dims(x, order)
+def _broadcast_arrays(*args: Any) -> list[Tensor]:
+    return grids.broadcast_arrays(*args)
+
+
+def _meshgrid(*xi: Any, indexing: str = "xy") -> list[Tensor]:
+    return grids.meshgrid(*xi, indexing=indexing)
 
 
 def _vstack(tup: Any) -> Tensor:
@@ -240,6 +252,14 @@ def _at_least(x: Any, ndim: int) -> Tensor:
     return shaping.expand_dims(tensor, tuple(range(missing))) if missing > 0 else tensor
 
 
+def _diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    return linalg.diagonal(x, offset, axis1, axis2)
+
+
+def _trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Tensor:
+    return linalg.trace(x, offset, dtype, axis1, axis2)
+
+
 _FUNCTIONS: dict[Any, _Row] = {
     np.sum: _Row(reduction.sum, _REDUCE),
     np.prod: _Row(reduction.prod, _REDUCE),
@@ -253,16 +273,15 @@ _FUNCTIONS: dict[Any, _Row] = {
     np.argmax: _Row(reduction.argmax, "a>x axis out * keepdims"),
     np.argmin: _Row(reduction.argmin, "a>x axis out * keepdims"),
     np.std: _Row(
-        reduction.std, "a>x axis dtype out ddof>correction keepdims * where mean correction"
+        variance.std, "a>x axis dtype out ddof>correction keepdims * where mean correction"
     ),
     np.var: _Row(
-        reduction.var, "a>x axis dtype out ddof>correction keepdims * where mean correction"
+        variance.var, "a>x axis dtype out ddof>correction keepdims * where mean correction"
     ),
     np.count_nonzero: _Row(reduction.count_nonzero, "a>x axis * keepdims"),
     np.cumsum: _Row(cumulative.cumsum, "a>x axis dtype out"),
     np.cumprod: _Row(cumulative.cumprod, "a>x axis dtype out"),
-    np.linalg.norm: _Row(reduction.norm, "x ord axis keepdims"),
-    np.where: _Row(ew.where, "condition x y"),
+    np.where: _Row(_where, "condition x y"),
     np.clip: _Row(_clip, "a>x a_min a_max out * min max"),
     np.round: _Row(_round, "a>x decimals out"),
     np.around: _Row(_round, "a>x decimals out"),
@@ -275,8 +294,8 @@ _FUNCTIONS: dict[Any, _Row] = {
     np.ravel: _Row(_ravel, "a>x order"),
     np.transpose: _Row(shaping.permute_dims, "a>x axes"),
     np.matrix_transpose: _Row(shaping.matrix_transpose, "x"),
-    np.swapaxes: _Row(_swapaxes, "a>x axis1 axis2"),
-    np.moveaxis: _Row(_moveaxis, "a>x source destination"),
+    np.swapaxes: _Row(grids.swapaxes, "a>x axis1 axis2"),
+    np.moveaxis: _Row(grids.moveaxis, "a>x source destination"),
     np.expand_dims: _Row(shaping.expand_dims, "a>x axis"),
     np.squeeze: _Row(shaping.squeeze, "a>x axis"),
     np.broadcast_to: _Row(shaping.broadcast_to, "array>x shape subok"),
@@ -287,14 +306,89 @@ _FUNCTIONS: dict[Any, _Row] = {
     np.pad: _Row(arranging.pad, "array>x pad_width mode * constant_values"),
     np.take: _Row(indexing.take, "a>x indices axis out mode"),
     np.take_along_axis: _Row(indexing.take_along_axis, "arr>x indices axis"),
-    np.sort: _Row(indexing.sort, "a>x axis kind order * stable"),
-    np.argsort: _Row(indexing.argsort, "a>x axis kind order * stable"),
+    np.sort: _Row(sorting.sort, "a>x axis kind order * stable"),
+    np.argsort: _Row(sorting.argsort, "a>x axis kind order * stable"),
     np.zeros_like: _Row(creation.zeros_like, "a>x dtype order subok shape * device"),
     np.ones_like: _Row(creation.ones_like, "a>x dtype order subok shape * device"),
     np.full_like: _Row(creation.full_like, "a>x fill_value dtype order subok shape * device"),
     np.dot: _Row(linalg.dot, "a>lhs b>rhs out"),
     np.outer: _Row(linalg.outer, "a>lhs b>rhs out"),
+    np.einsum: _Row(einsum, "+ * out dtype order casting optimize"),
     np.tensordot: _Row(linalg.tensordot, "a>lhs b>rhs axes"),
+    np.argwhere: _Row(searching.argwhere, "a>x"),
+    np.flatnonzero: _Row(searching.flatnonzero, "a>x"),
+    np.nonzero: _Row(searching.nonzero, "a>x"),
+    np.searchsorted: _Row(searching.searchsorted, "a>x1 v>x2 side sorter"),
+    np.isin: _Row(searching.isin, "element>x1 test_elements>x2 assume_unique invert * kind"),
+    np.digitize: _Row(statistics.digitize, "x bins right"),
+    np.unique: _Row(
+        sets.unique,
+        "ar>x return_index return_inverse return_counts axis * equal_nan sorted",
+    ),
+    np.unique_all: _Row(sets.unique_all, "x"),
+    np.unique_counts: _Row(sets.unique_counts, "x"),
+    np.unique_inverse: _Row(sets.unique_inverse, "x"),
+    np.unique_values: _Row(sets.unique_values, "x"),
+    np.bincount: _Row(segments.bincount, "x weights minlength"),
+    np.histogram: _Row(statistics.histogram, "a>x bins range density weights"),
+    np.quantile: _Row(
+        statistics.quantile, "a>x q axis out overwrite_input method keepdims * weights"
+    ),
+    np.percentile: _Row(
+        statistics.percentile, "a>x q axis out overwrite_input method keepdims * weights"
+    ),
+    np.median: _Row(statistics.median, "a>x axis out overwrite_input keepdims"),
+    np.average: _Row(statistics.average, "a>x axis weights returned * keepdims"),
+    np.ptp: _Row(statistics.ptp, "a>x axis out keepdims"),
+    np.nansum: _Row(statistics.nansum, "a>x axis dtype out keepdims initial where"),
+    np.nanprod: _Row(statistics.nanprod, "a>x axis dtype out keepdims initial where"),
+    np.nanmean: _Row(statistics.nanmean, "a>x axis dtype out keepdims * where"),
+    np.nanvar: _Row(
+        statistics.nanvar, "a>x axis dtype out ddof>correction keepdims * where mean correction"
+    ),
+    np.nanmax: _Row(statistics.nanmax, "a>x axis out keepdims initial where"),
+    np.nanmin: _Row(statistics.nanmin, "a>x axis out keepdims initial where"),
+    np.cov: _Row(statistics.cov, "m y rowvar bias ddof fweights aweights * dtype"),
+    np.corrcoef: _Row(statistics.corrcoef, "x y rowvar bias ddof * dtype"),
+    np.diff: _Row(differences.diff, "a>x n axis prepend append"),
+    np.cumulative_sum: _Row(differences.cumulative_sum, "x * axis dtype out include_initial"),
+    np.cumulative_prod: _Row(differences.cumulative_prod, "x * axis dtype out include_initial"),
+    np.trapezoid: _Row(differences.trapezoid, "y x dx axis"),
+    np.interp: _Row(differences.interp, "x xp fp left right period"),
+    np.convolve: _Row(differences.convolve, "a v mode"),
+    np.tril: _Row(grids.tril, "m>x k"),
+    np.triu: _Row(grids.triu, "m>x k"),
+    np.meshgrid: _Row(_meshgrid, "+ * copy sparse indexing"),
+    np.broadcast_arrays: _Row(_broadcast_arrays, "+ * subok"),
+    np.astype: _Row(inspecting.astype, "x dtype * copy device"),
+    np.empty_like: _Row(creation.empty_like, "a>x dtype order subok shape * device"),
+    np.kron: _Row(linalg.kron, "a>lhs b>rhs"),
+    np.diag: _Row(linalg.diag, "v>x k"),
+    np.diagonal: _Row(_diagonal, "a>x offset axis1 axis2"),
+    np.trace: _Row(_trace, "a>x offset axis1 axis2 dtype out"),
+    np.cross: _Row(linalg.cross, "a>lhs b>rhs axisa axisb axisc axis"),
+    np.linalg.norm: _Row(linalg.norm, "x ord axis keepdims"),
+    np.linalg.vector_norm: _Row(linalg.vector_norm, "x * axis keepdims ord"),
+    np.linalg.matrix_norm: _Row(linalg.matrix_norm, "x * keepdims ord"),
+    np.linalg.cholesky: _Row(linalg.cholesky, "a>x * upper"),
+    np.linalg.solve: _Row(linalg.solve, "a>lhs b>rhs"),
+    np.linalg.inv: _Row(linalg.inv, "a>x"),
+    np.linalg.det: _Row(linalg.det, "a>x"),
+    np.linalg.slogdet: _Row(linalg.slogdet, "a>x"),
+    np.linalg.eigh: _Row(linalg.eigh, "a>x UPLO"),
+    np.linalg.eigvalsh: _Row(linalg.eigvalsh, "a>x UPLO"),
+    np.linalg.svd: _Row(linalg.svd, "a>x full_matrices compute_uv hermitian"),
+    np.linalg.svdvals: _Row(linalg.svdvals, "x"),
+    np.linalg.qr: _Row(linalg.qr, "a>x mode"),
+    np.linalg.pinv: _Row(linalg.pinv, "a>x rcond>rtol hermitian * rtol"),
+    np.linalg.matrix_rank: _Row(linalg.matrix_rank, "A>x tol hermitian * rtol"),
+    np.linalg.lstsq: _Row(linalg.lstsq, "a>lhs b>rhs rcond>rtol"),
+    np.linalg.cond: _Row(linalg.cond, "x p"),
+    np.linalg.matrix_power: _Row(linalg.matrix_power, "a>x n"),
+    np.linalg.trace: _Row(linalg.trace, "x * offset dtype"),
+    np.linalg.diagonal: _Row(linalg.diagonal, "x * offset"),
+    np.linalg.cross: _Row(linalg.cross, "x1>lhs x2>rhs * axis"),
+    np.linalg.multi_dot: _Row(linalg.multi_dot, "arrays * out"),
     np.copy: _Row(identity, "a>x order subok"),
     np.shape: _Row(_shape, "a>x"),
     np.ndim: _Row(_ndim, "a>x"),
@@ -309,6 +403,14 @@ _DEFAULTS: dict[str, tuple[Any, ...]] = {
     "stable": (True, False),
     "device": ("cpu",),
     "where": (True,),
+    "compute_uv": (True,),
+    "hermitian": (False,),
+    "assume_unique": (True, False),
+    "overwrite_input": (True, False),
+    "returned": (False,),
+    "sorted": (True,),
+    "copy": (True, False),
+    "sparse": (False,),
 }
 
 
@@ -322,6 +424,9 @@ def array_function(
         raise _missing(name, [known.__name__ for known in _FUNCTIONS])
     positional, _, keyword = row.parameters.partition("*")
     names = positional.split()
+    operands: tuple[Any, ...] = ()
+    if names == ["+"]:
+        names, operands, args = [], args, ()
     if len(args) > len(names):
         raise _refused(name, f"takes {len(names)} arguments", f"they are {', '.join(names)}")
     renamed = dict(_parts(item) for item in [*names, *keyword.split()])
@@ -340,11 +445,11 @@ def array_function(
                 "leave it away; sg.cast converts, sg.where chooses elements",
             )
     try:
-        signature.bind(**arguments)
+        signature.bind(*operands, **arguments)
     except TypeError as problem:
         wanted = ", ".join(name for name in signature.parameters if name != "name")
         raise _refused(name, f"{problem}", f"for tensors it takes {wanted}") from None
-    return row.function(**arguments)
+    return row.function(*operands, **arguments)
 
 
 @cache  # bounded by the rows

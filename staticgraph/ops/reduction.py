@@ -6,7 +6,6 @@ rank of the operand was unknown when the graph was built may `axis` be None, for
 
 from __future__ import annotations
 
-import builtins
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -171,7 +170,8 @@ def element_count(x: Tensor, axis: tuple[int, ...] | None) -> int | Tensor:
     return total
 
 
-def _count_like(y: Tensor, x: Tensor, axis: tuple[int, ...] | None) -> float | Tensor:
+def count_like(y: Tensor, x: Tensor, axis: tuple[int, ...] | None) -> float | Tensor:
+    """The number of elements of `x` along `axis`, to be used with `y`."""
     count = element_count(x, axis)
     return cast_to(count, dtypes.part_of(y.dtype)) if isinstance(count, Tensor) else float(count)
 
@@ -212,7 +212,7 @@ def _reduction(
 
 
 def _vjp_mean(node: Operation, adjoint: Tensor) -> Tensor:
-    count = _count_like(adjoint, node.inputs[0], node.attrs["axis"])
+    count = count_like(adjoint, node.inputs[0], node.attrs["axis"])
     return _spread(node, adjoint / count)
 
 
@@ -370,7 +370,7 @@ def _accumulating(x: Tensor) -> Tensor:
     return cast_to(x, accumulator(x.dtype))
 
 
-def _averaging(x: Tensor) -> Tensor:
+def averaging(x: Tensor) -> Tensor:
     """The operand of a mean: NumPy averages integers in float64."""
     return x if x.dtype in dtypes.INEXACT else cast_to(x, dtypes.float64)
 
@@ -383,35 +383,63 @@ def _truth(x: Tensor) -> Tensor:
     return x if x.dtype == dtypes.bool_ else ew.not_equal(x, 0)
 
 
-def sum(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+def sum(
+    x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
     """The sum of the elements of `x` along `axis`.
 
     axis      None for all axes, an int, or several ints; negative ones count from the end
     keepdims  keep the summed axes, with size 1
+    dtype     the dtype to which elements are converted first, and of the result
 
-    The dtype is that of `x`; bool and narrow integers add up in int64 or uint64, as in NumPy. The
-    sum of no elements is 0. Raises ShapeError for an axis that `x` does not have.
+    By default the dtype is that of `x`; bool and narrow integers add up in int64 or uint64, as in
+    NumPy. The sum of no elements is 0. Raises ShapeError for an axis that `x` does not have.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.sum(sg.constant([[1.0, 2.0], [3.0, 4.0]]), axis=0))
     array([4., 6.], dtype=float32)
     """
-    return _reduce(SUM, x, axis, keepdims, name, _accumulating)
+    return _total(SUM, x, axis, keepdims, dtype, name)
 
 
-def mean(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+def _total(op: OpDef, x: Any, axis: Axis, keepdims: bool, dtype: Any, name: str | None) -> Tensor:
+    """A sum or product; in a narrow dtype it is a wide one that is cut, which is the same."""
+    if dtype is None:
+        return _reduce(op, x, axis, keepdims, name, _accumulating)
+    wanted = dtypes.as_dtype(dtype)
+    inner = name if accumulator(wanted) == wanted else None
+    total = _reduce(
+        op, x, axis, keepdims, inner, lambda tensor: _accumulating(cast_to(tensor, wanted))
+    )
+    return cast_to(total, wanted, name)
+
+
+def mean(
+    x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
     """The arithmetic mean of the elements of `x` along `axis`; NaN for no elements.
 
-    Integers and bools are averaged in float64. For the rest see `sum`.
+    dtype     the inexact dtype to average in; by default that of `x`, or float64 for integers and
+              bools
+
+    For the rest see `sum`.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.mean(sg.constant([1.0, 2.0, 6.0])))
     np.float32(3.0)
     """
-    return _reduce(MEAN, x, axis, keepdims, name, _averaging)
+    if dtype is None:
+        return _reduce(MEAN, x, axis, keepdims, name, averaging)
+    wanted = dtypes.as_dtype(dtype)
+    return _reduce(MEAN, x, axis, keepdims, name, lambda tensor: cast_to(tensor, wanted))
 
 
-def prod(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+def prod(
+    x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
     """The product of the elements of `x` along `axis`; 1 for no elements.
 
     Its derivative is right where elements are 0, since it multiplies the others instead of
@@ -422,7 +450,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None 
     >>> sg.Session().run(sg.gradients(sg.prod(x), x))
     [array([ 0., 10.,  0.], dtype=float32)]
     """
-    return _reduce(PROD, x, axis, keepdims, name, _accumulating)
+    return _total(PROD, x, axis, keepdims, dtype, name)
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
@@ -547,58 +575,3 @@ def norm(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None 
     np.float32(5.0)
     """
     return _reduce(NORM, x, axis, keepdims, name, _floating)
-
-
-def _deviation(x: Tensor, axis: Axis) -> Tensor:
-    """How far each element is from the mean: of a complex one the distance."""
-    deviation = x - mean(x, axis, keepdims=True)
-    return ew.abs(deviation) if x.dtype in dtypes.COMPLEX else deviation
-
-
-def _freedom(x: Tensor, axis: Axis, correction: float) -> float | Tensor:
-    """The number of elements less the correction, not below 0."""
-    count = _count_like(x, x, several_axes(SUM, x, axis))
-    if isinstance(count, Tensor):
-        return ew.maximum(count - correction, 0)
-    return builtins.max(count - correction, 0.0)
-
-
-def var(
-    x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False,
-    *, name: str | None = None,
-) -> Tensor:  # fmt: skip
-    """The variance of the elements of `x` along `axis`.
-
-    correction  is taken off the number of elements to divide by: 1 gives the unbiased estimate from
-                a sample
-
-    Integers and bools are computed in float64; the variance of complex numbers is that of their
-    distances from the mean, a real number. NaN where nothing is left to divide by and the sum
-    of squares is 0. For axes and errors see `sum`.
-
-    >>> import staticgraph as sg
-    >>> sg.Session().run(sg.var(sg.constant([1.0, 2.0, 3.0])))
-    np.float32(0.6666667)
-    """
-    tensor = _averaging(as_tensor(x))
-    squares = sum(ew.square(_deviation(tensor, axis)), axis, keepdims)
-    return ew.divide(squares, _freedom(tensor, axis, correction), name=name)
-
-
-def std(
-    x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False,
-    *, name: str | None = None,
-) -> Tensor:  # fmt: skip
-    """The standard deviation of the elements of `x` along `axis`: the square root of `var`.
-
-    Its derivative where all elements are equal is 0, as that of `norm` at 0.
-
-    >>> import staticgraph as sg
-    >>> sg.Session().run(sg.std(sg.constant([1.0, 3.0])))
-    np.float32(1.0)
-    """
-    tensor = _averaging(as_tensor(x))
-    length = norm(_deviation(tensor, axis), axis, keepdims)
-    freedom = _freedom(tensor, axis, correction)
-    root = ew.sqrt(freedom) if isinstance(freedom, Tensor) else math.sqrt(freedom)
-    return ew.divide(length, root, name=name)

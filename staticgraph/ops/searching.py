@@ -6,7 +6,6 @@ made of it have an axis of unknown size; `size=` gives it one, by leaving out or
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +20,7 @@ from staticgraph.core.opdef import (
     Types,
     register,
 )
-from staticgraph.core.types import Dim, TensorType, format_shape
+from staticgraph.core.types import TensorType, format_shape
 from staticgraph.errors import DTypeError
 from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.control import identity
@@ -155,32 +154,6 @@ def argwhere(
            [1, 0]])
     """
     return stack(nonzero(x, size=size, fill_value=fill_value), axis=1, name=name or "argwhere")
-
-
-def compress(x: Tensor, mask: Tensor, axis: int) -> Tensor:
-    """What a mask over some axes of `x`, beginning with `axis`, leaves: those axes become one."""
-    count = mask.ndim
-    dims = x.type.shape
-    assert dims is not None
-    with x.graph.as_default():
-        if count == 1:
-            flat = x
-        else:
-            sizes: list[Any] = [_size(x, a) for a in range(axis)]
-            covered = [dims[axis + a] for a in range(count)]
-            known = [dim for dim in covered if isinstance(dim, int)]
-            sizes.append(math.prod(known) if len(known) == count else size(mask))
-            sizes += [_size(x, a) for a in range(axis + count, len(dims))]
-            flat = reshape(x, sizes)
-        attrs = {"axes": (axis,)}
-        return x.graph.add(GATHER, (flat, flatnonzero(mask)), attrs).out
-
-
-def _size(x: Tensor, axis: int) -> Any:
-    dims = x.type.shape
-    assert dims is not None
-    dim: Dim = dims[axis]
-    return dim if isinstance(dim, int) else size(x, axis)
 
 
 # -- sorted rows ------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def _reference_argsort(x: Any, *, axis: int, descending: bool) -> Any:
     return np.flip(np.shape(x)[axis] - 1 - backwards, axis)
 
 
-ARGSORT = register(
+ARGSORT: OpDef = register(
     OpDef(
         "argsort",
         operands=("x",),
@@ -115,17 +115,19 @@ def _places(node: Operation) -> list[Tensor]:
 
 def _vjp_sort(node: Operation, adjoint: Tensor) -> Tensor:
     operands = (zeros_like(node.inputs[0]), adjoint, *_places(node))
-    return adjoint.graph.add(SCATTER_ADD, operands, {"axes": tuple(range(adjoint.ndim))}).out
+    return adjoint.graph.add(
+        SCATTER_ADD, operands, {"axes": tuple(range(known_rank(SORT, adjoint)))}
+    ).out
 
 
 def _jvp_sort(node: Operation, tangents: Sequence[Tensor | None]) -> Tensor:
     tangent = tangents[0]
     assert tangent is not None
-    attrs = {"axes": tuple(range(tangent.ndim))}
+    attrs = {"axes": tuple(range(known_rank(SORT, tangent)))}
     return tangent.graph.add(GATHER, (tangent, *_places(node)), attrs).out
 
 
-SORT = register(
+SORT: OpDef = register(
     OpDef(
         "sort",
         operands=("x",),
@@ -201,7 +203,8 @@ def top_k(
             f"there are no {k} largest elements", f"axis {number} has size {dim}"
         ))  # fmt: skip
     order = argsort(tensor, number, descending=largest)
-    index: list[Range] = [(None, int(k), 1) if a == number else FULL for a in range(tensor.ndim)]
+    axes = range(known_rank(ARGSORT, tensor))
+    index: list[Range] = [(None, int(k), 1) if a == number else FULL for a in axes]
     taken = tuple([int(k) if a == number else d for a, d in enumerate(tensor.type.shape or ())])
     attrs = {"index": tuple(index), "shape": taken}
     places = order.graph.add(SLICE, (order,), attrs, name and f"{name}/indices").out

@@ -35,6 +35,7 @@ from staticgraph.ops.shaping import (
 )
 from staticgraph.ops.sizes import dim_of, is_int, refusal, size
 from staticgraph.ops.sorting import SORT, sort
+from staticgraph.ops.variance import var
 
 # -- quantiles --------------------------------------------------------------------------------
 
@@ -283,7 +284,7 @@ def nanvar(
     """
     values, there = _without_nan(x, 0.0)
     if values.dtype not in dtypes.FLOATING:
-        return reduce.var(values, axis, correction, keepdims, name=name or "nanvar")
+        return var(values, axis, correction, keepdims, name=name or "nanvar")
     off = ew.where(there, values - nanmean(x, axis, keepdims=True), 0.0)
     count = cast_to(reduce.count_nonzero(there, axis, keepdims), values.dtype)
     freedom = ew.maximum(count - correction, 0)
@@ -430,7 +431,7 @@ def cov(
     tensor = as_tensor(m)
     correction = (0 if bias else 1) if ddof is None else ddof
     if known_rank(GATHER, tensor) == 1:
-        return reduce.var(tensor, correction=correction, name=name or "cov")
+        return var(tensor, correction=correction, name=name or "cov")
     off = _deviations(tensor, rowvar)
     freedom = cast_to(size(off, 1), off.dtype) - correction
     return ew.divide(matmul(off, matrix_transpose(off)), freedom, name=name or "cov")

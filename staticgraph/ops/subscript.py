@@ -1,13 +1,14 @@
-"""The syntax ``x[...]``: every NumPy index but masks, as slices, gathers and new axes.
+"""The syntax ``x[...]``: every NumPy index, as slices, gathers and new axes.
 
 A key is read item by item; what it does then follows from one question, whether it holds an array
 of integers. If not, it is one `slice` and maybe one `expand_dims`. If so, the ranges are one
-`slice` and the arrays, with every int among them, one `gather`.
+`slice` and the arrays, with every int among them, one `gather`. A mask stands for the indices of
+the elements that hold, one array per axis of it; how many they are only the run knows.
 """
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -15,9 +16,10 @@ from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import Dim
-from staticgraph.errors import DTypeError, ShapeError, StaticGraphError
+from staticgraph.errors import DTypeError, GraphError, ShapeError, StaticGraphError
 from staticgraph.ops.axes import known_rank, refuse
-from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, scalar
+from staticgraph.ops.convert import as_tensor, cast_to, constant_value, is_tensor_like, scalar
+from staticgraph.ops.elementwise import equal, where
 from staticgraph.ops.indexing import (
     BOUND,
     FULL,
@@ -28,20 +30,22 @@ from staticgraph.ops.indexing import (
     as_entry,
     in_place,
 )
+from staticgraph.ops.searching import flatnonzero, unraveled
 from staticgraph.ops.shaping import EXPAND_DIMS, permute_dims
-from staticgraph.ops.sizes import SHAPE, is_int, size
+from staticgraph.ops.sizes import SHAPE, dim_of, is_int, size
 
 # What an item of a key is: a new axis, nothing (an empty '...'), a range, one entry, an array.
 _NEW, _NOTHING, _RANGE, _PICK, _ARRAY = "new", "nothing", "range", "pick", "array"
 
 
 def getitem(x: Any, key: Any) -> Tensor:
-    """``x[key]``: ints, slices, ``...``, None and integer arrays (lists, arrays, int tensors).
+    """``x[key]``: ints, slices, ``...``, None, integer arrays (lists, arrays, int tensors), masks.
 
     A scalar int tensor picks one entry in the run; tensors as bounds of a slice give a size that
-    only the run knows. Ranges are clipped as in NumPy. Raises ShapeError for an entry that is
-    known not to exist and for too many indices, DTypeError for masks and floats; the run raises
-    RunError for an entry that does not exist.
+    only the run knows, and so does a mask: a bool array or tensor of the sizes of the axes that it
+    covers, which become one. Ranges are clipped as in NumPy. Raises ShapeError for an entry that is
+    known not to exist, a mask that does not fit and for too many indices, DTypeError for floats;
+    the run raises RunError for an entry that does not exist.
 
     >>> import staticgraph as sg
     >>> x = sg.constant([[1, 2, 3], [4, 5, 6]])
@@ -57,6 +61,14 @@ def getitem(x: Any, key: Any) -> Tensor:
         if ndim is not None and -ndim <= items[0] < ndim:
             return size(measured, int(items[0]))
     return _Subscript(tensor, items).build()
+
+
+class _Mask(NamedTuple):
+    """One axis of a mask, and the indices along it of what holds."""
+
+    mask: Tensor
+    axis: int
+    indices: Tensor
 
 
 class _Subscript:
@@ -77,6 +89,7 @@ class _Subscript:
     def _expanded(self, items: list[Any]) -> list[Any]:
         """The items with full ranges for what ``...`` stands for, and for axes not named."""
         ndim = self.x.type.ndim
+        items = [part for item in items for part in self._masks_taken_apart(item)]
         taken = sum(1 for item in items if item is not None and item is not Ellipsis)
         places = [place for place, item in enumerate(items) if item is Ellipsis]
         if len(places) > 1:
@@ -97,6 +110,35 @@ class _Subscript:
         place = places[0]
         return [*items[:place], *(rest or [Ellipsis]), *items[place + 1 :]]
 
+    def _masks_taken_apart(self, item: Any) -> list[Any]:
+        """A mask as the indices of what holds, a `_Mask` per axis of it; anything else as it is."""
+        if not (isinstance(item, list | np.ndarray) or is_tensor_like(item)):
+            return [item]
+        if is_tensor_like(item):
+            mask = as_tensor(item)
+            if mask.dtype != dtypes.bool_:
+                return [item]
+        else:
+            try:
+                known = np.asarray(item)
+            except (ValueError, GraphError):
+                return [item]
+            if known.dtype != np.bool_:
+                return [item]
+            with self.x.graph.as_default():
+                mask = as_tensor(known)
+        if mask.type.ndim in (None, 0):
+            self._refuse(
+                "the rank of a mask is 0 or not known", "a mask covers at least one axis of x"
+            )
+        value = constant_value(mask)
+        if value is None:
+            places = unraveled(mask, flatnonzero(mask))
+        else:
+            with self.x.graph.as_default():
+                places = [as_tensor(indices) for indices in np.nonzero(value)]
+        return [_Mask(mask, axis, indices) for axis, indices in enumerate(places)]
+
     def _read(self, item: Any) -> None:
         if item is None:
             self.kinds.append(_NEW)
@@ -104,6 +146,8 @@ class _Subscript:
             self.kinds.append(_NOTHING)
         elif isinstance(item, slice):
             self._read_range(item)
+        elif isinstance(item, _Mask):
+            self._read_mask(item)
         elif is_int(item):
             self._pick(int(item))
         elif is_tensor_like(item):
@@ -128,6 +172,22 @@ class _Subscript:
 
     def _read_array(self, item: Any) -> None:
         self.arrays[len(self.index)] = as_entry(self.x, len(self.index), item)
+        self._take(_ARRAY, FULL, [])
+
+    def _read_mask(self, item: _Mask) -> None:
+        dim, covered = self._dim(), dim_of(item.mask, item.axis)
+        if isinstance(dim, int) and isinstance(covered, int) and dim != covered:
+            self._refuse(
+                f"axis {item.axis} of a mask has size {covered}",
+                f"it covers axis {len(self.index)}, which has size {dim}",
+            )
+        indices = item.indices
+        if dim is None or dim != covered:
+            # What only the run knows it checks: an index of another size names no entry.
+            with self.x.graph.as_default():
+                fits = equal(size(item.mask, item.axis), size(self.x, len(self.index)))
+                indices = where(fits, indices, np.iinfo(np.int64).max)
+        self.arrays[len(self.index)] = indices
         self._take(_ARRAY, FULL, [])
 
     def _pick(self, entry: int) -> None:

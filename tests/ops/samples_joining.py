@@ -323,9 +323,9 @@ REFUSALS: list[Refusal] = [
         label="negative",
     ),
     Refusal(
-        "pad", lambda: sg.pad(_x(2), 1, "reflect"), ShapeError,
-        _argument("pad", "mode='reflect' is not there, only 'constant' is",
-                  "index instead: x[[1, 0, 1, 2, 1]] reflects three elements by one"),
+        "pad", lambda: sg.pad(_x(2), 1, "mean"), ShapeError,
+        _argument("pad", "mode='mean' is not there",
+                  "give 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'"),
         label="mode",
     ),
     Refusal(

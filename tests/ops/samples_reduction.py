@@ -11,7 +11,7 @@ import scipy.signal
 
 import staticgraph as sg
 from staticgraph.errors import ShapeError
-from staticgraph.ops import cumulative, reduction
+from staticgraph.ops import cumulative, reduction, variance
 
 from .sample_types import Refusal, Sample
 
@@ -247,7 +247,7 @@ SAMPLES: list[Sample] = [
     ),
     *_samples(
         "sum",
-        reduction.var,
+        variance.var,
         _rounded(np.var, np.float64),
         [
             ("var all", CUBE, {}),
@@ -259,7 +259,7 @@ SAMPLES: list[Sample] = [
     ),
     *_samples(
         "norm",
-        reduction.std,
+        variance.std,
         _rounded(np.std, np.float64),
         [
             ("std all", CUBE, {}),

@@ -21,6 +21,7 @@ from staticgraph.backends.native import (  # noqa: F401  (the lowerings register
     lower_order,
     lower_random,
     lower_search,
+    lower_searching,
     regions,
 )
 from staticgraph.backends.native.lower import count_uses, lower_nodes, prepared

@@ -22,6 +22,7 @@ from staticgraph.backends.native.kernel_code import (
 from staticgraph.backends.native.lower import lowering
 from staticgraph.backends.native.lower_basic import target_dims
 from staticgraph.backends.native.program import Program
+from staticgraph.backends.native.reduce import combined
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ONE, ZERO, Size, product
 from staticgraph.backends.native.values import Array, Scalar
@@ -372,9 +373,9 @@ def _from_start(builder: Scalars, index: Register, size: str) -> Register:
 # -- scatters -------------------------------------------------------------------------------------
 
 
-@lowering("scatter_add")
-def lower_scatter_add(program: Program, node: Node) -> None:
-    """Adds updates one after the other, in an order that depends on nothing but the shapes."""
+@lowering("scatter_add", "scatter_max", "scatter_min")
+def lower_scatter(program: Program, node: Node) -> None:
+    """Combines updates one after the other, in an order that depends on nothing but the shapes."""
     x, updates, *indices = node.inputs
     picks = checked_picks(program, node, program.dims(x), tuple(indices))
     added = program.array(updates)
@@ -391,7 +392,8 @@ def lower_scatter_add(program: Program, node: Node) -> None:
     ]
     if not any(dim == ZERO for dim in wanted):
         view = Array(added.buffer, added.pointer, added.dtype, wanted, tuple(strides))
-        _Scatter(program, picks, result, view, places).write()
+        combine = COMBINED[node.op.name]
+        _Scatter(program, picks, result, view, places, combine).write()
     hold_array(program, node, result)
     done(program, node)
 
@@ -408,17 +410,27 @@ def _started(program: Program, node: Node, x: Value) -> Array:
     return result
 
 
+# What the scatters do with an entry and an update.
+COMBINED = {"scatter_add": "sum", "scatter_max": "max", "scatter_min": "min"}
+
+
 class _Scatter:
-    """The kernel of a scatter_add.
+    """The kernel of a scatter.
 
     Updates of one element are added in their order whatever the chunks are, because a chunk is a
     part of the axes that are not indexed. Where there are none, there is one chunk.
     """
 
     def __init__(
-        self, program: Program, picks: Picks, result: Array, updates: Array, places: list[Array]
+        self,
+        program: Program,
+        picks: Picks,
+        result: Array,
+        updates: Array,
+        places: list[Array],
+        combine: str,
     ) -> None:
-        self.program = program
+        self.program, self.combine = program, combine
         self.result, self.updates, self.places = result, updates, places
         self.steps = [(result.dims[axis], result.strides[axis]) for axis in picks.axes]
         end = picks.first + len(picks.dims)
@@ -505,7 +517,8 @@ class _Scatter:
         kernel, dtype = self.kernel, self.result.dtype
         before = kernel.load(dtype, target, builder.lanes)
         update = kernel.load(dtype, source, builder.lanes)
-        kernel.store(builder.add(before, update), target, builder.lanes)
+        total = combined(builder, self.combine, before, update)
+        kernel.store(total, target, builder.lanes)
 
 
 def _stride_of(program: Program, place: Array, number: int, dims: tuple[Size, ...]) -> Size:

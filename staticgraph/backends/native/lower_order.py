@@ -275,9 +275,9 @@ class _Sort:
         code.begin(head)
         number = code.phi("i64")
         number.add("0", before)
-        starts = (self.keys, self.other_keys)
+        starts = [self.keys, self.other_keys]
         if self.with_places:
-            starts = (*starts, target, self.places)
+            starts += [target, self.places]
         phis = [code.phi("ptr") for _ in starts]
         for phi, start in zip(phis, starts, strict=True):
             phi.add(start, before)
