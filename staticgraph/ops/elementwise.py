@@ -276,7 +276,9 @@ def _reference_log1p(x: Any) -> Any:
     near = np.abs(x) < 0.5
     real, imag = np.where(near, x.real, 0), np.where(near, x.imag, 0)
     grown = np.log1p(real * (2 + real) + imag * imag) / 2
-    result = np.log(1 + x)
+    moved = np.array(x)
+    moved.real += 1
+    result = np.log(moved)
     return np.asarray(np.where(near, grown + 1j * result.imag, result), x.dtype)
 
 

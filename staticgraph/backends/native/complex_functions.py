@@ -162,7 +162,13 @@ def log1p(s: Scalars, z: Register) -> Register:
 
 
 def pow(s: Scalars, base: Register, exponent: Register) -> Register:
-    """``exp(exponent * log(base))``; of 0 it is 0 for powers with a positive real part."""
+    """``exp(exponent * log(base))``; of 0 it is 0 for powers with a positive real part.
+
+    The exponential magnifies what its operand lost, so complex64 is computed in complex128.
+    """
+    if base.dtype == dtypes.complex64:
+        wide = [s.cast(x, dtypes.complex128) for x in (base, exponent)]
+        return s.cast(pow(s, *wide), dtypes.complex64)
     result = exp(s, multiply(s, exponent, log(s, base)))
     one, zero = s.constant(1, base.dtype), s.constant(0, base.dtype)
     positive = s.greater(s.real(exponent), s.constant(0, dtypes.part_of(base.dtype)))
