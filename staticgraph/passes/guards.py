@@ -8,8 +8,9 @@ import numpy as np
 
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
-from staticgraph.core.node import Value
+from staticgraph.core.node import Node, Value
 from staticgraph.core.types import same_shape
+from staticgraph.ops.convert import scalar_value
 from staticgraph.passes.common import array_of
 from staticgraph.passes.patterns import Guard, Match
 
@@ -117,6 +118,35 @@ def same_size(match: Match) -> bool:
         numbers = [dim for dim in shape if isinstance(dim, int)]
         counts.append((math.prod(numbers), sorted(dim for dim in shape if isinstance(dim, str))))
     return counts[0] == counts[1]
+
+
+def reshape_is_sure(match: Match) -> bool:
+    """The run cannot refuse the reshape at the root: its target provably fits x."""
+    return _fits(match.root)
+
+
+def reshapes_are_sure(match: Match) -> bool:
+    """x and the value in between provably have as many elements, and the run will not refuse it."""
+    return _fits(match["between"].node) and same_size(match)
+
+
+def _fits(node: Node) -> bool:
+    """Whether a reshape has no target of the run, or one whose every size is that of the result.
+
+    The type of the result supposes that the run succeeds: a size that only the run knows is the one
+    that the number of elements leaves. So the sizes themselves have to say it.
+    """
+    if node.op.name != "reshape" or len(node.inputs) == 1:
+        return True
+    declared, made = node.attrs["shape"], node.out.type.shape
+    if declared is None or made is None:
+        return False
+    sizes = node.inputs[1].node
+    entries = sizes.inputs if sizes.op.name == "make_shape" else (None,) * len(made)
+    return all(
+        dim is not None and (dim == size or (entry is not None and scalar_value(entry) == -1))
+        for dim, size, entry in zip(made, declared, entries, strict=True)
+    )
 
 
 def broadcasts(match: Match) -> bool:

@@ -582,6 +582,22 @@ def test_steps_that_a_run_would_refuse_stay() -> None:
         session.run(gone, {x: np.ones(5, np.float32)})
 
 
+@pytest.mark.parametrize("declared", [6, None, "n"])
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_a_target_of_the_run_is_no_proof_of_itself(declared: int | str | None, backend: str) -> None:
+    # One size that is not known must be the one that is left over: if the run succeeds.
+    x = sg.placeholder("float32", (declared,), name="x")
+    wrong = sg.reshape(x, sg.shape(x) + 1)
+    between = sg.reshape(sg.reshape(x, sg.shape(x) + 1), (2, 3))
+    right = sg.reshape(x, sg.shape(x) + 0)
+    session = sg.Session(backend=backend)
+    fed = {x: np.arange(6, dtype=np.float32)}
+    for torn in (wrong, between):
+        with pytest.raises(sg.ShapeError, match="reshape"):
+            session.run(torn, fed)
+    np.testing.assert_array_equal(session.run(right, fed), fed[x])
+
+
 def test_divisors_whose_reciprocal_is_not_normal_stay() -> None:
     x = sg.placeholder("float32", (), name="x")
     for power, left in ((-126, 0), (-127, 1), (-140, 1), (126, 0), (127, 1)):
