@@ -32,6 +32,7 @@ from staticgraph.backends.native.matmul_shape import (
     grain,
     grid,
     grid_unit,
+    layout,
     swapped,
 )
 from staticgraph.backends.native.matmul_task import Block, TaskWriter, on_stack
@@ -110,8 +111,9 @@ def _room(writer: Writer) -> str:
     return writer.code.stack(f"[{BLOCK_BYTES} x i8]")
 
 
-# Rows of a part that waits for its epilogue, where they are known to be a multiple of the tile's.
-_PART_ROWS = 240
+# Rows of a part that waits for its epilogue, if that many make whole tiles: so few that its sums
+# are still in the nearest caches; more where b is copied for each part.
+_PART_ROWS, _COPIED_PART_ROWS = 96, 240
 
 
 def _finished_parts(job: Job, hot: Module, tasks: TaskWriter, what: tuple[Block, str, str]) -> None:
@@ -123,7 +125,10 @@ def _finished_parts(job: Job, hot: Module, tasks: TaskWriter, what: tuple[Block,
     assert not product.accumulate
     size, unit = product.dtype.itemsize, tasks.unit.columns
     room = _room(w)
-    rows = w.minimum(w.subtract(block.end_row, block.first_row), _PART_ROWS)
+    in_place = layout(product.b_row, product.b_column) == "rows"
+    whole = _PART_ROWS if in_place else _COPIED_PART_ROWS
+    whole -= whole % tasks.unit.rows
+    rows = w.minimum(w.subtract(block.end_row, block.first_row), whole)
     panels = w.divide(BLOCK_BYTES // size // unit, rows)
     width = w.multiply(w.maximum(panels, 1), unit)
     with (

@@ -150,21 +150,15 @@ class PanelWriter:
 
     def _store(self, sums: list[list[str]], c: str, rows: Number) -> None:
         """A tile that is whole goes to its place, any other by way of the stack, row by row."""
-        code, panel = self.code, self.panel
+        code = self.code
         if not self.masked and not self.whole_columns:
             self._store_part(sums, c, rows)
             return
-        whole: str | None = None
-        if not self.whole_rows:
-            whole = code.let(f"icmp eq i64 {rows}, {self.tile.rows}")
-        if panel.add is not None:
-            alone = code.let(f"xor i1 {panel.add}, true")
-            whole = alone if whole is None else code.let(f"and i1 {whole}, {alone}")
-        if whole is None:
+        if self.whole_rows:
             self._store_whole(sums, c)
             return
         at_once, part, done = code.label("whole"), code.label("part"), code.label("stored")
-        code.branch(whole, at_once, part)
+        code.branch(code.let(f"icmp eq i64 {rows}, {self.tile.rows}"), at_once, part)
         code.begin(at_once)
         self._store_whole(sums, c)
         code.jump(done)
@@ -174,14 +168,36 @@ class PanelWriter:
         code.begin(done)
 
     def _store_whole(self, sums: list[list[str]], c: str) -> None:
-        w, lanes = self.writer, self.tile.lanes
-        place = c
-        for i, row in enumerate(sums):
-            if i:
-                place = w.at(place, self.panel.c_row)
-            for v, value in enumerate(row):
-                at = w.at(place, v * lanes * self.size)
-                w.store(value, at, self.dtype, lanes, self.masks[v])
+        """All rows of a tile, after joining them with what is there if that is wanted."""
+        w, code, lanes, add = self.writer, self.code, self.tile.lanes, self.panel.add
+        rows = [c]
+        for _ in sums[1:]:
+            rows.append(w.at(rows[-1], self.panel.c_row))
+        places = [[w.at(row, v * lanes * self.size) for v in range(self.tile.vectors)]
+                  for row in rows]  # fmt: skip
+        if add is not None:
+            before, join, put = code.block, code.label("join"), code.label("put")
+            code.branch(add, join, put)
+            code.begin(join)
+            totals = [
+                [
+                    w.sum(w.load(at, self.dtype, lanes, mask), value, self.dtype, lanes)
+                    for at, value, mask in zip(*row, self.masks, strict=True)
+                ]
+                for row in zip(places, sums, strict=True)
+            ]
+            code.jump(put)
+            code.begin(put)
+            sums = [
+                [
+                    self._either(value, before, total, join)
+                    for value, total in zip(*row, strict=True)
+                ]
+                for row in zip(sums, totals, strict=True)
+            ]
+        for row_places, row_sums in zip(places, sums, strict=True):
+            for at, value, mask in zip(row_places, row_sums, self.masks, strict=True):
+                w.store(value, at, self.dtype, lanes, mask)
 
     def _store_part(self, sums: list[list[str]], c: str, rows: Number) -> None:
         w, tile, size = self.writer, self.tile, self.size
@@ -222,16 +238,24 @@ PANEL_TYPES = (
 )  # fmt: skip
 
 
-def panel_function(module: Module, dtype: DType, tile: Tile, target: Target) -> str:
-    """The function that computes a panel in tiles of this form; its parameters are Panel's."""
-    form = f"{tile.rows}x{tile.vectors}x{tile.lanes}"
+def panel_function(
+    module: Module, dtype: DType, tile: Tile, target: Target, whole: bool = False
+) -> str:
+    """The function that computes a panel in tiles of this form; its parameters are Panel's.
+
+    whole   no column of a tile is ever outside the result, so nothing needs a mask
+    """
+    form = f"{tile.rows}x{tile.vectors}x{tile.lanes}{'_whole' if whole else ''}"
     name = f"matmul_panel_{dtype.name}_{form}_{target.vector_bytes}"
     if module.has_function(name):
         return name
     names = [f"%{field}" for field in Panel._fields]
     parameters = [f"{type} {field}" for type, field in zip(PANEL_TYPES, names, strict=True)]
     code = Code(module, name, "void", parameters)
-    PanelWriter(Writer(code), dtype, tile, target.masks(dtype)).write(Panel(*names))
+    panel = Panel(*names)
+    if whole:
+        panel = panel._replace(columns=tile.columns)
+    PanelWriter(Writer(code), dtype, tile, target.masks(dtype)).write(panel)
     code.do("ret void")
     code.finish(level=HOT_LEVEL)
     return name

@@ -102,12 +102,14 @@ class DotTile(NamedTuple):
 class Tiling(NamedTuple):
     """How the columns of a result are covered.
 
-    main   the tile of most columns; a multiple of it makes a task
-    edge   the tile of what is left over, of as many rows; None: the main one does that as well
+    main    the tile of most columns; a multiple of it makes a task
+    edge    the tile of what is left over, of as many rows; None: the main one does that as well
+    whole   no column of a main tile is outside the result
     """
 
     main: Tile
     edge: Tile | None
+    whole: bool
 
 
 class Grid(NamedTuple):
@@ -172,16 +174,20 @@ def choose_tiling(product: Product, target: Target) -> Tiling:
     if wide and 1 < main.rows < _USUAL_ROWS // 2:
         # Memory gives more when more of a row of B is read at a time.
         main = main._replace(vectors=16 // main.rows)
+    # Masks cost a tile of two vectors a twentieth.
+    whole = main.vectors == 2
     if product.n is None:
-        return Tiling(main, main._replace(vectors=1) if full > 1 else None)
+        return (
+            Tiling(main, main._replace(vectors=1), whole) if full > 1 else Tiling(main, None, False)
+        )
     left = product.n % main.columns
     if not left or left > full:
-        return Tiling(main, None)
+        return Tiling(main, None, whole and not left)
     lanes = full
     while lanes >= 2 * left and lanes * product.dtype.itemsize > 16:
         lanes //= 2
     edge = Tile(lanes, 1, main.rows)
-    return Tiling(edge, None) if product.n <= lanes else Tiling(main, edge)
+    return Tiling(edge, None, False) if product.n <= lanes else Tiling(main, edge, whole)
 
 
 # The rows of A go through the nearest cache side by side. It holds 8 lines of an address modulo

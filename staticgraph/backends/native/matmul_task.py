@@ -99,11 +99,11 @@ class TaskWriter:
 
     def _edge_start(self, tiling: Tiling) -> Number:
         """The first column that the edge's tile computes."""
-        w, n, (main, edge) = self.writer, self.numbers.n, tiling
+        w, n, (main, edge, whole) = self.writer, self.numbers.n, tiling
         if edge is None:
             return n
         left = w.subtract(n, w.multiply(w.divide(n, main.columns), main.columns))
-        if isinstance(left, int):
+        if whole or isinstance(left, int):
             return w.subtract(n, left)
         narrow = w.code.let(f"icmp sle i64 {left}, {edge.columns}")
         return w.subtract(n, w.code.let(f"select i1 {narrow}, i64 {left}, i64 0"))
@@ -113,8 +113,10 @@ class TaskWriter:
         w, numbers, grid = self.writer, self.numbers, self.grid
         batch = w.divide(task, self.per_matrix) if self.product.batch else 0
         within = w.subtract(task, w.multiply(batch, self.per_matrix))
-        row_task = 0 if grid.row_tasks == 1 else w.divide(within, grid.column_tasks)
-        column_task = w.subtract(within, w.multiply(row_task, grid.column_tasks))
+        # Neighbouring tasks are those of the same columns: a thread that has the first half of them
+        # reads half of b, as it does where another product of the program updates b.
+        column_task = 0 if grid.column_tasks == 1 else w.divide(within, grid.row_tasks)
+        row_task = w.subtract(within, w.multiply(column_task, grid.row_tasks))
         a, b, c = batch_pointers(w, "%args", self.product, batch, self.swapped)
         first_row = w.multiply(row_task, grid.rows)
         first_column = w.multiply(column_task, grid.columns)
@@ -129,7 +131,8 @@ class TaskWriter:
         main, edge = self.tiling.main, self.tiling.edge or self.tiling.main
         kind = layout(self.product.b_row, self.product.b_column)
         main_width: Number = main.columns
-        functions = [self._panel(hot, main), self._panel(hot, edge)]
+        functions = [self._panel(hot, main, self.tiling.whole)]
+        functions += functions if edge == main else [self._panel(hot, edge, False)]
         edge_start = self._edge_start(self.tiling)
         if kind == "rows" and target.masks(dtype) and self.product.m in (None, 1):
             # A single row, if only the run knows it, is swept: its tiles would be mostly empty.
@@ -148,8 +151,8 @@ class TaskWriter:
         given = [(_type(field), value) for field, value in operands._asdict().items()]
         self.writer.call(name, given)
 
-    def _panel(self, hot: Module, tile: Tile) -> str:
-        return self._declared(panel_function(hot, self.product.dtype, tile, self.target))
+    def _panel(self, hot: Module, tile: Tile, whole: bool) -> str:
+        return self._declared(panel_function(hot, self.product.dtype, tile, self.target, whole))
 
     def _declared(self, name: str) -> str:
         if not self.module.has_function(name):
