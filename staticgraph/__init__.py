@@ -56,6 +56,7 @@ from staticgraph.errors import (
     StaticGraphError,
 )
 from staticgraph.inspect.render import render
+from staticgraph.ops import fourier as fft
 from staticgraph.ops import initializers, linalg, nn, random
 from staticgraph.ops.arranging import (
     flip,
@@ -164,8 +165,8 @@ from staticgraph.ops.elementwise_numbers import (
     fmod,
     hypot,
     isclose,
-    log10,
     log2,
+    log10,
     logaddexp,
     nan_to_num,
     nextafter,
@@ -406,6 +407,7 @@ __all__ = [
     "expm1",
     "extract",
     "eye",
+    "fft",
     "finfo",
     "flatnonzero",
     "flip",

@@ -73,6 +73,10 @@ class ElementBuilder(Protocol[E]):
         """``lhs % rhs``, with the sign of `rhs`."""
         ...
 
+    def fmod(self, lhs: E, rhs: E) -> E:
+        """What division toward zero leaves, with the sign of `lhs`."""
+        ...
+
     def fused_multiply_add(self, lhs: E, rhs: E, addend: E) -> E:
         """``lhs * rhs + addend`` of floats, rounded once where the machine can do so quickly."""
         ...
@@ -91,6 +95,14 @@ class ElementBuilder(Protocol[E]):
 
     def copysign(self, x: E, sign: E) -> E:
         """The float `x` with the sign bit of `sign`."""
+        ...
+
+    def signbit(self, x: E) -> E:
+        """Whether the float x has its sign bit set, as -0.0 has."""
+        ...
+
+    def nextafter(self, x: E, toward: E) -> E:
+        """The float next to x in the direction of `toward`."""
         ...
 
     def maximum(self, lhs: E, rhs: E) -> E:
@@ -139,6 +151,30 @@ class ElementBuilder(Protocol[E]):
         """``log(1 + x)``, accurate for small x."""
         ...
 
+    def exp2(self, x: E) -> E:
+        """Two to the x."""
+        ...
+
+    def log2(self, x: E) -> E:
+        """The logarithm to base 2."""
+        ...
+
+    def log10(self, x: E) -> E:
+        """The logarithm to base 10."""
+        ...
+
+    def logaddexp(self, lhs: E, rhs: E) -> E:
+        """``log(exp(lhs) + exp(rhs))`` without overflow in between."""
+        ...
+
+    def cbrt(self, x: E) -> E:
+        """The cube root, with the sign of x."""
+        ...
+
+    def hypot(self, lhs: E, rhs: E) -> E:
+        """``sqrt(lhs**2 + rhs**2)`` without overflow in between."""
+        ...
+
     def pow(self, base: E, exponent: E) -> E:
         """``base ** exponent``; integer exponents must not be negative."""
         ...
@@ -155,6 +191,42 @@ class ElementBuilder(Protocol[E]):
         """The tangent."""
         ...
 
+    def asin(self, x: E) -> E:
+        """The arc sine; NaN beyond 1."""
+        ...
+
+    def acos(self, x: E) -> E:
+        """The arc cosine; NaN beyond 1."""
+        ...
+
+    def atan(self, x: E) -> E:
+        """The arc tangent."""
+        ...
+
+    def atan2(self, y: E, x: E) -> E:
+        """The angle of the point (x, y), from -pi to pi."""
+        ...
+
+    def sinh(self, x: E) -> E:
+        """The hyperbolic sine."""
+        ...
+
+    def cosh(self, x: E) -> E:
+        """The hyperbolic cosine."""
+        ...
+
+    def asinh(self, x: E) -> E:
+        """The inverse hyperbolic sine."""
+        ...
+
+    def acosh(self, x: E) -> E:
+        """The inverse hyperbolic cosine; NaN below 1."""
+        ...
+
+    def atanh(self, x: E) -> E:
+        """The inverse hyperbolic tangent; NaN beyond 1."""
+        ...
+
     def tanh(self, x: E) -> E:
         """The hyperbolic tangent."""
         ...
@@ -169,6 +241,26 @@ class ElementBuilder(Protocol[E]):
 
     def erf(self, x: E) -> E:
         """The error function."""
+        ...
+
+    def erfc(self, x: E) -> E:
+        """``1 - erf(x)``, accurate where that is small."""
+        ...
+
+    def erfinv(self, x: E) -> E:
+        """The inverse of the error function; NaN beyond 1."""
+        ...
+
+    def lgamma(self, x: E) -> E:
+        """The logarithm of the size of the gamma function."""
+        ...
+
+    def digamma(self, x: E) -> E:
+        """The derivative of `lgamma`."""
+        ...
+
+    def polygamma(self, x: E, order: int) -> E:
+        """The derivative of `digamma` of a known order from 1 on."""
         ...
 
     # -- comparison, logic and choice -------------------------------------------------------
@@ -263,6 +355,14 @@ class ElementBuilder(Protocol[E]):
 
     def bitwise_invert(self, x: E) -> E:
         """``~x`` of an integer."""
+        ...
+
+    def left_shift(self, lhs: E, rhs: E) -> E:
+        """``lhs << rhs`` of integers; 0 where `rhs` is negative or not below the number of bits."""
+        ...
+
+    def right_shift(self, lhs: E, rhs: E) -> E:
+        """``lhs >> rhs`` of integers; -1 or 0, by the sign, where `rhs` is out of that range."""
         ...
 
     def shift_left(self, x: E, count: int) -> E:

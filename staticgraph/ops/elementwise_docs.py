@@ -61,13 +61,44 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "isnan": ("sg.isnan([1.0, float('nan'), float('inf')])", "array([False,  True, False])"),
     "isinf": ("sg.isinf([1.0, float('nan'), float('inf')])", "array([False, False,  True])"),
     "isfinite": ("sg.isfinite([1.0, float('nan'), float('inf')])", "array([ True, False, False])"),
+    "exp2": ("sg.exp2([0.5, 3.0])", "array([1.4142, 8.    ], dtype=float32)"),
+    "log2": ("sg.log2([8.0, 10.0])", "array([3.    , 3.3219], dtype=float32)"),
+    "log10": ("sg.log10([1000.0, 2.0])", "array([3.   , 0.301], dtype=float32)"),
+    "logaddexp": ("sg.logaddexp([0.0, 200.0], 0.0)", "array([  0.6931, 200.    ], dtype=float32)"),
+    "cbrt": ("sg.cbrt([8.0, -2.0])", "array([ 2.    , -1.2599], dtype=float32)"),
+    "hypot": ("sg.hypot([3.0, 1.0], [4.0, 1.0])", "array([5.    , 1.4142], dtype=float32)"),
+    "fmod": ("sg.fmod([-7, 7], 2)", "array([-1,  1])"),
+    "copysign": ("sg.copysign([1.0, -2.0], -0.0)", "array([-1., -2.], dtype=float32)"),
+    "nextafter": (
+        "sg.nextafter(sg.constant([1.0, 1.0], 'float64'), [2.0, 1.0])",
+        "array([1., 1.])",
+    ),
+    "signbit": ("sg.signbit([1.0, -0.0])", "array([False,  True])"),
+    "bitwise_left_shift": ("sg.bitwise_left_shift([1, 3], 2)", "array([ 4, 12])"),
+    "bitwise_right_shift": ("sg.bitwise_right_shift([5, -5], 1)", "array([ 2, -3])"),
+    "asin": ("sg.asin([0.0, 1.0])", "array([0.    , 1.5708], dtype=float32)"),
+    "acos": ("sg.acos([1.0, 0.0])", "array([0.    , 1.5708], dtype=float32)"),
+    "atan": ("sg.atan([0.0, 1.0])", "array([0.    , 0.7854], dtype=float32)"),
+    "atan2": ("sg.atan2([1.0, -1.0], -1.0)", "array([ 2.3562, -2.3562], dtype=float32)"),
+    "sinh": ("sg.sinh([0.0, 1.0])", "array([0.    , 1.1752], dtype=float32)"),
+    "cosh": ("sg.cosh([0.0, 1.0])", "array([1.    , 1.5431], dtype=float32)"),
+    "asinh": ("sg.asinh([0.0, 1.0])", "array([0.    , 0.8814], dtype=float32)"),
+    "acosh": ("sg.acosh([1.0, 2.0])", "array([0.   , 1.317], dtype=float32)"),
+    "atanh": ("sg.atanh([0.0, 0.5])", "array([0.    , 0.5493], dtype=float32)"),
+    "erfc": ("sg.erfc([0.0, 0.5])", "array([1.    , 0.4795], dtype=float32)"),
+    "erfinv": ("sg.erfinv([0.0, 0.5])", "array([0.    , 0.4769], dtype=float32)"),
+    "xlogy": ("sg.xlogy([0.0, 2.0], [0.0, 3.0])", "array([0.    , 2.1972], dtype=float32)"),
+    "lgamma": ("sg.lgamma([1.0, 5.0])", "array([0.    , 3.1781], dtype=float32)"),
+    "digamma": ("sg.digamma([1.0, 2.0])", "array([-0.5772,  0.4228], dtype=float32)"),
 }
 
 # Their last digits differ from one processor to the next.
 _ROUNDED = frozenset(
     {
         "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "tanh", "sigmoid",
-        "softplus", "erf",
+        "softplus", "erf", "exp2", "log2", "log10", "logaddexp", "cbrt", "hypot", "asin", "acos",
+        "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "erfinv", "xlogy",
+        "lgamma", "digamma",
     }
 )  # fmt: skip
 

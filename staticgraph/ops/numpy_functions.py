@@ -37,6 +37,9 @@ from staticgraph.ops import (
     variance,
 )
 from staticgraph.ops import elementwise as ew
+from staticgraph.ops import elementwise_numbers as numbers
+from staticgraph.ops import elementwise_trigonometric as angles
+from staticgraph.ops import special as functions
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor
 from staticgraph.ops.einsum import einsum
@@ -58,7 +61,7 @@ _UFUNCS: dict[Any, Function] = {
     np.power: ew.pow,
     np.float_power: ew.pow,
     np.negative: ew.negative,
-    np.positive: identity,
+    np.positive: numbers.positive,
     np.absolute: ew.abs,
     np.fabs: ew.abs,
     np.sign: ew.sign,
@@ -96,6 +99,33 @@ _UFUNCS: dict[Any, Function] = {
     np.isnan: ew.isnan,
     np.isinf: ew.isinf,
     np.isfinite: ew.isfinite,
+    np.exp2: numbers.exp2,
+    np.log2: numbers.log2,
+    np.log10: numbers.log10,
+    np.logaddexp: numbers.logaddexp,
+    np.cbrt: numbers.cbrt,
+    np.hypot: numbers.hypot,
+    np.fmod: numbers.fmod,
+    np.fmax: numbers.fmax,
+    np.fmin: numbers.fmin,
+    np.copysign: numbers.copysign,
+    np.nextafter: numbers.nextafter,
+    np.signbit: numbers.signbit,
+    np.left_shift: numbers.bitwise_left_shift,
+    np.right_shift: numbers.bitwise_right_shift,
+    np.arcsin: angles.asin,
+    np.arccos: angles.acos,
+    np.arctan: angles.atan,
+    np.arctan2: angles.atan2,
+    np.sinh: angles.sinh,
+    np.cosh: angles.cosh,
+    np.arcsinh: angles.asinh,
+    np.arccosh: angles.acosh,
+    np.arctanh: angles.atanh,
+    np.deg2rad: angles.deg2rad,
+    np.radians: angles.deg2rad,
+    np.rad2deg: angles.rad2deg,
+    np.degrees: angles.rad2deg,
     np.matmul: linalg.matmul,
     np.vecdot: linalg.vecdot,
 }
@@ -107,7 +137,15 @@ _LOGICAL_TWIN = {
     np.invert: ew.logical_not,
 }
 # Ufuncs of scipy.special, which is loaded only when one of them meets a tensor.
-_SPECIAL: dict[str, Function] = {"expit": ew.sigmoid, "erf": ew.erf}
+_SPECIAL: dict[str, Function] = {
+    "expit": ew.sigmoid,
+    "erf": ew.erf,
+    "erfc": functions.erfc,
+    "erfinv": functions.erfinv,
+    "xlogy": functions.xlogy,
+    "gammaln": functions.lgamma,
+    "psi": functions.digamma,
+}
 _REDUCTIONS: dict[Any, Function] = {
     np.add: reduction.sum,
     np.multiply: reduction.prod,
@@ -389,6 +427,9 @@ _FUNCTIONS: dict[Any, _Row] = {
     np.linalg.diagonal: _Row(linalg.diagonal, "x * offset"),
     np.linalg.cross: _Row(linalg.cross, "x1>lhs x2>rhs * axis"),
     np.linalg.multi_dot: _Row(linalg.multi_dot, "arrays * out"),
+    np.nan_to_num: _Row(numbers.nan_to_num, "x copy nan posinf neginf"),
+    np.isclose: _Row(numbers.isclose, "a>lhs b>rhs rtol atol equal_nan"),
+    np.allclose: _Row(numbers.allclose, "a>lhs b>rhs rtol atol equal_nan"),
     np.copy: _Row(identity, "a>x order subok"),
     np.shape: _Row(_shape, "a>x"),
     np.ndim: _Row(_ndim, "a>x"),

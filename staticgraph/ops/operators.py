@@ -17,6 +17,7 @@ from staticgraph.core.graph import Tensor, describe
 from staticgraph.core.location import capture
 from staticgraph.errors import GraphError
 from staticgraph.ops import elementwise as ew
+from staticgraph.ops import elementwise_numbers as numbers
 from staticgraph.ops import reduction, shaping
 from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, promote
 from staticgraph.ops.joining import unstack
@@ -60,6 +61,8 @@ _BINARY: dict[str, Method] = {
     "and": _by_dtype(ew.logical_and, ew.bitwise_and),
     "or": _by_dtype(ew.logical_or, ew.bitwise_or),
     "xor": _by_dtype(ew.logical_xor, ew.bitwise_xor),
+    "lshift": numbers.bitwise_left_shift,
+    "rshift": numbers.bitwise_right_shift,
 }
 _ORDER: dict[str, Method] = {
     "lt": ew.less,
@@ -69,7 +72,7 @@ _ORDER: dict[str, Method] = {
 }
 _UNARY: dict[str, Method] = {
     "neg": ew.negative,
-    "pos": as_tensor,
+    "pos": numbers.positive,
     "abs": ew.abs,
     "invert": _invert,
 }

@@ -34,8 +34,8 @@ class Case:
     shifted   the value is a difference of the operand and its maximum, and rounds as those do
     declared  the shapes of the golden file where sizes must not be known
     first     dtype of the first operand where it is not that of the others
-    largest   what both sides add up on the way, at its largest: where the left side is not finite the
-              right one is within the rounding of that, and where it overflows may not be finite
+    largest   what both sides add up on the way, at its largest: where the left side is not finite
+              the right one is within the rounding of that, and where that overflows may be anything
     """
 
     build: Callable[..., Any]

@@ -165,7 +165,7 @@ def _assert_not_worse(have: Any, want: Any, case: Case, inputs: list[Any]) -> No
         fine = exact | agreed | (error <= bound)
         if case.largest is not None:
             wide = [np.asarray(x, np.float64) for x in inputs]
-            # Where the left side was lost the right one rounds as its parts do, or overflows as both.
+            # Where the left side is lost the right one rounds as its parts do, or overflows too.
             largest, limits = case.largest(*wide), np.finfo(have.dtype)
             size = np.nanmax(np.abs(wide[0]), initial=1.0, where=np.isfinite(wide[0]))
             rounds = error <= 4 * float(limits.eps) * size * largest

@@ -1,4 +1,4 @@
-"""Division and powers of integers, with NumPy's meaning for every pair of operands.
+"""Division, powers and shifts of integers, with NumPy's meaning for every pair of operands.
 
 The machine's division traps on a divisor of 0 and on the one quotient that overflows, and no vector
 unit has it. So a divisor that could trap is replaced before, and vectors of up to 32 bits are
@@ -47,6 +47,38 @@ def remainder(s: Scalars, lhs: Register, rhs: Register) -> Register:
     if s.known(rhs):
         return rest
     return s.where(s.equal(rhs, zero), zero, rest)
+
+
+def fmod(s: Scalars, lhs: Register, rhs: Register) -> Register:
+    """What division toward zero leaves, with the sign of `lhs`; 0 where `rhs` is 0."""
+    divisor = _harmless(s, lhs, rhs)
+    rest = s.subtract(lhs, s.multiply(_cut_quotient(s, lhs, divisor), divisor))
+    if s.known(rhs):
+        return rest
+    zero = s.constant(0, lhs.dtype)
+    return s.where(s.equal(rhs, zero), zero, rest)
+
+
+def left_shift(s: Scalars, lhs: Register, rhs: Register) -> Register:
+    """``lhs << rhs``; 0 where `rhs` is negative or as large as the number of bits."""
+    within, count = _count(s, rhs)
+    return s.where(within, s.instruction("shl", lhs, count), s.constant(0, lhs.dtype))
+
+
+def right_shift(s: Scalars, lhs: Register, rhs: Register) -> Register:
+    """``lhs >> rhs``, which keeps the sign; a count out of range leaves nothing but that."""
+    within, count = _count(s, rhs)
+    if lhs.dtype in dtypes.SIGNED:
+        count = s.where(within, count, s.constant(8 * lhs.dtype.itemsize - 1, lhs.dtype))
+        return s.instruction("ashr", lhs, count)
+    return s.where(within, s.instruction("lshr", lhs, count), s.constant(0, lhs.dtype))
+
+
+def _count(s: Scalars, rhs: Register) -> tuple[Register, Register]:
+    """Whether bits can be moved by `rhs`, and a number by which they can in any case."""
+    bits = 8 * rhs.dtype.itemsize
+    within = s.compare("ult", rhs, s.constant(bits, rhs.dtype))
+    return within, s.bitwise_and(rhs, s.constant(bits - 1, rhs.dtype))
 
 
 def _harmless(s: Scalars, lhs: Register, rhs: Register) -> Register:

@@ -139,6 +139,9 @@ HEAVY = frozenset(
     (
         "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "sigmoid", "softplus", "erf",
         "sigmoid_cross_entropy_with_logits",
+        "exp2", "log2", "log10", "logaddexp", "cbrt", "fmod", "remainder", "floor_divide", "asin",
+        "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "erfinv",
+        "xlogy", "lgamma", "digamma", "polygamma",
     )
 )  # fmt: skip
 COPIES = 2
@@ -150,6 +153,7 @@ LIGHT = frozenset(
         "where", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
         "logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or",
         "bitwise_xor", "bitwise_invert", "cast", "identity", "stop_gradient", "isnan", "isinf",
+        "copysign", "signbit",
         "isfinite", "guard", "clip", "divide", "sqrt", "reciprocal", "floor", "ceil", "round",
         "trunc", "sign",
     )

@@ -1,15 +1,31 @@
-"""The error function.
+"""The error function, its complement and its inverse.
 
-Near 0 it is x times a polynomial of the square. Beyond, it is 1 minus an exponential whose exponent
-is a polynomial, so that errors of either come out smaller.
+Near 0 the error function is x times a polynomial of the square. Beyond, it is 1 minus an
+exponential whose exponent is a polynomial, so that errors of either come out smaller.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from staticgraph.backends.native.math_exponential import exp_of_moderate
-from staticgraph.backends.native.math_values import Value, at_most, fma, polynomial, where
+import numpy as np
+
+from staticgraph.backends.native.math_exponential import (
+    exp_of_moderate,
+    raised,
+    reduced,
+)
+from staticgraph.backends.native.math_logarithm import log
+from staticgraph.backends.native.math_values import (
+    Value,
+    at_most,
+    exact_sum,
+    fma,
+    horner,
+    polynomial,
+    two_product,
+    where,
+)
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 
@@ -69,3 +85,137 @@ def erf(x: Value) -> Value:
     size = at_most(abs(x), table.flat)
     far = 1.0 - exp_of_moderate(size * polynomial(size, table.far))
     return where(size < table.limit, near, far.with_sign_of(x))
+
+
+# -- the complement and the inverse -------------------------------------------------------------
+
+# Of (1 + 2 x) * exp(x**2) * erfc(x) in (x - 4) / (x + 4), for x from 0 to 27; errors are below
+# 5.1e-10 and 4e-17 of it.
+_COMPLEMENT: dict[DType, tuple[float, ...]] = {
+    dtypes.float32: (
+        1.2329951184291785, -0.1396211078218295, 0.015379674569173697, 0.06809670688646942,
+        -0.10103952232651131, 0.09373663832126607, -0.06632665180139471, 0.0371497034150438,
+        -0.016212624646153445, 0.00507272462518114, -0.0007271125720204576,
+        -0.00024553941492651683, 0.00012024486125009636,
+    ),
+    dtypes.float64: (
+        1.2329951186255526, -0.1396211168405632, 0.015379652102606623, 0.06809705425476642,
+        -0.10103906603558598, 0.09373283499609877, -0.06633036582776548, 0.0371675155675996,
+        -0.01619773388348898, 0.00503196977051818, -0.0007577744342810456, -0.00019925593145569192,
+        0.00015062636310065063, -2.4400511166801314e-05, -1.1234223568656534e-05,
+        5.709470001829169e-06, 3.1374806713136686e-07, -8.203701699761449e-07,
+        5.520338011618771e-08, 1.0159417909501993e-07, -8.018164097129459e-09,
+        -8.379955423211767e-09,
+    ),
+}  # fmt: skip
+# From here on the complement is 0.
+_NOTHING = {dtypes.float32: 10.25, dtypes.float64: 27.25}
+
+
+def erfc(x: Value) -> Value:
+    """``1 - erf(x)``, without the cancellation."""
+    wide = x.cast(dtypes.float64)
+    size = at_most(abs(wide), _NOTHING[x.dtype])
+    ratio = (size - 4.0) / (size + 4.0)
+    above = horner(ratio, _COMPLEMENT[x.dtype])
+    below, below_low = exact_sum(size + size, size.of(1.0))
+    square, square_low = two_product(size, size)
+    parts = reduced(-square, -square_low)
+    inverse = 1.0 / below
+    quotient = above * inverse
+    if x.dtype == dtypes.float64:
+        product, product_low = two_product(quotient, below)
+        missing = ((above - product) - product_low) - quotient * below_low
+        rest = fma(quotient, parts.growth(), missing * inverse)
+    else:
+        rest = quotient * parts.growth()
+    result = raised(quotient + rest, parts.n, parts.exponent)
+    result = where(wide < 0.0, 2.0 - result, result)
+    if x.dtype == dtypes.float64:
+        # Here the ratio is close to -1, where the polynomial rounds most.
+        near = fma(polynomial(x * x, _TABLE[x.dtype].near), x, x)
+        result = where(size < 0.5, 1.0 - near, result)
+    return result.cast(x.dtype)
+
+
+class _Inverse(NamedTuple):
+    """Of ``erfinv(x) / x`` with ``w = -log(1 - x**2)``, per range of w.
+
+    near    in w - 2.5, up to 5, less 1
+    middle  in sqrt(w) - the number before it, up to 16
+    far     in sqrt(w) - 5, to the end; float32 does not get there
+    """
+
+    near: tuple[float, ...]
+    middle: tuple[float, tuple[float, ...]]
+    far: tuple[float, ...]
+
+
+# Errors are below 3.1e-9 and 4.2e-9; 1.9e-17, 7.5e-18 and 3.4e-18.
+_INVERSE: dict[DType, _Inverse] = {
+    dtypes.float32: _Inverse(
+        near=(
+            0.501409352252103, 0.24664028914678818, -0.004177329039275861, -0.0012527479943553177,
+            0.00021826909021476922, -4.959928462019371e-06, -3.4284417115992642e-06,
+            4.654556685168322e-07, 1.6892270893608142e-08, -8.740858050366576e-09,
+            4.097864616007199e-10,
+        ),
+        middle=(3.0, (
+            2.8329768012832024, 1.0016752354064902, 0.009445323880129463, -0.00764267344488374,
+            0.005687404573013295, -0.0035679467544219236, 0.0014765512686495067,
+            -0.00011759390193857507, -0.00028051041098615124, 0.0001584060445370027,
+            -2.7202709461578503e-05,
+        )),
+        far=(),
+    ),
+    dtypes.float64: _Inverse(
+        near=(
+            0.501409351110792, 0.246640276744167, -0.004177317724382913, -0.001252707907811114,
+            0.00021825026433949476, -4.99607959856624e-06, -3.4166195851364916e-06,
+            4.787252180738668e-07, 1.3416789093881397e-08, -1.0861168546643993e-08,
+            9.073146172685843e-10, 1.19606783504848e-10, -3.110789982181408e-11,
+            9.116330121276679e-13, 5.371646972053535e-13, -7.614051789071076e-14,
+            -3.1752841443044237e-15, 1.8984781102493155e-15, -1.0151435355178756e-16,
+            -2.6952350873126085e-17, 2.5424259149520415e-18, 1.7383888859025383e-19,
+        ),
+        middle=(3.125, (
+            2.958320150240462, 1.003718691797925, 0.007047884417791712, -0.005301010608494853,
+            0.0037944200159410846, -0.0025198826913311804, 0.001260669868591469,
+            -0.0003286621798230938, -8.955312178711318e-05, 0.00013610495244352933,
+            -5.8853567770353966e-05, 2.1840607927226547e-06, 1.1405424992890623e-05,
+            -6.270905351485578e-06, 8.888445988939591e-07, 7.479833725441656e-07,
+            -5.342497681240104e-07, 1.3546738855938226e-07, 3.179354728992703e-08,
+            -4.633591881144432e-08, 1.4406556964133236e-08, 3.889830602536563e-09,
+            -2.6143999118836844e-09,
+        )),
+        far=(
+            4.849906401408584, 1.0103004648645448, -0.00013871931838018282,
+            -0.00021503011980167545, 7.599527809795949e-05, -1.9681771151516833e-05,
+            4.526052511234758e-06, -9.930258554857011e-07, 2.2905291145668036e-07,
+            -6.757115104101909e-08, 2.9018320848178908e-08, -1.5217761354755028e-08,
+            7.822093404227911e-09, -3.5277579367994775e-09, 1.3152513843898727e-09,
+            -3.866719098412619e-10, 7.000343943635777e-11, 1.7697582761948423e-11,
+            -2.0494495124142923e-11, 5.254169102181068e-12,
+        ),
+    ),
+}  # fmt: skip
+
+
+def erfinv(x: Value) -> Value:
+    """The x whose error function it is; infinite at 1, NaN beyond.
+
+    In ``w = -log(1 - x**2)`` or its root the function is smooth up to the ends (M. Giles,
+    Approximating the erfinv function, GPU Computing Gems 2, 2011).
+    """
+    table = _INVERSE[x.dtype]
+    wide = x.cast(dtypes.float64)
+    size = abs(wide)
+    w = -log((1.0 - size) * (1.0 + size))
+    root = w.root()
+    centre, middle = table.middle
+    result = horner(root - centre, middle)
+    if table.far:
+        result = where(w > 16.0, horner(root - 5.0, table.far), result)
+    result = where(w < 5.0, fma(horner(w - 2.5, table.near), size, size), result * size)
+    result = where(size.equals(1.0), np.inf, result)
+    return result.with_sign_of(wide).cast(x.dtype)

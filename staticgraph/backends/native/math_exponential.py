@@ -1,4 +1,4 @@
-"""exp and what is made of it: expm1, tanh, sigmoid, softplus.
+"""exp and what is made of it: exp2, expm1, tanh, sigmoid, softplus, logaddexp.
 
 ``x = n * ln 2 + r`` with an integer n and ``abs(r) <= ln 2 / 2``; then ``exp(r) - 1`` is a minimax
 polynomial, and two to the n goes into the exponent. ln 2 is subtracted in two parts, of which the
@@ -7,6 +7,7 @@ first has so few bits that n times it is exact.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from staticgraph.backends.native.math_logarithm import log1p_of_fraction
@@ -122,21 +123,40 @@ def reduced(x: Value, addend: Value | None = None) -> Reduced:
 
 def scaled(parts: Reduced) -> Value:
     """What `reduced` took apart; the result may be subnormal, 0 or infinite."""
-    if parts.r.s.scales:
-        return times_power_of_two(parts.power(), parts.n)
-    dtype = parts.r.dtype
+    return raised(parts.power(), parts.n, parts.exponent)
+
+
+def raised(x: Value, n: Value, exponent: Value) -> Value:
+    """``x * 2**n`` for n and `exponent` as in `Reduced`; it may be subnormal, 0 or infinite."""
+    if x.s.scales:
+        return times_power_of_two(x, n)
     # Two to the n need not be a normal number where the result is none: half of n each time.
-    fraction = FRACTION[dtype]
-    whole = parts.exponent << fraction
+    fraction = FRACTION[x.dtype]
+    whole = exponent << fraction
     half = (whole >> 1) & -(1 << fraction)
-    one = BIAS[dtype] << fraction
-    return parts.power() * (half + one).as_float() * ((whole - half) + one).as_float()
+    one = BIAS[x.dtype] << fraction
+    return x * (half + one).as_float() * ((whole - half) + one).as_float()
 
 
 def exp(x: Value) -> Value:
     """e to the x."""
     table = _TABLE[x.dtype]
     return scaled(reduced(at_least(at_most(x, table.highest), table.lowest)))
+
+
+def exp_halved(x: Value) -> Value:
+    """Half of e to an x that is not negative, which is finite for somewhat larger x."""
+    parts = reduced(at_most(x, _TABLE[x.dtype].highest + 1.0))
+    return raised(parts.power(), parts.n - 1.0, parts.exponent - 1)
+
+
+def exp2(x: Value) -> Value:
+    """Two to the x; exact for integers."""
+    limit = BIAS[x.dtype] + FRACTION[x.dtype] + 5.0
+    x = at_least(at_most(x, limit), -limit)
+    n, exponent = nearest_integer(x, 1.0)
+    r = (x - n) * (1.0 / _LOG2_E)
+    return scaled(Reduced(n, exponent, r, polynomial(r, _TABLE[x.dtype].coefficients)))
 
 
 def exp_of_negative(x: Value) -> Value:
@@ -216,6 +236,14 @@ def sigmoid(x: Value) -> Value:
     lost = one - (whole - factor)
     below = fma(factor, parts.growth(), lost) + whole
     return 1.0 / below * one
+
+
+def logaddexp(x: Value, y: Value) -> Value:
+    """``log(exp(x) + exp(y))``, as the larger one plus ``log1p(exp(-abs(x - y)))``."""
+    larger = where(x > y, x, y)
+    result = larger + log1p_of_fraction(exp_of_negative(-abs(x - y)))
+    # Two infinities of one sign have no difference.
+    return where(x.equals(y), x + math.log(2.0), result)
 
 
 def softplus(x: Value) -> Value:

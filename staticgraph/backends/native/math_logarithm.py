@@ -1,4 +1,4 @@
-"""log, log1p and pow.
+"""log, log1p, log2, log10, and what pow needs of them.
 
 ``x = 2**k * m`` with m between the roots of 1/2 and 2, and ``log(x) = k * ln 2 + log(1 + f)`` with
 ``f = m - 1``, which is exact. In float32 the logarithm of 1 + f is a polynomial of f; in float64 it
@@ -96,7 +96,11 @@ def _split(x: Value) -> tuple[Value, Value]:
 def log(x: Value) -> Value:
     """The natural logarithm."""
     k, m = _split(x)
-    result = combined(k, m - 1.0)
+    return _at_the_ends(x, combined(k, m - 1.0))
+
+
+def _at_the_ends(x: Value, result: Value) -> Value:
+    """A logarithm of x that is right for finite positive numbers, made right for all."""
     result = where(x.equals(np.inf), x, result)
     result = where(x.equals(0.0), -np.inf, result)
     return where(x >= 0.0, result, np.nan)
@@ -104,27 +108,81 @@ def log(x: Value) -> Value:
 
 def log1p_of_fraction(x: Value) -> Value:
     """``log(1 + x)`` of an x from 0 to 1, and of NaN."""
-    return _log1p(x)
+    return log1p_of_sum(x)
 
 
-def _log1p(x: Value) -> Value:
-    """``log(1 + x)`` for x above -1; the sign of a zero is lost."""
+def log1p_of_sum(x: Value, low: Value | None = None, doubled: Value | None = None) -> Value:
+    """``log(1 + x + low)`` for x above -1, plus ln 2 where `doubled`; a zero loses its sign."""
     u = x + 1.0
     # What rounding took from 1 + x; for large x it is wrong, and too small to matter.
     lost = x - (u - 1.0)
+    if low is not None:
+        lost = lost + low
     exponent, m = parts(u)
     bound = BIAS[x.dtype] - 1
     inverse = power_of_two(-where(exponent > bound, bound, exponent), x.dtype)
     f = fma(lost, inverse, m - 1.0)
+    if doubled is not None:
+        exponent = exponent + where(doubled, exponent.of(1), 0)
     return combined(integer_to_float(exponent, x.dtype), f)
 
 
 def log1p(x: Value) -> Value:
     """``log(1 + x)``."""
-    result = _log1p(x)
+    result = log1p_of_sum(x)
     result = where(x.equals(np.inf) | x.equals(0.0), x, result)
     result = where(x.equals(-1.0), -np.inf, result)
     return where(x >= -1.0, result, np.nan)
+
+
+# -- other bases ------------------------------------------------------------------------------
+
+# Per dtype in two parts: what a natural logarithm is multiplied with, for base 2 and base 10, and
+# the logarithm of 2 to base 10, of whose first part multiples are exact.
+_TO_BASE_2: dict[DType, tuple[float, float]] = {
+    dtypes.float32: (1.44269502162933349609375, 1.925963033500946e-8),
+    dtypes.float64: (1.4426950408889634, 2.0355273740931033e-17),
+}
+_TO_BASE_10: dict[DType, tuple[float, float]] = {
+    dtypes.float32: (0.4342944920063018798828125, -1.0103050118726e-8),
+    dtypes.float64: (0.4342944819032518, 1.098319650216765e-17),
+}
+_TWO_TO_BASE_10: dict[DType, tuple[float, float]] = {
+    dtypes.float32: (0.301025390625, 4.605038981195214e-06),
+    dtypes.float64: (0.30102999566395283, 2.8363394551044964e-14),
+}
+
+
+def _bent(f: Value) -> Value:
+    """``log(1 + f) - f``."""
+    table = _TABLE[f.dtype]
+    square = f * f
+    if f.dtype == dtypes.float32:
+        return fma(square * f, polynomial(f, table.coefficients), square * -0.5)
+    s = f / (f + 2.0)
+    z = s * s
+    half = square * 0.5
+    return fma(s, half + z * polynomial(z, table.coefficients), -half)
+
+
+def log2(x: Value) -> Value:
+    """The logarithm to base 2; exact for powers of 2."""
+    k, m = _split(x)
+    f = m - 1.0
+    high, low = _TO_BASE_2[x.dtype]
+    return _at_the_ends(x, fma(f, high, k) + fma(_bent(f), high, f * low))
+
+
+def log10(x: Value) -> Value:
+    """The logarithm to base 10; exact for powers of 10."""
+    k, m = _split(x)
+    f = m - 1.0
+    high, low = _TO_BASE_10[x.dtype]
+    two, two_low = _TWO_TO_BASE_10[x.dtype]
+    product, product_low = two_product(f, f.of(high))
+    total, lost = two_sum(k * two, product)
+    rest = fma(_bent(f), high, fma(f, low, fma(k, two_low, product_low + lost)))
+    return _at_the_ends(x, total + rest)
 
 
 # -- powers -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ matter (Payne and Hanek's reduction), so no number is too large.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -132,6 +133,16 @@ def _tan_of_float64(x: Value) -> Value:
     # What r lacks counts with the derivative, which is 1 + tan**2 in either quadrant.
     result = quotient + fma(missing, inverse, r_low * fma(quotient, quotient, 1.0))
     return where(x.equals(0.0), x, result)
+
+
+def half_turn(x: Value) -> tuple[Value, Value]:
+    """Sine and cosine of pi times an x from -1/2 to 1/2."""
+    size = abs(x)
+    far = size > 0.25
+    angle = where(far, 0.5 - size, size) * math.pi
+    square = angle * angle
+    sine, cosine = _sine(angle, square, _SINE[x.dtype]), _cosine(square, _COSINE[x.dtype])
+    return where(far, cosine, sine).with_sign_of(x), where(far, sine, cosine)
 
 
 # -- reduction --------------------------------------------------------------------------------

@@ -110,6 +110,18 @@ class Value:
         """The largest integer not above a float."""
         return Value(self.s, self.s.floor(self.register))
 
+    def rint(self) -> Value:
+        """The integer next to a float; halves go to the even one."""
+        return Value(self.s, self.s.rint(self.register))
+
+    def trunc(self) -> Value:
+        """A float without its fraction."""
+        return Value(self.s, self.s.trunc(self.register))
+
+    def root(self) -> Value:
+        """The square root of a float, rounded correctly."""
+        return Value(self.s, self.s.sqrt(self.register))
+
     def __and__(self, other: Value | int) -> Value:
         return Value(self.s, self.s.bitwise_and(self.register, self.like(other)))
 
@@ -156,6 +168,15 @@ def fma(x: Value, y: Value | float, z: Value | float) -> Value:
     return Value(x.s, x.s.fused_multiply_add(x.register, x.like(y), x.like(z)))
 
 
+def any_lane(condition: Value) -> str:
+    """Whether a bool holds in one lane at least, an i1 to branch on."""
+    s = condition.s
+    text = condition.register.text
+    if s.lanes == 1:
+        return text
+    return s.code.intrinsic(f"vector.reduce.or.v{s.lanes}i1", "i1", [(s.type(dtypes.bool_), text)])
+
+
 def at_most(x: Value, bound: float) -> Value:
     """The smaller of x and the bound; NaN stays NaN."""
     return where(x > bound, bound, x)
@@ -175,12 +196,16 @@ def polynomial(x: Value, coefficients: Sequence[float]) -> Value:
     operations that wait for each other.
     """
     if len(coefficients) < 6:
-        return _horner(x, coefficients)
+        return horner(x, coefficients)
     square = x * x
-    return fma(_horner(square, coefficients[1::2]), x, _horner(square, coefficients[0::2]))
+    return fma(horner(square, coefficients[1::2]), x, horner(square, coefficients[0::2]))
 
 
-def _horner(x: Value, coefficients: Sequence[float]) -> Value:
+def horner(x: Value, coefficients: Sequence[float]) -> Value:
+    """`polynomial` in one chain, for where x times the rest is not smaller than the first number.
+
+    So only the last step rounds in full.
+    """
     *rest, last = coefficients
     result: Value | None = None
     for coefficient in reversed(rest):
@@ -196,6 +221,24 @@ def two_sum(x: Value, y: Value) -> tuple[Value, Value]:
     """``x + y`` and its rounding error, exactly, where x is not smaller than y or is 0."""
     total = x + y
     return total, y - (total - x)
+
+
+def next_float(x: Value, toward: Value) -> Value:
+    """The float next to x in a direction; that itself where they are equal, NaN beside NaN."""
+    bits = x.bits()
+    away = (x < toward) ^ (x < 0.0)
+    moved = where(away, bits + 1, bits - 1).as_float()
+    smallest = bits.of(1).as_float().with_sign_of(toward)
+    moved = where(x.equals(0.0), smallest, moved)
+    moved = where(x.equals(toward), toward, moved)
+    return where(x.unordered(toward), np.nan, moved)
+
+
+def exact_sum(x: Value, y: Value) -> tuple[Value, Value]:
+    """``x + y`` and its rounding error, exactly, whichever is larger (Knuth's two-sum)."""
+    total = x + y
+    back = total - x
+    return total, (x - (total - back)) + (y - back)
 
 
 def two_product(x: Value, y: Value) -> tuple[Value, Value]:

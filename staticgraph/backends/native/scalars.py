@@ -17,13 +17,14 @@ from staticgraph.backends.native import (
     complex_scalars,
     conversion,
     integers,
-    math_error,
     math_exponential,
     math_logarithm,
     math_power,
+    math_remainder,
     math_scale,
     math_trigonometric,
 )
+from staticgraph.backends.native.float_functions import FloatFunctions
 from staticgraph.backends.native.ir import Code, element_type, literal, splat, vector
 from staticgraph.backends.native.math_values import Value
 from staticgraph.core import dtypes
@@ -39,7 +40,7 @@ class Register(NamedTuple):
     dtype: DType
 
 
-class Scalars:
+class Scalars(FloatFunctions):
     """Writes arithmetic on registers of `lanes` elements into `code`.
 
     fused     the target has fused multiply-add instructions
@@ -152,7 +153,7 @@ class Scalars:
         if lhs.dtype in dtypes.INTEGER:
             return integers.floor_divide(self, lhs, rhs)
         zero, one = self.constant(0, lhs.dtype), self.constant(1, lhs.dtype)
-        rest = self.instruction("frem", lhs, rhs)
+        rest = self.fmod(lhs, rhs)
         quotient = self.instruction("fdiv", self.instruction("fsub", lhs, rest), rhs)
         below = self.instruction("fsub", quotient, one)
         quotient = self.where(self._wrong_side(rest, rhs), below, quotient)
@@ -170,7 +171,7 @@ class Scalars:
         if lhs.dtype in dtypes.INTEGER:
             return integers.remainder(self, lhs, rhs)
         zero = self.constant(0, lhs.dtype)
-        rest = self.instruction("frem", lhs, rhs)
+        rest = self.fmod(lhs, rhs)
         moved = self.instruction("fadd", rest, rhs)
         result = self.where(self._wrong_side(rest, rhs), moved, rest)
         return self.where(self.equal(rest, zero), self.copysign(zero, rhs), result)
@@ -180,6 +181,12 @@ class Scalars:
         zero = self.constant(0, rest.dtype)
         differ = self.logical_xor(self.less(rest, zero), self.less(divisor, zero))
         return self.logical_and(self.not_equal(rest, zero), differ)
+
+    def fmod(self, lhs: Register, rhs: Register) -> Register:
+        """What division toward zero leaves, with the sign of `lhs`; 0 for an integer by 0."""
+        if lhs.dtype in dtypes.INTEGER:
+            return integers.fmod(self, lhs, rhs)
+        return math_remainder.fmod(Value(self, lhs), Value(self, rhs)).register
 
     def fused_multiply_add(self, lhs: Register, rhs: Register, addend: Register) -> Register:
         """``lhs * rhs + addend``, rounded once where the target can."""
@@ -217,6 +224,11 @@ class Scalars:
             return result
         result = self.where(self.less(x, zero), self.constant(-1, x.dtype), result)
         return self.where(self.isnan(x), x, result) if x.dtype in dtypes.FLOATING else result
+
+    def signbit(self, x: Register) -> Register:
+        """Whether the float x has its sign bit set."""
+        bits = self.bits(x)
+        return self.less(bits, self.constant(0, bits.dtype))
 
     def copysign(self, x: Register, sign: Register) -> Register:
         """x with the sign bit of `sign`."""
@@ -324,10 +336,6 @@ class Scalars:
     def softplus(self, x: Register) -> Register:
         """``log(1 + exp(x))``."""
         return math_exponential.softplus(Value(self, x)).register
-
-    def erf(self, x: Register) -> Register:
-        """The error function."""
-        return math_error.erf(Value(self, x)).register
 
     # -- comparison, logic and choice -------------------------------------------------------
 
@@ -450,6 +458,14 @@ class Scalars:
     def shift_left(self, x: Register, count: int) -> Register:
         """x moved left by `count` bits."""
         return self.instruction("shl", x, self.constant(count, x.dtype))
+
+    def left_shift(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs << rhs``."""
+        return integers.left_shift(self, lhs, rhs)
+
+    def right_shift(self, lhs: Register, rhs: Register) -> Register:
+        """``lhs >> rhs``."""
+        return integers.right_shift(self, lhs, rhs)
 
     def shift_right(self, x: Register, count: int) -> Register:
         """x moved right by `count` bits; a signed number keeps its sign."""

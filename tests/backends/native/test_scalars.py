@@ -31,6 +31,27 @@ ROUNDED = frozenset(
         "sigmoid",
         "softplus",
         "erf",
+        "exp2",
+        "log2",
+        "log10",
+        "logaddexp",
+        "cbrt",
+        "hypot",
+        "asin",
+        "acos",
+        "atan",
+        "atan2",
+        "sinh",
+        "cosh",
+        "asinh",
+        "acosh",
+        "atanh",
+        "erfc",
+        "erfinv",
+        "xlogy",
+        "lgamma",
+        "digamma",
+        "polygamma",
         "sigmoid_cross_entropy_with_logits",
     )
 )
@@ -75,6 +96,8 @@ def attributes(op: OpDef) -> list[dict[str, Any]]:
     """The attributes to test an op with."""
     if op.attrs == ("dtype",):
         return [{"dtype": dtypes.float32}, {"dtype": dtypes.float64}]
+    if op.attrs == ("order",):
+        return [{"order": 1}, {"order": 2}]
     assert op.attrs == (), f"no attributes are known for {op.name}"
     return [{}]
 

@@ -1,0 +1,121 @@
+"""The functions of floats that are more than an instruction, as methods of the builder.
+
+The formulas stand in math_*.py; what each method means is said in core/elements.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from staticgraph.backends.native import (
+    math_error,
+    math_exponential,
+    math_gamma,
+    math_hyperbolic,
+    math_inverse,
+    math_logarithm,
+    math_roots,
+)
+from staticgraph.backends.native.math_values import Value, next_float
+
+if TYPE_CHECKING:
+    from staticgraph.backends.native.scalars import Register, Scalars
+
+
+class FloatFunctions:
+    """What `Scalars` inherits."""
+
+    def _value(self, x: Register) -> Value:
+        return Value(cast("Scalars", self), x)
+
+    def exp2(self, x: Register) -> Register:
+        """Two to the x."""
+        return math_exponential.exp2(self._value(x)).register
+
+    def log2(self, x: Register) -> Register:
+        """The logarithm to base 2."""
+        return math_logarithm.log2(self._value(x)).register
+
+    def log10(self, x: Register) -> Register:
+        """The logarithm to base 10."""
+        return math_logarithm.log10(self._value(x)).register
+
+    def logaddexp(self, lhs: Register, rhs: Register) -> Register:
+        """``log(exp(lhs) + exp(rhs))``."""
+        return math_exponential.logaddexp(self._value(lhs), self._value(rhs)).register
+
+    def cbrt(self, x: Register) -> Register:
+        """The cube root."""
+        return math_roots.cbrt(self._value(x)).register
+
+    def hypot(self, lhs: Register, rhs: Register) -> Register:
+        """``sqrt(lhs**2 + rhs**2)``."""
+        return math_roots.hypot(self._value(lhs), self._value(rhs)).register
+
+    def nextafter(self, x: Register, toward: Register) -> Register:
+        """The float next to x in a direction."""
+        return next_float(self._value(x), self._value(toward)).register
+
+    # -- trigonometric and hyperbolic -------------------------------------------------------
+
+    def asin(self, x: Register) -> Register:
+        """The arc sine."""
+        return math_inverse.asin(self._value(x)).register
+
+    def acos(self, x: Register) -> Register:
+        """The arc cosine."""
+        return math_inverse.acos(self._value(x)).register
+
+    def atan(self, x: Register) -> Register:
+        """The arc tangent."""
+        return math_inverse.atan(self._value(x)).register
+
+    def atan2(self, y: Register, x: Register) -> Register:
+        """The angle of the point (x, y)."""
+        return math_inverse.atan2(self._value(y), self._value(x)).register
+
+    def sinh(self, x: Register) -> Register:
+        """The hyperbolic sine."""
+        return math_hyperbolic.sinh(self._value(x)).register
+
+    def cosh(self, x: Register) -> Register:
+        """The hyperbolic cosine."""
+        return math_hyperbolic.cosh(self._value(x)).register
+
+    def asinh(self, x: Register) -> Register:
+        """The inverse hyperbolic sine."""
+        return math_hyperbolic.asinh(self._value(x)).register
+
+    def acosh(self, x: Register) -> Register:
+        """The inverse hyperbolic cosine."""
+        return math_hyperbolic.acosh(self._value(x)).register
+
+    def atanh(self, x: Register) -> Register:
+        """The inverse hyperbolic tangent."""
+        return math_hyperbolic.atanh(self._value(x)).register
+
+    # -- special functions ------------------------------------------------------------------
+
+    def erf(self, x: Register) -> Register:
+        """The error function."""
+        return math_error.erf(self._value(x)).register
+
+    def erfc(self, x: Register) -> Register:
+        """``1 - erf(x)``."""
+        return math_error.erfc(self._value(x)).register
+
+    def erfinv(self, x: Register) -> Register:
+        """The inverse of the error function."""
+        return math_error.erfinv(self._value(x)).register
+
+    def lgamma(self, x: Register) -> Register:
+        """The logarithm of the size of the gamma function."""
+        return math_gamma.lgamma(self._value(x)).register
+
+    def digamma(self, x: Register) -> Register:
+        """The derivative of `lgamma`."""
+        return math_gamma.digamma(self._value(x)).register
+
+    def polygamma(self, x: Register, order: int) -> Register:
+        """The derivative of `digamma` of an order from 1 on."""
+        return math_gamma.polygamma(self._value(x), order).register
