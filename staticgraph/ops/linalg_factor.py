@@ -27,6 +27,7 @@ from staticgraph.core.opdef import (
 from staticgraph.core.types import TensorType, compatible
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction
+from staticgraph.ops.branches import cond
 from staticgraph.ops.convert import promote
 from staticgraph.ops.linalg_common import (
     Array,
@@ -389,7 +390,8 @@ def _reference_lu_solve(
 
 def _other_rhs(node: Operation, rhs: Tensor, transposed: bool) -> Tensor:
     """Another system with the same matrix."""
-    return _lu_solve(*node.inputs[:3], rhs, transposed)
+    x, factors, pivots, _ = node.inputs
+    return _lu_solve(x, factors, pivots, rhs, transposed)
 
 
 def _lu_solve(
@@ -524,13 +526,29 @@ def _reference_det(x: Array, factors: Array, pivots: Array) -> Any:
 
 
 def _vjp_det(node: Operation, adjoint: Tensor) -> Tensor:
-    (x, *_) = node.inputs
-    return expand_dims(adjoint, (-2, -1)) * _cofactors(x)
+    return expand_dims(adjoint, (-2, -1)) * _slope_of_det(node)
 
 
 def _jvp_det(node: Operation, tangents: Tangents) -> Tensor:
     assert tangents[0] is not None
-    return reduction.sum(_cofactors(node.inputs[0]) * tangents[0], (-2, -1))
+    return reduction.sum(_slope_of_det(node) * tangents[0], (-2, -1))
+
+
+def _slope_of_det(node: Operation) -> Tensor:
+    """The matrices of cofactors: by the inverse, or where one of them is singular by all others."""
+    x, factors, pivots = node.inputs
+    diagonal = reduction.sum(ew.where(on_diagonal(factors), factors, ew.zero_of(factors)), -1)
+    negligible = reduction.norm(diagonal, -1, keepdims=True) * float(16 * np.finfo(x.dtype).eps)
+    singular = reduction.any(ew.less_equal(ew.abs(diagonal), negligible))
+
+    def by_inverse() -> Tensor:
+        unit = broadcast_like(identity_like(x), x)
+        inverse = _lu_solve(x, factors, pivots, unit, transposed=True)
+        return expand_dims(node.out, (-2, -1)) * inverse
+
+    # The singular values cost many times as much.
+    found: Tensor = cond(singular, lambda: _cofactors(x), by_inverse)
+    return found
 
 
 DET = register(

@@ -53,7 +53,8 @@ def _infer_diagonal(types: Types, attrs: Attrs) -> TensorType:
     shape = matrix_shape(types[0], "x")
     if shape is None:
         return types[0]
-    return types[0].with_shape((*shape[:-2], _length(*shape[-2:], attrs["offset"])))
+    *batch, rows, columns = shape
+    return types[0].with_shape((*batch, _length(rows, columns, attrs["offset"])))
 
 
 def _vjp_diagonal(node: Operation, adjoint: Tensor) -> Tensor:
@@ -142,17 +143,26 @@ def _axis(x: Tensor, axis: Any, ndim: int) -> int:
     return int(axis) % ndim
 
 
-def trace(x: Any, offset: int = 0, dtype: Any = None, *, name: str | None = None) -> Tensor:
+def trace(
+    x: Any,
+    offset: int = 0,
+    dtype: Any = None,
+    axis1: int = -2,
+    axis2: int = -1,
+    *,
+    name: str | None = None,
+) -> Tensor:
     """The sum of a diagonal of matrices ``(..., m, n)``, shape ``(...)``.
 
-    offset   which diagonal, as in `diagonal`
-    dtype    the dtype to add up in; by default that of `sum`
+    offset         which diagonal, as in `diagonal`
+    dtype          the dtype to add up in; by default that of `sum`
+    axis1, axis2   the axes of rows and columns, the last two by default
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.linalg.trace(sg.constant([[1, 2], [3, 4]])))
     np.int64(5)
     """
-    along = diagonal(x, offset)
+    along = diagonal(x, offset, axis1, axis2)
     if dtype is not None:
         wanted = dtypes.as_dtype(dtype)
         return cast_to(reduction.sum(cast_to(along, wanted), -1), wanted, name)

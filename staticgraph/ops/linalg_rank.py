@@ -115,7 +115,7 @@ def pinv(x: Any, rtol: float | None = None, *, name: str | None = None) -> Tenso
 
     Derivative: G. Golub and V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least
     squares problems whose variables separate" (1973), which holds for any rank that is constant
-    around `x`. Raises RunError in a run for NaN and infinities.
+    around `x`, where `rtol` cuts off nothing but rounding. Raises RunError in a run for NaN and infinities.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.linalg.pinv(sg.constant([[2.0, 0.0], [0.0, 0.0]])))
@@ -197,9 +197,9 @@ def lstsq(lhs: Any, rhs: Any, rtol: float | None = None) -> LeastSquares:
     infinities in `lhs`.
 
     >>> import staticgraph as sg
-    >>> found = sg.linalg.lstsq(sg.constant([[1.0], [1.0]]), [1.0, 3.0])
+    >>> found = sg.linalg.lstsq(sg.constant([[1.0], [0.0]]), [2.0, 3.0])
     >>> sg.Session().run([found.x, found.residuals])
-    [array([2.], dtype=float32), np.float32(2.0)]
+    [array([2.], dtype=float32), np.float32(9.0)]
     """
     given = _given("lstsq", rtol)
     first, second = promote((lhs, rhs), floating=True)

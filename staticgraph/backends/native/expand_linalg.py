@@ -85,7 +85,8 @@ def _cofactors(e: Expander) -> list[Value]:
     numbers = _numbers(e, values)
     own = e.map("equal", e.expand(numbers, 1), e.expand(numbers, 0))
     row = e.expand(values, _last(values))
-    shape = (*values.type.shape, values.type.shape[-1])  # type: ignore[misc]
+    assert values.type.shape is not None
+    shape = (*values.type.shape, values.type.shape[-1])
     others = e.apply("where", [own, e.constant(1, values), row], values.type.with_shape(shape))
     others = e.reduce("prod", others, (_last(others),), keepdims=False)
     scaled = e.map("multiply", left, e.expand(others, _last(others)))

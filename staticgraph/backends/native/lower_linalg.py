@@ -16,7 +16,14 @@ from staticgraph.backends.native.linalg_kernel import (
     let_go,
     rows_stacked,
     stacked,
+    step_of,
     where_some,
+)
+from staticgraph.backends.native.linalg_small import (
+    Cholesky,
+    SmallTriangle,
+    fills_lanes,
+    small_or_not,
 )
 from staticgraph.backends.native.lower import lowering
 from staticgraph.backends.native.lower_indexing import done
@@ -56,9 +63,20 @@ def lower_cholesky(program: Program, node: Node) -> None:
     source = resized(given, dims)
     result = program.result(node.out, dims, given.dtype)
 
-    def write() -> None:
+    def by_lapack() -> None:
         copied(program, node, source, result)
         _cholesky(program, node, result)
+
+    def in_lanes() -> None:
+        stack = source if step_of(source) is not None else copied(program, node, source)
+        Cholesky(program, node, stack, result).write()
+        let_go(program, stack, source)
+
+    def write() -> None:
+        if fills_lanes(dims[:-2]):
+            small_or_not(program, dims[-1], in_lanes, by_lapack)
+        else:
+            by_lapack()
 
     where_some(program, dims, write)
     program.hold(node.out, result)
@@ -119,11 +137,11 @@ def lower_solve_triangular(program: Program, node: Node) -> None:
     result = program.result(node.out, right, rhs.dtype)
     attrs = node.attrs
 
-    def write() -> None:
+    def solve(triangle_of: type[_Triangle] | type[SmallTriangle]) -> None:
         factors = stacked(program, node, lhs)
         copied(program, node, rhs, result)
         work = MatrixKernel(program, node, right[:-2], product(right[-2:]).times(right[-2]))
-        triangle = _Triangle(work, factors, result)
+        triangle = triangle_of(work, factors, result)
 
         def one(index: str) -> None:
             pointer = work.pointer(factors, index)
@@ -134,10 +152,12 @@ def lower_solve_triangular(program: Program, node: Node) -> None:
                 attrs["unit_diagonal"],
             )  # fmt: skip
 
-        work.run(one)
+        work.run(one, lapack=triangle_of is _Triangle)
         let_go(program, factors, lhs)
 
-    where_some(program, right, write)
+    where_some(program, right, lambda: small_or_not(
+        program, right[-2], lambda: solve(SmallTriangle), lambda: solve(_Triangle)
+    ))  # fmt: skip
     program.hold(node.out, result)
     done(program, node)
 
@@ -217,12 +237,12 @@ def lower_lu_solve(program: Program, node: Node) -> None:
     exchanges = resized(exchanges, left[:-1])
     result = program.result(node.out, right, rhs.dtype)
 
-    def write() -> None:
+    def solve(triangle_of: type[_Triangle] | type[SmallTriangle]) -> None:
         factors = stacked(program, node, given)
         pivots = rows_stacked(program, node, exchanges)
         copied(program, node, rhs, result)
         work = MatrixKernel(program, node, right[:-2], product(right[-2:]).times(right[-2]))
-        triangle = _Triangle(work, factors, result)
+        triangle = triangle_of(work, factors, result)
         transposed = node.attrs["transposed"]
 
         def one(index: str) -> None:
@@ -238,11 +258,13 @@ def lower_lu_solve(program: Program, node: Node) -> None:
                 triangle.solve(matrix, columns, True, False, True)
                 triangle.solve(matrix, columns, False, False, False)
 
-        work.run(one)
+        work.run(one, lapack=triangle_of is _Triangle)
         let_go(program, factors, given)
         let_go(program, pivots, exchanges)
 
-    where_some(program, right, write)
+    where_some(program, right, lambda: small_or_not(
+        program, right[-2], lambda: solve(SmallTriangle), lambda: solve(_Triangle)
+    ))  # fmt: skip
     program.hold(node.out, result)
     done(program, node)
 

@@ -7,6 +7,8 @@ come; eigenvectors alone come by columns, and are seen through a view.
 
 from __future__ import annotations
 
+from functools import partial
+
 from staticgraph.backends.native.kernel_code import KernelCode, larger, smaller
 from staticgraph.backends.native.linalg_kernel import (
     Fortran,
@@ -155,7 +157,7 @@ def _units(program: Program, node: Node, least: Size, *arrays: Array) -> None:
     code.begin(inside)
     program.enter_block()
     for array in arrays:
-        where_some(program, array.dims, lambda array=array: _unit(program, node, array))
+        where_some(program, array.dims, partial(_unit, program, node, array))
     program.leave_block()
     code.jump(after)
     code.begin(after)
