@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import special
 
+from staticgraph.config import LazyModule
 from staticgraph.core import dtypes
 from staticgraph.core.elements import ElementBuilder
 from staticgraph.core.graph import Operation, Tensor
@@ -35,6 +35,10 @@ from staticgraph.ops.elementwise import (
 from staticgraph.ops.random_parameters import Draw, draw_of
 from staticgraph.ops.random_words import standard_normal, unit
 from staticgraph.ops.sizes import refusal
+
+
+# Importing SciPy's functions takes longer than the rest of the package.
+special = LazyModule("scipy.special")
 
 
 def _is(value: Any, number: float) -> bool:
