@@ -36,7 +36,6 @@ from staticgraph.ops.random_parameters import Draw, draw_of
 from staticgraph.ops.random_words import standard_normal, unit
 from staticgraph.ops.sizes import refusal
 
-
 # Importing SciPy's functions takes longer than the rest of the package.
 special = LazyModule("scipy.special")
 
