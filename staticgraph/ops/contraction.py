@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from staticgraph.core.graph import Tensor
 from staticgraph.core.types import Dim
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction, shaping
-from staticgraph.ops.convert import cast_to
+from staticgraph.ops.control import identity
+from staticgraph.ops.convert import cast_to, promote
 from staticgraph.ops.creation import arange
-from staticgraph.ops.linalg import matmul
+from staticgraph.ops.linalg_products import described, known_ranks, matmul
 from staticgraph.ops.reduction import element_count
-from staticgraph.ops.sizes import size
+from staticgraph.ops.sizes import is_int, refusal, size
 
-__all__ = ["Labelled", "arranged", "contract", "diagonal_of", "summed"]
+__all__ = ["Labelled", "arranged", "contract", "diagonal_of", "summed", "tensordot"]
 
 # Fewer rows than these are merged with others by a copy instead of making a product each.
 _ROWS_OF_A_STACK = 16
@@ -108,7 +109,8 @@ def contract(
     if not inner:
         labels = sorted([*batch, *of_lhs, *of_rhs], key=_rank_in(order))
         return Labelled(ew.multiply(_spread(lhs, labels), _spread(rhs, labels)), tuple(labels))
-    if not of_lhs and not of_rhs:
+    equal = all(_surely_equal(lhs.dim(label), rhs.dim(label)) for label in inner)
+    if not of_lhs and not of_rhs and equal:
         labels = [*batch, *inner]
         product = ew.multiply(arranged(lhs, labels), arranged(rhs, labels))
         return summed(Labelled(product, tuple(labels)), batch)
@@ -143,14 +145,17 @@ def _spread(x: Labelled, labels: Sequence[str]) -> Tensor:
     return shaping.expand_dims(tensor, new) if new else tensor
 
 
+def _surely_equal(first: Dim, second: Dim) -> bool:
+    return first == second and first is not None
+
+
 def _with_sizes_of(lhs: Labelled, rhs: Labelled, inner: Sequence[str]) -> Labelled:
     """`rhs`, with sizes compared in the run that a product of merged axes would not compare.
 
     Sizes (2, 6) and (3, 4) make inner axes of 12 both; a broadcast to (2, 6) refuses the second.
     One pair of sizes that may differ is compared by the product itself.
     """
-    doubtful = [label for label in inner if None in (pair := (lhs.dim(label), rhs.dim(label)))
-                or pair[0] != pair[1]]  # fmt: skip
+    doubtful = [label for label in inner if not _surely_equal(lhs.dim(label), rhs.dim(label))]
     if len(doubtful) < 2:
         return rhs
     sizes = [
@@ -230,7 +235,12 @@ def _merged(x: Tensor, groups: Sequence[tuple[int, ...]]) -> Tensor:
     """`x` with each group of neighbouring axes as one axis; one of size 1 for an empty group."""
     if all(len(group) == 1 for group in groups):
         return x
-    return shaping.reshape(x, _sizes([element_count(x, group) for group in groups]))
+    sizes = [element_count(x, group) for group in groups]
+    known = [number for number in sizes if not isinstance(number, Tensor)]
+    if len(known) == len(sizes) - 1 and 0 not in known:
+        # What -1 stands for keeps its name, where it has one.
+        sizes = [-1 if isinstance(number, Tensor) else number for number in sizes]
+    return shaping.reshape(x, sizes)
 
 
 def _parted(
@@ -243,18 +253,77 @@ def _parted(
         return Labelled(product, labels)
     sizes: list[int | Tensor] = []
     for place, label in enumerate(labels):
-        if place < len(stack):
-            sizes.append(element_count(product, (place,)))
-        else:
-            x = lhs if label in rows else rhs
-            sizes.append(element_count(x.tensor, x.axes([label])))
-    return Labelled(shaping.reshape(product, _sizes(sizes)), labels)
+        x = Labelled(product, labels[: len(stack)]) if place < len(stack) else lhs
+        if label in columns:
+            x = rhs
+        sizes.append(element_count(x.tensor, x.axes([label])))
+    return Labelled(shaping.reshape(product, sizes), labels)
 
 
-def _sizes(sizes: list[int | Tensor]) -> list[int | Tensor]:
-    """Sizes with -1 for the only one that the graph does not know: the name of a size stays."""
-    unknown = [place for place, number in enumerate(sizes) if isinstance(number, Tensor)]
-    known = [number for number in sizes if not isinstance(number, Tensor)]
-    if len(unknown) != 1 or 0 in known:
-        return sizes
-    return [-1 if isinstance(number, Tensor) else number for number in sizes]
+# -- tensordot -------------------------------------------------------------------------------
+
+
+def tensordot(lhs: Any, rhs: Any, axes: Any = 2, *, name: str | None = None) -> Tensor:
+    """The sums of products over pairs of axes, as `numpy.tensordot` has it.
+
+    axes    an int n pairs the last n axes of `lhs` with the first n of `rhs`; two ints, or two
+            sequences of ints, name the axes of `lhs` and those of `rhs` in the order of the pairs
+
+    The result has the other axes of `lhs`, then those of `rhs`. Raises ShapeError where the axes of
+    a pair differ in size.
+
+    >>> import staticgraph as sg
+    >>> lhs, rhs = sg.ones((2, 3, 4)), sg.ones((4, 3, 5))
+    >>> sg.linalg.tensordot(lhs, rhs, axes=([1, 2], [1, 0])).shape
+    (2, 5)
+    """
+    lhs, rhs = promote((lhs, rhs))
+    pairs = _pairs(lhs, rhs, axes)
+    first = [f"lhs {axis}" for axis in range(lhs.type.ndim or 0)]
+    second = [f"rhs {axis}" for axis in range(rhs.type.ndim or 0)]
+    for i, j in pairs:
+        second[j] = first[i]
+    free = [label for label in (*first, *second) if (label in first) != (label in second)]
+    product = contract(Labelled(lhs, tuple(first)), Labelled(rhs, tuple(second)), (), free)
+    result = arranged(product, free)
+    return identity(result, name=name) if name else result
+
+
+def _pairs(lhs: Tensor, rhs: Tensor, axes: Any) -> list[tuple[int, int]]:
+    """The pairs of axes that a tensordot sums over, checked."""
+    ranks = known_ranks("tensordot", lhs, rhs)
+    if is_int(axes):
+        if not 0 <= axes <= min(ranks):
+            raise refusal(
+                "tensordot",
+                f"{axes} pairs of axes are asked for",
+                *described(lhs, rhs),
+                f"0 to {min(ranks)} can be had",
+            )
+        pairs = [(ranks[0] - axes + index, index) for index in range(axes)]
+    else:
+        items = axes if isinstance(axes, list | tuple) else ()
+        named = [tuple(item) if isinstance(item, list | tuple) else (item,) for item in items]
+        for rank, numbers in zip(ranks, named, strict=False):
+            fits = all(is_int(number) and -rank <= number < rank for number in numbers)
+            if not fits or len({number % rank for number in numbers}) < len(numbers):
+                named = []
+        if len(named) != 2 or len(named[0]) != len(named[1]):
+            raise refusal(
+                "tensordot",
+                f"axes={axes!r} makes no pairs of axes",
+                *described(lhs, rhs),
+                "name each axis once, as many of lhs as of rhs: axes=([0, 1], [1, 0])",
+            )
+        pairs = [(i % ranks[0], j % ranks[1]) for i, j in zip(*named, strict=True)]
+    assert lhs.type.shape is not None and rhs.type.shape is not None
+    for i, j in pairs:
+        have, want = lhs.type.shape[i], rhs.type.shape[j]
+        if isinstance(have, int) and isinstance(want, int) and have != want:
+            raise refusal(
+                "tensordot",
+                "the axes of a pair differ in size",
+                *described(lhs, rhs),
+                f"lhs axis {i} is {have}, rhs axis {j} is {want}; they must be equal",
+            )
+    return pairs

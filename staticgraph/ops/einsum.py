@@ -61,7 +61,7 @@ def einsum(
 
     Each step is one matrix product, or elementwise where nothing is summed. The dtype is that of
     the operands, for narrow integers too. An axis of size 1 broadcasts where the graph knows its
-    size; sizes that only the run knows have to be equal.
+    size; summed sizes that only the run knows have to be equal.
 
     Raises ShapeError for subscripts that do not fit the operands and for sizes that differ,
     DTypeError for bool.
@@ -135,7 +135,7 @@ def _read(subscripts: Any, operands: tuple[Any, ...]) -> _Reading:
             "einsum", problem, f"subscripts {_written(terms, output)}", *listed, way_out, **options
         )
 
-    if tensors[0].dtype not in dtypes.NUMERIC:
+    if tensors[0].dtype not in dtypes.ARITHMETIC:
         raise fail("the operands are bool", "convert them: sg.cast(x, 'int64')", error=DTypeError)
     spread = [_spread(term, tensor, place, fail)
               for place, (term, tensor) in enumerate(zip(terms, tensors, strict=True))]  # fmt: skip

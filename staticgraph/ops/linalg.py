@@ -1,13 +1,14 @@
 """Linear algebra: the namespace ``sg.linalg``.
 
-What stands where: products in linalg_products.py, factors of systems and determinants in
-linalg_factor.py, eigenvalues, singular values and orthogonal factors in linalg_spectral.py, what
-singular values tell in linalg_rank.py, norms in linalg_norms.py, diagonals, powers and products of
-several operands in linalg_parts.py.
+What stands where: products in linalg_products.py and contraction.py, factors of systems and
+determinants in linalg_factor.py, eigenvalues, singular values and orthogonal factors in
+linalg_spectral.py, what singular values tell in linalg_rank.py, norms in linalg_norms.py,
+diagonals, powers and products of several operands in linalg_parts.py.
 """
 
 from __future__ import annotations
 
+from staticgraph.ops.contraction import tensordot
 from staticgraph.ops.linalg_factor import (
     cholesky,
     det,
@@ -28,7 +29,7 @@ from staticgraph.ops.linalg_parts import (
     multi_dot,
     trace,
 )
-from staticgraph.ops.linalg_products import MATMUL, dot, matmul, outer, tensordot, vecdot
+from staticgraph.ops.linalg_products import MATMUL, dot, matmul, outer, vecdot
 from staticgraph.ops.linalg_rank import cond, lstsq, matrix_rank, pinv
 from staticgraph.ops.linalg_spectral import eigh, eigvalsh, qr, svd, svdvals
 from staticgraph.ops.shaping import matrix_transpose

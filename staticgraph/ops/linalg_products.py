@@ -27,11 +27,11 @@ from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction, shaping
 from staticgraph.ops.axes import known_rank, refuse
+from staticgraph.ops.complex import conjugated
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import cast_to, promote
-from staticgraph.ops.reduction import element_count
 from staticgraph.ops.shaping import matrix_transpose
-from staticgraph.ops.sizes import is_int, refusal, size
+from staticgraph.ops.sizes import is_int, refusal
 
 
 def _inner(lhs: Sequence[Dim], rhs: Sequence[Dim]) -> None:
@@ -212,7 +212,7 @@ def _promoted(lhs: Any, rhs: Any) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def _ranks(what: str, lhs: Tensor, rhs: Tensor) -> list[int]:
+def known_ranks(what: str, lhs: Tensor, rhs: Tensor) -> list[int]:
     """The numbers of axes of two operands; raises ShapeError where one is not known."""
     ranks: list[int] = []
     for operand in (lhs, rhs):
@@ -220,7 +220,7 @@ def _ranks(what: str, lhs: Tensor, rhs: Tensor) -> list[int]:
             raise refusal(
                 what,
                 f"the rank of '{operand.name}' is not known",
-                *_described(lhs, rhs),
+                *described(lhs, rhs),
                 "declare the shape, with None for sizes that are open: "
                 "placeholder(dtype, (None, 3))",
             )
@@ -228,7 +228,8 @@ def _ranks(what: str, lhs: Tensor, rhs: Tensor) -> list[int]:
     return ranks
 
 
-def _described(lhs: Tensor, rhs: Tensor) -> tuple[str, str]:
+def described(lhs: Tensor, rhs: Tensor) -> tuple[str, str]:
+    """Two operands, for a message."""
     return f"lhs {describe(lhs)}", f"rhs {describe(rhs)}"
 
 
@@ -243,14 +244,14 @@ def dot(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
     np.float32(11.0)
     """
     lhs, rhs = _promoted(lhs, rhs)
-    ranks = _ranks("dot", lhs, rhs)
+    ranks = known_ranks("dot", lhs, rhs)
     if 0 in ranks:
         return ew.multiply(lhs, rhs, name=name)
     if max(ranks) > 2:
         raise refusal(
             "dot",
             "an operand has more than two axes",
-            *_described(lhs, rhs),
+            *described(lhs, rhs),
             "use sg.matmul, whose batches broadcast, or sg.linalg.tensordot(lhs, rhs, axes)",
         )
     return matmul(lhs, rhs, name=name)
@@ -259,6 +260,8 @@ def dot(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
 def vecdot(lhs: Any, rhs: Any, axis: int = -1, *, name: str | None = None) -> Tensor:
     """The inner products of the vectors along `axis`; the other axes broadcast.
 
+    Complex elements of `lhs` are conjugated. The dtype is that of the operands.
+
     Raises ShapeError where the vectors differ in length or the shapes do not broadcast.
 
     >>> import staticgraph as sg
@@ -266,19 +269,19 @@ def vecdot(lhs: Any, rhs: Any, axis: int = -1, *, name: str | None = None) -> Te
     array([21., 43.], dtype=float32)
     """
     lhs, rhs = _promoted(lhs, rhs)
-    ranks = _ranks("vecdot", lhs, rhs)
+    ranks = known_ranks("vecdot", lhs, rhs)
     if not is_int(axis) or not -min(ranks) <= axis < min(ranks):
         raise refusal(
             "vecdot",
             f"{axis!r} is no axis of both operands",
-            *_described(lhs, rhs),
+            *described(lhs, rhs),
             "give an int; -1 is the last axis",
         )
     if axis >= 0 and ranks[0] != ranks[1]:
         raise refusal(
             "vecdot",
             f"axis {axis} is another axis of lhs than of rhs",
-            *_described(lhs, rhs),
+            *described(lhs, rhs),
             "count it from the end: axes broadcast from there",
         )
     assert lhs.type.shape is not None and rhs.type.shape is not None
@@ -287,10 +290,12 @@ def vecdot(lhs: Any, rhs: Any, axis: int = -1, *, name: str | None = None) -> Te
         raise refusal(
             "vecdot",
             "the vectors differ in length",
-            *_described(lhs, rhs),
+            *described(lhs, rhs),
             f"along axis {axis} lhs has {sizes[0]} and rhs {sizes[1]}; they must be equal",
         )
-    return reduction.sum(lhs * rhs, axis, name=name)
+    total = reduction.sum(conjugated(lhs) * rhs, axis)
+    result = cast_to(total, lhs.dtype)
+    return identity(result, name=name) if name else result
 
 
 def outer(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
@@ -308,81 +313,3 @@ def outer(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
 
 def _flat(x: Tensor) -> Tensor:
     return x if x.type.ndim == 1 else shaping.reshape(x, (-1,))
-
-
-def tensordot(lhs: Any, rhs: Any, axes: Any = 2, *, name: str | None = None) -> Tensor:
-    """The sums of products over pairs of axes, as `numpy.tensordot` has it.
-
-    axes    an int n pairs the last n axes of `lhs` with the first n of `rhs`; two ints, or two
-            sequences of ints, name the axes of `lhs` and those of `rhs` in the order of the pairs
-
-    The result has the other axes of `lhs`, then those of `rhs`. Raises ShapeError where the axes of
-    a pair differ in size.
-
-    >>> import staticgraph as sg
-    >>> lhs, rhs = sg.ones((2, 3, 4)), sg.ones((4, 3, 5))
-    >>> sg.linalg.tensordot(lhs, rhs, axes=([1, 2], [1, 0])).shape
-    (2, 5)
-    """
-    lhs, rhs = _promoted(lhs, rhs)
-    pairs = _pairs(lhs, rhs, axes)
-    of_lhs, of_rhs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    free_lhs = [axis for axis in range(lhs.type.ndim or 0) if axis not in of_lhs]
-    free_rhs = [axis for axis in range(rhs.type.ndim or 0) if axis not in of_rhs]
-    product = _product(_matrix(lhs, free_lhs, of_lhs), _matrix(rhs, of_rhs, free_rhs))
-    if len(free_lhs) == len(free_rhs) == 1:
-        return identity(product, name=name) if name else product
-    left = [size(lhs, axis) for axis in free_lhs] + [size(rhs, axis) for axis in free_rhs]
-    return shaping.reshape(product, left, name=name)
-
-
-def _matrix(x: Tensor, rows: list[int], columns: list[int]) -> Tensor:
-    """`x` as a matrix, some of its axes as the rows and the others as the columns."""
-    order = [*rows, *columns]
-    if order != sorted(order):
-        x = shaping.permute_dims(x, order)
-    if len(rows) == len(columns) == 1:
-        return x
-    split = len(rows)
-    height = element_count(x, tuple(range(split)))
-    return shaping.reshape(x, (height, element_count(x, tuple(range(split, len(order))))))
-
-
-def _pairs(lhs: Tensor, rhs: Tensor, axes: Any) -> list[tuple[int, int]]:
-    """The pairs of axes that a tensordot sums over, checked."""
-    ranks = _ranks("tensordot", lhs, rhs)
-    if is_int(axes):
-        if not 0 <= axes <= min(ranks):
-            raise refusal(
-                "tensordot",
-                f"{axes} pairs of axes are asked for",
-                *_described(lhs, rhs),
-                f"0 to {min(ranks)} can be had",
-            )
-        pairs = [(ranks[0] - axes + index, index) for index in range(axes)]
-    else:
-        items = axes if isinstance(axes, list | tuple) else ()
-        named = [tuple(item) if isinstance(item, list | tuple) else (item,) for item in items]
-        for rank, numbers in zip(ranks, named, strict=False):
-            fits = all(is_int(number) and -rank <= number < rank for number in numbers)
-            if not fits or len({number % rank for number in numbers}) < len(numbers):
-                named = []
-        if len(named) != 2 or len(named[0]) != len(named[1]):
-            raise refusal(
-                "tensordot",
-                f"axes={axes!r} makes no pairs of axes",
-                *_described(lhs, rhs),
-                "name each axis once, as many of lhs as of rhs: axes=([0, 1], [1, 0])",
-            )
-        pairs = [(i % ranks[0], j % ranks[1]) for i, j in zip(*named, strict=True)]
-    assert lhs.type.shape is not None and rhs.type.shape is not None
-    for i, j in pairs:
-        have, want = lhs.type.shape[i], rhs.type.shape[j]
-        if isinstance(have, int) and isinstance(want, int) and have != want:
-            raise refusal(
-                "tensordot",
-                "the axes of a pair differ in size",
-                *_described(lhs, rhs),
-                f"lhs axis {i} is {have}, rhs axis {j} is {want}; they must be equal",
-            )
-    return pairs

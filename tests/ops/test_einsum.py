@@ -309,6 +309,45 @@ def test_the_name_is_that_of_the_result() -> None:
     assert einsum("ij->ji", x, name="turned").name == "turned"
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    ("shapes", "axes"),
+    [
+        ([(3, 4), (3, 4)], 2),
+        ([(3, 4), (4, 3)], ([0, 1], [1, 0])),
+        ([(2, 3, 4), (5, 3, 2)], ([0, 1], [2, 1])),
+        ([(2, 3, 4), (3, 5)], ([1], [0])),
+        ([(0, 3), (3, 0)], ([1], [0])),
+        ([(3,), (4,)], 0),
+    ],
+)
+def test_tensordot_is_a_contraction(shapes: Any, axes: Any, known: bool) -> None:
+    arrays = _values(shapes)
+    wanted = np.tensordot(*arrays, axes=axes)
+    for backend in ("native", "reference"):
+        value = _run(backend, arrays, lambda x, y: sg.tensordot(x, y, axes=axes), known)
+        np.testing.assert_array_equal(value, wanted)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+@pytest.mark.parametrize("shapes", [[(2, 6), (3, 4)], [(5, 2, 6), (3, 4)], [(2, 6), (2, 5)]])
+def test_tensordot_compares_sizes_in_the_run(shapes: Any, backend: str) -> None:
+    with pytest.raises(ShapeError):
+        _run(backend, _values(shapes), lambda x, y: sg.tensordot(x, y), known=False)
+
+
+@pytest.mark.parametrize("subscripts", ["ij,jk->ik", "bi,bi->b", "ii->i", "ij,jk,kl->il"])
+def test_complex_numbers(subscripts: str) -> None:
+    terms = subscripts.partition("->")[0].split(",")
+    arrays = [
+        x + 1j * y for x, y in zip(*[_values([(3,) * len(t) for t in terms])] * 2, strict=True)
+    ]
+    wanted = np.einsum(subscripts, *arrays)
+    for backend in ("native", "reference"):
+        value = _run(backend, arrays, lambda *x: einsum(subscripts, *x))
+        np.testing.assert_allclose(value, wanted)
+
+
 # -- what is refused --------------------------------------------------------------------------
 
 
