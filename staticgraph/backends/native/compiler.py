@@ -13,6 +13,7 @@ from staticgraph.backends.native import (  # noqa: F401  (the lowerings register
     expand_linalg,
     lower_basic,
     lower_cumulative,
+    lower_fourier,
     lower_indexing,
     lower_linalg,
     lower_linalg_spectral,

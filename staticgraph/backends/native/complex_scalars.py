@@ -137,13 +137,18 @@ def conjugate(s: Scalars, x: Register) -> Register:
     return s.element(s.code.let(f"bitcast {whole} {text} to {type}"), x.dtype)
 
 
+def exchanged(s: Scalars, x: Register) -> Register:
+    """Real and imaginary part change places."""
+    return _shuffle(s, x, [n for lane in range(s.lanes) for n in (2 * lane + 1, 2 * lane)])
+
+
 def multiply(s: Scalars, lhs: Register, rhs: Register) -> Register:
     """``(a + ib)(c + id) = ac - bd + i(bc + ad)``: lhs times c, and i lhs times d."""
     lanes = range(s.lanes)
     real = _shuffle(s, rhs, [n for lane in lanes for n in (2 * lane,) * 2])
     imag = _shuffle(s, rhs, [n for lane in lanes for n in (2 * lane + 1,) * 2])
     # i (a + ib) is -b + ia; a sign is exact, so it may be given before the product.
-    turned = _shuffle(s, conjugate(s, lhs), [n for k in lanes for n in (2 * k + 1, 2 * k)])
+    turned = exchanged(s, conjugate(s, lhs))
     first = s.instruction(f"fmul {s.flags}".rstrip(), lhs, real)
     second = s.instruction(f"fmul {s.flags}".rstrip(), turned, imag)
     return s.instruction(f"fadd {s.flags}".rstrip(), first, second)
