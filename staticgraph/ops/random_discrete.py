@@ -97,7 +97,7 @@ def _reference_span(low: Any, high: Any) -> Any:
         first, last = np.broadcast_arrays(low, high)
         place = tuple(wrong[0].tolist())
         raise Mismatch(
-            f"there is no integer from {first[place]} up to {last[place]}",
+            f"there is none from {first[place]} up to {last[place]}",
             "give low < high",
             error=RunError,
         )
@@ -121,6 +121,7 @@ RANDOM_SPAN = register(
         vjp=NOT_DIFFERENTIABLE,
         jvp=NOT_DIFFERENTIABLE,
         doc="How many integers there are from low up to high; of none, none can be drawn.",
+        title="integers",
     )
 )
 

@@ -62,10 +62,8 @@ def _step_integer(m: Functions, words: Words, state: State, parameters: State) -
     ``2**64 % span``: of those words some numbers would get one more than others.
     """
     span, threshold, _ = parameters
-    first, first_low = _product(words[0], span)
-    second, second_low = _product(words[1], span)
-    fits = first_low >= threshold
-    return fits | (second_low >= threshold), (m.where(fits, first, second),)
+    high, low = _product(words[0], span)
+    return low >= threshold, (high,)
 
 
 def _product(word: Any, span: Any) -> tuple[Any, Any]:
@@ -84,7 +82,7 @@ def _integer_searches(attrs: Attrs) -> tuple[Search, ...]:
             start=lambda m, words, parameters: (parameters[0],),
             step=_step_integer,
             finish=lambda m, state, parameters: m.cast(state[0] + parameters[2], dtype),
-            draws=1,
+            shares=True,
         ),
     )
 

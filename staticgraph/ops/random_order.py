@@ -27,7 +27,7 @@ def permutation(x: Any, axis: int = 0, *, name: str | None = None) -> Tensor:
 
     x      an int, a scalar int tensor, or a tensor whose entries along `axis` change places
 
-    The order is the one that sorts as many random 64-bit words. Adjoints go back to where the
+    The order is the one that sorts as many random numbers of 48 bits. Adjoints go back to where the
     entries came from.
 
     >>> import staticgraph as sg
@@ -69,10 +69,16 @@ def _shuffled(what: str, tensor: Tensor, axis: int, name: str | None) -> Tensor:
     return gather(tensor, order, number, name=name or what)
 
 
+# Numbers of so many bits are sorted: two bytes less to sort by than words have. Of a million numbers
+# a pair is equal, and keeps its order, in one of 500 permutations.
+_SORTED = 48
+
+
 def _order(graph: Graph, target: Target, name: str | None) -> Tensor:
     """The int64 indices of a random order of a vector."""
     attrs = {"axis": 0, "descending": False}
-    return graph.add(ARGSORT, (bits(graph, target),), attrs, name or "permutation").out
+    numbers = bits(graph, target, _SORTED)
+    return graph.add(ARGSORT, (numbers,), attrs, name or "permutation").out
 
 
 def choice(

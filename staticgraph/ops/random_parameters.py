@@ -85,6 +85,7 @@ RANDOM_DOMAIN = register(
         jvp=lambda node, tangents: [tangents[0]],
         linear=True,
         doc="x, once it is known to lie where a parameter of a distribution may.",
+        title="random",
     )
 )
 
@@ -158,5 +159,5 @@ def checked(what: str, name: str, value: Tensor, domain: str) -> Tensor:
         if problem is not None:
             raise refusal(what, problem.problem)
         return wide
-    attrs = {"what": name, "domain": domain}
+    attrs = {"what": f"{what}'s {name}", "domain": domain}
     return wide.graph.add(RANDOM_DOMAIN, (wide,), attrs).out

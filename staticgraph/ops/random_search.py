@@ -9,8 +9,9 @@ different sides of a bound. All decisions are made in float64, where that happen
 ``10**14`` times.
 
 Element i of a node draws words from its own blocks: the n-th block that it takes is block i of the
-node with the third word of the counter n (random_words.py). So a value depends on its parameters
-and its place alone, never on what other elements needed.
+node with the third word of the counter n (random_words.py). Where a step needs one word alone, two
+elements share a block: the n-th word of element i is half ``i % 2`` of block ``i // 2``. So a value
+depends on its parameters and its place alone, never on what other elements needed.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ class Search:
     applies  parameters to whether this search is the one for the element; None: it always is
     begins   how many blocks the start draws; each has two 64-bit words
     draws    how many blocks a step draws
+    shares   a step draws one word, of a block that two elements share
     """
 
     step: Callable[[Functions, Words, State, State], tuple[Any, State]]
@@ -93,6 +95,7 @@ class Search:
     applies: Callable[[Functions, State], Any] | None = None
     begins: int = 0
     draws: int = 0
+    shares: bool = False
 
 
 # The searches of an op, by its name: functions of its attributes.
@@ -153,7 +156,10 @@ def _search(search: Search, key: tuple[int, int], numbers: Any, parameters: Stat
     found = tuple([np.empty_like(entry) for entry in state])
     drawn, pending = search.begins, np.arange(numbers.size)
     while pending.size:
-        words = draw(search.draws, numbers[pending], drawn)
+        if search.shares:
+            words = [_shared_word(key, numbers[pending], drawn)]
+        else:
+            words = draw(search.draws, numbers[pending], drawn)
         given = tuple([parameter[pending] for parameter in parameters])
         ended, after = search.step(ARRAYS, words, state, given)
         ended = np.broadcast_to(ended, pending.shape)
@@ -162,8 +168,15 @@ def _search(search: Search, key: tuple[int, int], numbers: Any, parameters: Stat
             entry[pending[ended]] = value[ended]
         pending = pending[~ended]
         state = tuple([value[~ended] for value in after])
-        drawn += search.draws
+        drawn += search.draws or int(search.shares)
     return search.finish(ARRAYS, found, parameters)
+
+
+def _shared_word(key: tuple[int, int], numbers: Any, drawn: int) -> Any:
+    """Half ``i % 2`` of block ``i // 2``."""
+    x0, x1, x2, x3 = blocks(key, numbers >> np.uint64(1), drawn)
+    second = (numbers & np.uint64(1)).astype(bool)
+    return np.where(second, x2 | x3 << np.uint64(32), x0 | x1 << np.uint64(32))
 
 
 def _whole(state: State, like: Any) -> State:

@@ -162,9 +162,10 @@ def _wanted(sizes: Any, shape: Shape) -> tuple[int, ...]:
     return wanted
 
 
-def _reference_bits(key: Any, *sizes: Any, stream: int, shape: Shape) -> Any:
+def _reference_bits(key: Any, *sizes: Any, stream: int, shape: Shape, count: int) -> Any:
     wanted = _wanted(sizes, shape)
-    return words_of(node_key(key, stream), math.prod(wanted)).reshape(wanted)
+    words = words_of(node_key(key, stream), math.prod(wanted)).reshape(wanted)
+    return words >> np.uint64(64 - count)
 
 
 RANDOM_BITS = register(
@@ -173,11 +174,12 @@ RANDOM_BITS = register(
         operands=("key", "sizes*"),
         infer=_infer_drawn,
         reference=_reference_bits,
-        attrs=("stream", "shape"),
+        attrs=("stream", "shape", "count"),
         dtypes=(frozenset({dtypes.uint64}), SIZES),
         vjp=NOT_DIFFERENTIABLE,
         jvp=NOT_DIFFERENTIABLE,
-        doc="The random 64-bit words of a node, as the page on random numbers defines them.",
+        doc="The leading `count` bits of the random 64-bit words of a node, as the page on random "
+        "numbers defines them.",
     )
 )
 
@@ -278,9 +280,9 @@ def drawn(
     return made
 
 
-def bits(graph: Graph, target: Target, name: str | None = None) -> Tensor:
-    """Random 64-bit words."""
-    return drawn(RANDOM_BITS, graph, target.operands, name, shape=target.shape)
+def bits(graph: Graph, target: Target, count: int, name: str | None = None) -> Tensor:
+    """The leading `count` bits of random 64-bit words."""
+    return drawn(RANDOM_BITS, graph, target.operands, name, shape=target.shape, count=count)
 
 
 def unit(

@@ -30,7 +30,7 @@ def _fold(key: Any, number: Any) -> Any:
 
 
 def _bits(key: Any, shape: Any, *sizes: Any) -> Any:
-    return key.graph.add(RANDOM_BITS, (key, *sizes), {"stream": 3, "shape": shape}).out
+    return key.graph.add(RANDOM_BITS, (key, *sizes), {"stream": 3, "shape": shape, "count": 64}).out
 
 
 def _drawn(stream: int, shape: tuple[int, ...], key: Array) -> Array:
@@ -272,7 +272,7 @@ REFUSALS: list[Refusal] = [
         "random_domain", lambda: _p("float32").graph.add(
             RANDOM_DOMAIN, (_p("float32"),), {"what": "x", "domain": "weight"}
         ), DTypeError,
-        "random_domain: does not take float32\n"
+        "random: does not take float32\n"
         "  x 'p_1'  float32[]  placeholder at {here}\n"
         "  x may be float64; sg.cast(x, dtype) converts\n"
         "  created at {here}: {line}",

@@ -34,6 +34,11 @@ INT64 = np.dtype(np.int64)
 DIFFERENTIATED_ELSEWHERE = ("random_log_gamma",)
 
 
+def _leading(*shape: int) -> Array:
+    """The leading 48 bits of words."""
+    return np.asarray(NodeWords(0).long(*shape) // 2**16)
+
+
 def _fraction(word: int) -> float:
     return float((word // 2**11) / 2**53)
 
@@ -144,12 +149,11 @@ def _integers(stream: int, low: int, high: int, *shape: int) -> Array:
     found = []
     for element in range(math.prod(shape)):
         drawn = 0
-        products = [span * word for word in node.pair(element, drawn)]
-        while all(product % 2**64 < 2**64 % span for product in products):
+        product = span * node.pair(element // 2, drawn)[element % 2]
+        while product % 2**64 < 2**64 % span:
             drawn += 1
-            products = [span * word for word in node.pair(element, drawn)]
-        fits = next(product for product in products if product % 2**64 >= 2**64 % span)
-        found.append(low + fits // 2**64)
+            product = span * node.pair(element // 2, drawn)[element % 2]
+        found.append(low + product // 2**64)
     return np.array(found, dtype=np.int64).reshape(shape)
 
 
@@ -289,20 +293,20 @@ SAMPLES: list[Sample] = [
         label="one category",
     ),
     Sample(
-        "argsort", lambda: sg.random.permutation(7), (), lambda: np.argsort(NodeWords(0).long(7)),
+        "argsort", lambda: sg.random.permutation(7), (), lambda: np.argsort(_leading(7)),
         label="permutation of numbers",
     ),
     Sample(
         "argsort", sg.random.permutation, (np.array(5),),
-        lambda n: np.argsort(NodeWords(0).long(5)), label="permutation of numbers below a tensor",
+        lambda n: np.argsort(_leading(5)), label="permutation of numbers below a tensor",
     ),
     Sample(
-        "gather", sg.random.permutation, (_X,), lambda x: x[np.argsort(NodeWords(0).long(4))],
+        "gather", sg.random.permutation, (_X,), lambda x: x[np.argsort(_leading(4))],
         wrt=(0,), label="permutation of rows",
     ),
     Sample(
         "gather", lambda x: sg.random.shuffle(x, 1), (_X,),
-        lambda x: x[:, np.argsort(NodeWords(0).long(3))], wrt=(0,), label="shuffled columns",
+        lambda x: x[:, np.argsort(_leading(3))], wrt=(0,), label="shuffled columns",
     ),
     Sample(
         "gather", lambda x: sg.random.choice(x, (2, 2)), (_X,),
@@ -310,7 +314,7 @@ SAMPLES: list[Sample] = [
     ),
     Sample(
         "argsort", lambda: sg.random.choice(6, (2, 2), replace=False), (),
-        lambda: np.argsort(NodeWords(0).long(6))[:4].reshape(2, 2), label="choice without repeats",
+        lambda: np.argsort(_leading(6))[:4].reshape(2, 2), label="choice without repeats",
     ),
     Sample(
         "cumsum", lambda p: sg.random.choice(4, (2, 3), p=p), (np.array([1.0, 0.0, 3.0, 0.5]),),
@@ -405,7 +409,7 @@ REFUSALS: list[Refusal] = [
     Refusal(
         "random_span",
         lambda: _p("int64").graph.add(RANDOM_SPAN, (_p("int64"), _p("uint64"))), DTypeError,
-        "random_span: low and high differ in dtype\n"
+        "integers: low and high differ in dtype\n"
         "  low 'p_1'  int64[]  placeholder at {here}\n"
         "  high 'p_2'  uint64[]  placeholder at {here}\n"
         "  created at {here}: {line}",

@@ -89,7 +89,7 @@ def _single(program: Program, node: Node) -> Register:
     else:
         first, second = generator.wide(x0, x1), generator.wide(x2, x3)
     if node.op.name == "random_bits":
-        return Register(first, dtype)
+        return s.shift_right(Register(first, dtype), 64 - node.attrs["count"])
     if node.op.name == "random_unit":
         return fraction(s, first, dtype, node.attrs["inner"])
     return normal_pair(s, first, second, dtype)[0]
@@ -163,7 +163,8 @@ class _Filling:
             pair = generator.wide(x0, x1), generator.wide(x2, x3)
             word = interleaved(code, pair[0], pair[1], "i64", lanes)
             if name == "random_bits":
-                return Register(word, dtypes.uint64)
+                shift = 64 - self.node.attrs["count"]
+                return self._builder(self.group).shift_right(Register(word, self.dtype), shift)
             if short:
                 word = as_short(code, word, 2 * lanes)
             s = self._builder(self.group)

@@ -17,7 +17,7 @@ from staticgraph.backends.native.lower_indexing import declared_dims, done, hold
 from staticgraph.backends.native.lower_random import node_key
 from staticgraph.backends.native.math_values import Value, where
 from staticgraph.backends.native.program import CHUNK_WORK, Program
-from staticgraph.backends.native.random_code import BlockKey, Generator
+from staticgraph.backends.native.random_code import BlockKey, Generator, interleaved
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ZERO, product
 from staticgraph.backends.native.values import Array, Scalar
@@ -129,10 +129,16 @@ class _Searching:
         self.s = program.scalars.builder(self.code, self.lanes)
         self.m = _Registers(self.s)
         argument = self.kernel.argument
-        self.generator = None
+        self.generator: Generator | None = None
+        self.sharing: Generator | None = None
         if key is not None:
             passed = BlockKey(argument(key.first), argument(key.second))
             self.generator = Generator(self.code, passed, self.lanes)
+            if any(search.shares for search in self._searches()):
+                self.sharing = Generator(self.code, passed, self.lanes // 2)
+
+    def _searches(self) -> tuple[Search, ...]:
+        return SEARCHES[self.node.op.name](self.node.attrs)
 
     def write(self) -> None:
         """Writes the kernel and its call: one iteration of its loop finds a vector of elements."""
@@ -143,7 +149,7 @@ class _Searching:
         dtype = self.result.dtype
         spare = code.stack(f"[{lanes} x i64]")
         readers = [self._reader(parameter) for parameter in self.given]
-        searches = SEARCHES[self.node.op.name](self.node.attrs)
+        searches = self._searches()
 
         def group(number: str) -> None:
             begin = code.let(f"mul i64 {number}, {lanes}")
@@ -229,6 +235,20 @@ class _Searching:
                 words.append(Value(self.s, word))
         return words
 
+    def _shared_word(self, begin: str, drawn: str) -> list[Value]:
+        """One word of every lane's element: lanes come in pairs that share a block."""
+        code, sharing = self.code, self.sharing
+        assert sharing is not None
+        numbers = sharing.numbers(code.let(f"lshr i64 {begin}, 1"))
+        x0, x1, x2, x3 = sharing.block(numbers, sharing.splat(drawn))
+        pair = sharing.wide(x0, x1), sharing.wide(x2, x3)
+        if sharing.lanes > 1:
+            word = interleaved(code, pair[0], pair[1], "i64", sharing.lanes)
+        else:
+            one = code.let(f"insertelement <2 x i64> poison, i64 {pair[0]}, i64 0")
+            word = code.let(f"insertelement <2 x i64> {one}, i64 {pair[1]}, i64 1")
+        return [Value(self.s, Register(word, dtypes.uint64))]
+
     def _search(
         self, search: Search, begin: str, wanted: Value, parameters: tuple[Value, ...],
         found: Value | None,
@@ -273,7 +293,10 @@ class _Searching:
             Value(self.s, Register(phi.name, value.dtype))
             for phi, value in zip(phis, first, strict=True)
         ])  # fmt: skip
-        words = self._words(numbers, drawn.name, search.draws)
+        if search.shares:
+            words = self._shared_word(begin, drawn.name)
+        else:
+            words = self._words(numbers, drawn.name, search.draws)
         ended, moved = search.step(self.m, words, state, parameters)
         searching = Value(self.s, Register(pending.name, dtypes.bool_))
         kept = tuple([
@@ -281,7 +304,7 @@ class _Searching:
         ])  # fmt: skip
         goes_on = searching & (ended ^ True)
         last = code.block
-        drawn.add(code.let(f"add i64 {drawn.name}, {search.draws}"), last)
+        drawn.add(code.let(f"add i64 {drawn.name}, {search.draws or int(search.shares)}"), last)
         pending.add(goes_on.register.text, last)
         for phi, value in zip(phis, kept, strict=True):
             phi.add(value.register.text, last)

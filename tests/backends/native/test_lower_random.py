@@ -14,7 +14,7 @@ from tests.backends.native.agreement import Agreement
 
 def drawn(key: sg.Tensor, shape: Any, stream: int = 3, *sizes: sg.Tensor) -> sg.Tensor:
     """A node of random words with a key of its own."""
-    attrs = {"stream": stream, "shape": shape}
+    attrs = {"stream": stream, "shape": shape, "count": 64}
     return key.graph.add(RANDOM_BITS, (key, *sizes), attrs).out
 
 
