@@ -368,10 +368,13 @@ def histogram(
         values = cast_to(values, dtypes.float64)
     with values.graph.as_default():
         edges, count = _edges(values, bins, range)
-        number = searchsorted(edges, values, "right") - 1
-        number = ew.where(ew.equal(values, gather(edges, -1)), count - 1, number)
-        # What is in no bin is counted in one more, behind the last.
-        number = ew.where(ew.less(number, 0), count, number)
+        if is_int(bins):
+            number = _number_of_equal_bin(values, edges, int(bins))
+        else:
+            number = searchsorted(edges, values, "right") - 1
+            number = ew.where(ew.equal(values, gather(edges, -1)), count - 1, number)
+            # What is in no bin is counted in one more, behind the last.
+            number = ew.where(ew.less(number, 0), count, number)
         total = bincount(
             number, None if weights is None else reshape(as_tensor(weights), (-1,)),
             length=count + 1,
@@ -381,6 +384,22 @@ def histogram(
             counts = cast_to(counts, edges.dtype)
             counts = counts / (diff(edges) * reduce.sum(counts))
     return counts, edges
+
+
+def _number_of_equal_bin(values: Tensor, edges: Tensor, count: int) -> Tensor:
+    """The number of the bin of equal width in which each value lies; `count` where it is in none.
+
+    The quotient of distance and width may be off by one at an edge; the edges themselves decide.
+    """
+    low, high = gather(edges, 0), gather(edges, -1)
+    inside = ew.logical_and(ew.greater_equal(values, low), ew.less_equal(values, high))
+    share = ew.where(inside, (values - low) / (high - low), 0.0)
+    number = ew.minimum(cast_to(share * count, dtypes.int64), count - 1)
+    number = number - cast_to(ew.less(values, gather(edges, number)), dtypes.int64)
+    number = ew.maximum(number, 0)
+    beyond = ew.greater_equal(values, gather(edges, number + 1))
+    number = ew.minimum(number + cast_to(beyond, dtypes.int64), count - 1)
+    return ew.where(inside, number, count)
 
 
 def _edges(values: Tensor, bins: Any, range: Any) -> tuple[Tensor, Any]:

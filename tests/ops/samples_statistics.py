@@ -117,11 +117,11 @@ _STATISTICS = [
         "searchsorted", sg.digitize, (_X, _EDGES), np.digitize, label="digitize",
     ),
     Sample(
-        "searchsorted", lambda x: sg.histogram(x, 4), (_X,), lambda x: np.histogram(x, 4),
+        "scatter_add", lambda x: sg.histogram(x, 4), (_X,), lambda x: np.histogram(x, 4),
         label="histogram",
     ),
     Sample(
-        "searchsorted", lambda x: sg.histogram(x, 5, (-1.0, 1.0)), (_X,),
+        "scatter_add", lambda x: sg.histogram(x, 5, (-1.0, 1.0)), (_X,),
         lambda x: np.histogram(x, 5, (-1.0, 1.0)), label="histogram of a range",
     ),
     Sample(
@@ -133,11 +133,11 @@ _STATISTICS = [
         label="histogram of weights",
     ),
     Sample(
-        "searchsorted", lambda x: sg.histogram(x, 3, (-2, 2), density=True), (_X,),
+        "scatter_add", lambda x: sg.histogram(x, 3, (-2, 2), density=True), (_X,),
         lambda x: np.histogram(x, 3, (-2, 2), density=True), label="histogram of density",
     ),
     Sample(
-        "searchsorted", lambda x: sg.histogram(x, 2), (np.array([3, 3, 3]),),
+        "scatter_add", lambda x: sg.histogram(x, 2), (np.array([3, 3, 3]),),
         lambda x: np.histogram(x, 2), label="histogram of one value",
     ),
     Sample("matmul", sg.cov, (_X,), np.cov, wrt=(0,), label="cov"),

@@ -1,7 +1,8 @@
 """Lowerings of running sums, running products and linear recurrences.
 
 Elements along the axis are combined one after the other, as NumPy does, so results are the same bit
-for bit. Rows are independent: chunks are parts of the other axes.
+for bit. Rows are independent: chunks are parts of the other axes. Running sums along elements that
+stand side by side are scanned in vectors and blocks instead (lower_scan.py).
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from staticgraph.backends.native.kernel_code import (
 )
 from staticgraph.backends.native.lower import lowering
 from staticgraph.backends.native.lower_indexing import declared_dims, done
+from staticgraph.backends.native.lower_scan import Scan, worth_it
 from staticgraph.backends.native.program import Program
 from staticgraph.backends.native.scalars import Register, Scalars
-from staticgraph.backends.native.sizes import ONE, Size, product
+from staticgraph.backends.native.sizes import ONE, ZERO, Size, product
 from staticgraph.backends.native.values import Array
+from staticgraph.core import dtypes
 from staticgraph.core.node import Node
 
 _MINUS_ONE = Size(-1)
@@ -33,7 +36,12 @@ def lower_running(program: Program, node: Node) -> None:
         for have, want in zip(source.dims, dims, strict=True):
             program.require_equal(have, want, node)
     result = program.result(node.out, declared_dims(program, node, dims), node.out.type.dtype)
-    _Running(program, node, result, sources).write()
+    running = _Running(program, node, result, sources)
+    scan = running.scan()
+    if scan is None:
+        running.write()
+    else:
+        scan.write()
     program.hold(node.out, result)
     done(program, node)
 
@@ -53,6 +61,17 @@ class _Running:
         ]
         self.front, self.along = joined_axes(axes[:axis]), axes[axis]
         self.back = joined_axes(axes[axis + 1 :])
+
+    def scan(self) -> Scan | None:
+        """The scan that does this, where it is one of real numbers along the last axis."""
+        steps = (ONE, ONE)
+        if self.node.op.name != "cumsum" or self.back or self.along.strides != steps:
+            return None
+        if len(self.front) > 1 or not worth_it(self.along.dim) or self.dtype in dtypes.COMPLEX:
+            return None
+        rows = self.front[0] if self.front else Axis(ONE, (ZERO, ZERO))
+        result, source = self.arrays
+        return Scan(self.program, result, source, rows, self.node.attrs["reverse"])
 
     def write(self) -> None:
         """Writes the kernel and its call."""

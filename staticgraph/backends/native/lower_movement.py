@@ -13,6 +13,7 @@ import numpy as np
 from staticgraph.backends.native.kernel_code import larger, smaller
 from staticgraph.backends.native.lower import lowering
 from staticgraph.backends.native.lower_basic import contiguous, target_dims
+from staticgraph.backends.native.lower_chosen import Chosen, flat_rows
 from staticgraph.backends.native.lower_indexing import (
     declared_dims,
     done,
@@ -306,7 +307,11 @@ def lower_chosen_place(program: Program, node: Node) -> None:
     else:
         kept = tuple([array.dims[place] for place in outer])
         target = Array(result.buffer, result.pointer, dtypes.int64, kept, row_major(kept))
-        _choose(program, node, array, (*outer, *axes), target)
+        flat = flat_rows(array, outer, axes)
+        if flat is None:
+            _choose(program, node, array, (*outer, *axes), target)
+        else:
+            Chosen(program, array, *flat, target, node.op.name == "argmax").write()
     hold_array(program, node, result)
     done(program, node)
 

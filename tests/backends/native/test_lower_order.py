@@ -1,4 +1,4 @@
-"""argsort: the stable order, for every dtype, along any axis, up and down."""
+"""sort and argsort: the stable order, for every dtype, along any axis, up and down."""
 
 from __future__ import annotations
 
@@ -49,6 +49,47 @@ def test_order(dtype: str) -> None:
         bits = rng.bytes(int(np.prod(shape)) * np.dtype(dtype).itemsize)
         if dtype != "bool":
             agreement.check(np.frombuffer(bits, dtype).reshape(shape))
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_one_long_row(dtype: str, known: bool) -> None:
+    """Sorted in blocks, with digits of one width and of the other, by one thread and several."""
+    rng = np.random.default_rng(0)
+    for size in (32_768, 150_001):
+        bits = rng.bytes(size * np.dtype(dtype).itemsize)
+        rows = [rng.choice(special(dtype), size), np.zeros(size, dtype)]
+        if dtype != "bool":
+            rows += [np.frombuffer(bits, dtype), rng.integers(0, 100, size).astype(dtype)]
+        with sg.Graph().as_default():
+            x = sg.placeholder(dtype, (size if known else None,))
+            fetches = [
+                function(x, descending=descending)
+                for function in (sg.sort, sg.argsort)
+                for descending in (False, True)
+            ]
+            runs = [
+                sg.Session(backend="native", threads=threads).make_callable(fetches, [x])
+                for threads in (1, 2, 3)
+            ]
+            reference = sg.Session(backend="reference").make_callable(fetches, [x])
+            for row in rows:
+                want = reference(row)
+                np.testing.assert_array_equal(want[0], np.sort(row))
+                for run in runs:
+                    for have, expected in zip(run(row), want, strict=True):
+                        np.testing.assert_array_equal(have, expected, strict=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_values(dtype: str) -> None:
+    x = sg.placeholder(dtype, (None, None))
+    agreement = Agreement(
+        [sg.sort(x, axis, descending) for axis in (0, 1) for descending in (False, True)], [x]
+    )
+    rng = np.random.default_rng(0)
+    for shape in [(0, 3), (3, 0), (1, 1), (3, 24), (40, 25), (5, 300), (2, 70)]:
+        agreement.check(rng.choice(special(dtype), shape))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int64"])
