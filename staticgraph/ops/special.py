@@ -67,8 +67,16 @@ xlogy = elementwise(
 
 # -- the gamma function -----------------------------------------------------------------------
 
+
+
+def _reference_lgamma(x: Any) -> Any:
+    # SciPy's is infinite for subnormal numbers.
+    size = np.abs(x)
+    return np.where(size < 1e-30, -np.log(size), special.gammaln(x))
+
+
 lgamma = elementwise(
-    "lgamma", lambda x: special.gammaln(x),
+    "lgamma", _reference_lgamma,
     emit=lambda s, x: s.lgamma(x),
     vjp=lambda node, adjoint: adjoint * digamma(node.inputs[0]),
     doc="Logarithm of the absolute value of the gamma function, elementwise; infinite at 0 and at "

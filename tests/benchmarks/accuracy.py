@@ -3,12 +3,12 @@
     python -m tests.benchmarks.accuracy [--write] [--quick] [name ...]
 
 float64 is measured at ten million numbers per function, against NumPy in `numpy.longdouble`, which
-must have the 64 bits of x86's extended precision; erf, which NumPy lacks, is a series there. `pow`
-is measured at ten million pairs in either dtype. float32 is measured twice: one number in 64
-against NumPy in float64 (SciPy for erf), and every number against the same function in float64,
-which the other measurement found to be right to some 2**-52. An error is the distance to the exact
-result by the distance between floats there, so correct rounding is 0.5. ``--write`` puts the table
-into docs/accuracy.md; ``--quick`` leaves out most of it.
+must have the 64 bits of x86's extended precision; what NumPy lacks is a series there (precise.py).
+Functions of two operands are measured at ten million pairs in either dtype. float32 is measured
+twice: one number in 64 against NumPy or SciPy in float64, and every number against the same
+function in float64, which the other measurement found to be right to some 2**-52. An error is the
+distance to the exact result by the distance between floats there, so correct rounding is 0.5.
+``--write`` puts the table into docs/accuracy.md; ``--quick`` leaves out most of it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import special
 
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 from tests.backends.native.elements import Array, Rule
+from tests.benchmarks import precise
 
 PAGE = Path(__file__).parents[2] / "docs" / "accuracy.md"
 BEGIN, END = "<!-- measured -->", "<!-- end -->"
@@ -43,24 +43,6 @@ class Function(NamedTuple):
     emit: Callable[..., Register]
     meaning: Callable[..., Array]
     operands: int = 1
-
-
-def error_function(x: Array) -> Array:
-    """erf in the precision of x."""
-    if x.dtype == np.float64:
-        result: Array = special.erf(x)
-        return result
-    # erf(x) = 2 / sqrt(pi) * exp(-x**2) * sum of x * (2 x**2)**n / (1 * 3 * ... * (2 n + 1)), whose
-    # terms have one sign, so nothing cancels.
-    size = np.minimum(np.abs(x), x.dtype.type(7))
-    term = size.copy()
-    total = size.copy()
-    for n in range(1, 200):
-        term *= 2 * size * size / (2 * n + 1)
-        total += term
-    two_over_root_pi = x.dtype.type(2) / np.sqrt(4 * np.arctan(x.dtype.type(1)))
-    series: Array = two_over_root_pi * np.exp(-size * size) * total
-    return np.copysign(series, x)
 
 
 def logistic(x: Array) -> Array:
@@ -81,7 +63,7 @@ FUNCTIONS: dict[str, Function] = {
         lambda s, x: s.softplus(x),
         lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
     ),
-    "erf": Function(lambda s, x: s.erf(x), error_function),
+    "erf": Function(lambda s, x: s.erf(x), precise.error_function),
     "sin": Function(lambda s, x: s.sin(x), np.sin),
     "cos": Function(lambda s, x: s.cos(x), np.cos),
     "tan": Function(lambda s, x: s.tan(x), np.tan),
@@ -89,6 +71,32 @@ FUNCTIONS: dict[str, Function] = {
         lambda s, x: s.divide(s.constant(1, x.dtype), s.sqrt(x)), lambda x: 1 / np.sqrt(x)
     ),
     "pow": Function(lambda s, x, y: s.pow(x, y), np.power, operands=2),
+    "exp2": Function(lambda s, x: s.exp2(x), np.exp2),
+    "log2": Function(lambda s, x: s.log2(x), np.log2),
+    "log10": Function(lambda s, x: s.log10(x), np.log10),
+    "cbrt": Function(lambda s, x: s.cbrt(x), np.cbrt),
+    "asin": Function(lambda s, x: s.asin(x), np.arcsin),
+    "acos": Function(lambda s, x: s.acos(x), np.arccos),
+    "atan": Function(lambda s, x: s.atan(x), np.arctan),
+    "sinh": Function(lambda s, x: s.sinh(x), np.sinh),
+    "cosh": Function(lambda s, x: s.cosh(x), np.cosh),
+    "asinh": Function(lambda s, x: s.asinh(x), np.arcsinh),
+    "acosh": Function(lambda s, x: s.acosh(x), np.arccosh),
+    "atanh": Function(lambda s, x: s.atanh(x), np.arctanh),
+    "atan2": Function(lambda s, y, x: s.atan2(y, x), np.arctan2, operands=2),
+    "hypot": Function(lambda s, x, y: s.hypot(x, y), np.hypot, operands=2),
+    # Of numbers of both signs the result may be any small difference.
+    "logaddexp": Function(
+        lambda s, x, y: s.logaddexp(s.abs(x), s.abs(y)),
+        lambda x, y: np.logaddexp(np.abs(x), np.abs(y)),
+        operands=2,
+    ),
+    "erfc": Function(lambda s, x: s.erfc(x), precise.complement),
+    "erfinv": Function(lambda s, x: s.erfinv(x), precise.inverse_error),
+    # Of negative numbers the results are small between poles, where the error is that of 1.
+    "lgamma": Function(lambda s, x: s.lgamma(s.abs(x)), lambda x: precise.gamma_logarithm(abs(x))),
+    "digamma": Function(lambda s, x: s.digamma(s.abs(x)), lambda x: precise.digamma(abs(x))),
+    "trigamma": Function(lambda s, x: s.polygamma(s.abs(x), 1), lambda x: precise.trigamma(abs(x))),
 }
 
 # Per range the largest error, and the operands where it is.

@@ -207,12 +207,14 @@ def polygamma(x: Value, order: int) -> Value:
 def _hurwitz(x: Value, power: int) -> Value:
     """The sum of ``(x + k)**-power`` over all k from 0 on, for an x that is not negative."""
     steps = _MOVED + power
-    total = _raised(1.0 / x, power)
-    for k in range(1, steps):
-        total = total + _raised(1.0 / (x + float(k)), power)
     inverse = 1.0 / (x + float(steps))
     tail = fma(inverse, polynomial(inverse * inverse, _euler_maclaurin(power)), 0.5)
-    return total + _raised(inverse, power - 1) * fma(inverse, tail, 1.0 / (power - 1))
+    end = _raised(inverse, power - 1) * fma(inverse, tail, 1.0 / (power - 1))
+    # What may be largest comes last, so that few roundings count.
+    total = 1.0 / _raised(x + float(steps - 1), power)
+    for k in range(steps - 2, 0, -1):
+        total = total + 1.0 / _raised(x + float(k), power)
+    return (total + end) + 1.0 / _raised(x, power)
 
 
 def _raised(x: Value, power: int) -> Value:
