@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from staticgraph.core import dtypes
-from staticgraph.core.dtypes import INTEGER, NUMERIC
+from staticgraph.core.dtypes import INEXACT, INTEGER, NUMERIC
 from staticgraph.core.graph import Operation, Tensor, describe
 from staticgraph.core.location import capture
 from staticgraph.core.opdef import NOT_DIFFERENTIABLE
@@ -48,12 +48,14 @@ exp2 = elementwise(
     doc="2 to the x, elementwise; exact for integers.",
 )  # fmt: skip
 log2 = elementwise(
-    "log2", np.log2, vjp=lambda node, adjoint: adjoint / node.inputs[0] * (1.0 / math.log(2.0)),
+    "log2", np.log2, dtypes=INEXACT,
+    vjp=lambda node, adjoint: adjoint / node.inputs[0] * (1.0 / math.log(2.0)),
     emit=lambda s, x: s.log2(x),
     doc="Logarithm to base 2, elementwise; exact for powers of 2, -inf at 0, NaN below.",
 )  # fmt: skip
 log10 = elementwise(
-    "log10", np.log10, vjp=lambda node, adjoint: adjoint / node.inputs[0] * (1.0 / math.log(10.0)),
+    "log10", np.log10, dtypes=INEXACT,
+    vjp=lambda node, adjoint: adjoint / node.inputs[0] * (1.0 / math.log(10.0)),
     emit=lambda s, x: s.log10(x),
     doc="Logarithm to base 10, elementwise; exact for powers of 10, -inf at 0, NaN below.",
 )  # fmt: skip

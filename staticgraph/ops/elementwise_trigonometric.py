@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from staticgraph.core.dtypes import COMPLEX, INEXACT
 from staticgraph.core.graph import Operation, Tensor
-from staticgraph.ops.convert import promote
+from staticgraph.ops.complex import imag, real
+from staticgraph.ops.convert import as_tensor, promote
 from staticgraph.ops.elementwise import multiply, negative, rsqrt, sqrt
 from staticgraph.ops.elementwise_numbers import hypot
 from staticgraph.ops.elementwise_record import ElementwiseFunction, elementwise
@@ -22,13 +24,13 @@ def _slope_of_asin(x: Tensor) -> Tensor:
 
 
 asin = elementwise(
-    "asin", np.arcsin,
+    "asin", np.arcsin, dtypes=INEXACT,
     emit=lambda s, x: s.asin(x),
     vjp=lambda node, adjoint: adjoint * _slope_of_asin(node.inputs[0]),
     doc="Arc sine in radians, elementwise, from -pi/2 to pi/2; NaN where ``abs(x) > 1``.",
 )  # fmt: skip
 acos = elementwise(
-    "acos", np.arccos,
+    "acos", np.arccos, dtypes=INEXACT,
     emit=lambda s, x: s.acos(x),
     vjp=lambda node, adjoint: negative(adjoint * _slope_of_asin(node.inputs[0])),
     doc="Arc cosine in radians, elementwise, from 0 to pi; NaN where ``abs(x) > 1``.",
@@ -36,12 +38,15 @@ acos = elementwise(
 
 
 def _vjp_atan(node: Operation, adjoint: Tensor) -> Tensor:
-    length = hypot(node.inputs[0], 1.0)
+    x = node.inputs[0]
+    if x.dtype in COMPLEX:
+        return adjoint / (1.0 + x * x)
+    length = hypot(x, 1.0)
     return adjoint / length / length
 
 
 atan = elementwise(
-    "atan", np.arctan, vjp=_vjp_atan,
+    "atan", np.arctan, dtypes=INEXACT, vjp=_vjp_atan,
     emit=lambda s, x: s.atan(x),
     doc="Arc tangent in radians, elementwise, from -pi/2 to pi/2.",
 )  # fmt: skip
@@ -66,17 +71,24 @@ atan2 = elementwise(
         "says on which side of the axis it is. It has no derivative at the origin.",
 )  # fmt: skip
 sinh: ElementwiseFunction = elementwise(
-    "sinh", np.sinh, vjp=lambda node, adjoint: adjoint * cosh(node.inputs[0]),
+    "sinh", np.sinh, dtypes=INEXACT, vjp=lambda node, adjoint: adjoint * cosh(node.inputs[0]),
     emit=lambda s, x: s.sinh(x),
     doc="Hyperbolic sine, elementwise.",
 )  # fmt: skip
 cosh: ElementwiseFunction = elementwise(
-    "cosh", np.cosh, vjp=lambda node, adjoint: adjoint * sinh(node.inputs[0]),
+    "cosh", np.cosh, dtypes=INEXACT, vjp=lambda node, adjoint: adjoint * sinh(node.inputs[0]),
     emit=lambda s, x: s.cosh(x),
     doc="Hyperbolic cosine, elementwise.",
 )  # fmt: skip
+
+
+def _vjp_asinh(node: Operation, adjoint: Tensor) -> Tensor:
+    x = node.inputs[0]
+    return adjoint * rsqrt(1.0 + x * x) if x.dtype in COMPLEX else adjoint / hypot(x, 1.0)
+
+
 asinh = elementwise(
-    "asinh", np.arcsinh, vjp=lambda node, adjoint: adjoint / hypot(node.inputs[0], 1.0),
+    "asinh", np.arcsinh, dtypes=INEXACT, vjp=_vjp_asinh,
     emit=lambda s, x: s.asinh(x),
     doc="Inverse hyperbolic sine, elementwise.",
 )  # fmt: skip
@@ -88,7 +100,7 @@ def _vjp_acosh(node: Operation, adjoint: Tensor) -> Tensor:
 
 
 acosh = elementwise(
-    "acosh", np.arccosh, vjp=_vjp_acosh,
+    "acosh", np.arccosh, dtypes=INEXACT, vjp=_vjp_acosh,
     emit=lambda s, x: s.acosh(x),
     doc="Inverse hyperbolic cosine, elementwise, which is not negative; NaN where ``x < 1``.",
 )  # fmt: skip
@@ -100,10 +112,26 @@ def _vjp_atanh(node: Operation, adjoint: Tensor) -> Tensor:
 
 
 atanh = elementwise(
-    "atanh", np.arctanh, vjp=_vjp_atanh,
+    "atanh", np.arctanh, dtypes=INEXACT, vjp=_vjp_atanh,
     emit=lambda s, x: s.atanh(x),
     doc="Inverse hyperbolic tangent, elementwise; infinite at -1 and 1, NaN beyond.",
 )  # fmt: skip
+
+
+def angle(z: Any, *, name: str | None = None) -> Tensor:
+    """The angle of complex numbers in radians, elementwise, from -pi to pi.
+
+    It is ``atan2(imag(z), real(z))``; of a real number it is 0, or pi where its sign bit is set.
+    Integers are taken in floating point. It has no derivative at 0.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.angle([1j, -2.0])).round(4)
+    array([1.5708, 3.1416], dtype=float32)
+    """
+    tensor = as_tensor(z)
+    if tensor.dtype in COMPLEX:
+        return atan2(imag(tensor), real(tensor), name=name)
+    return atan2(0, tensor, name=name)
 
 
 def deg2rad(x: Any, *, name: str | None = None) -> Tensor:

@@ -22,6 +22,7 @@ from staticgraph.ops import (
     creation,
     cumulative,
     differences,
+    fourier,
     grids,
     indexing,
     inspecting,
@@ -36,6 +37,7 @@ from staticgraph.ops import (
     statistics,
     variance,
 )
+from staticgraph.ops import complex as parts
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import elementwise_numbers as numbers
 from staticgraph.ops import elementwise_trigonometric as angles
@@ -122,6 +124,7 @@ _UFUNCS: dict[Any, Function] = {
     np.arcsinh: angles.asinh,
     np.arccosh: angles.acosh,
     np.arctanh: angles.atanh,
+    np.conjugate: parts.conj,
     np.deg2rad: angles.deg2rad,
     np.radians: angles.deg2rad,
     np.rad2deg: angles.rad2deg,
@@ -267,6 +270,10 @@ def _where(condition: Any, x: Any = None, y: Any = None) -> Tensor:
     return ew.where(condition, x, y)
 
 
+def _angle(z: Any, deg: bool = False) -> Tensor:
+    return angles.rad2deg(angles.angle(z)) if deg else angles.angle(z)
+
+
 def _broadcast_arrays(*args: Any) -> list[Tensor]:
     return grids.broadcast_arrays(*args)
 
@@ -405,6 +412,21 @@ _FUNCTIONS: dict[Any, _Row] = {
     np.diagonal: _Row(_diagonal, "a>x offset axis1 axis2"),
     np.trace: _Row(_trace, "a>x offset axis1 axis2 dtype out"),
     np.cross: _Row(linalg.cross, "a>lhs b>rhs axisa axisb axisc axis"),
+    np.real: _Row(parts.real, "val>x"),
+    np.imag: _Row(parts.imag, "val>x"),
+    np.angle: _Row(_angle, "z deg"),
+    np.fft.fft: _Row(fourier.fft, "a>x n axis norm out"),
+    np.fft.ifft: _Row(fourier.ifft, "a>x n axis norm out"),
+    np.fft.rfft: _Row(fourier.rfft, "a>x n axis norm out"),
+    np.fft.irfft: _Row(fourier.irfft, "a>x n axis norm out"),
+    np.fft.hfft: _Row(fourier.hfft, "a>x n axis norm out"),
+    np.fft.ihfft: _Row(fourier.ihfft, "a>x n axis norm out"),
+    np.fft.fftn: _Row(fourier.fftn, "a>x s axes norm out"),
+    np.fft.ifftn: _Row(fourier.ifftn, "a>x s axes norm out"),
+    np.fft.rfftn: _Row(fourier.rfftn, "a>x s axes norm out"),
+    np.fft.irfftn: _Row(fourier.irfftn, "a>x s axes norm out"),
+    np.fft.fftshift: _Row(fourier.fftshift, "x axes"),
+    np.fft.ifftshift: _Row(fourier.ifftshift, "x axes"),
     np.linalg.norm: _Row(linalg.norm, "x ord axis keepdims"),
     np.linalg.vector_norm: _Row(linalg.vector_norm, "x * axis keepdims ord"),
     np.linalg.matrix_norm: _Row(linalg.matrix_norm, "x * keepdims ord"),

@@ -59,6 +59,16 @@ _UNARY: dict[str, Callable[..., Any]] = {
     "cos": lambda z: (np.exp(1j * z) + np.exp(-1j * z)) / 2,
     "tan": lambda z: np.sin(z) / np.cos(z),
     "tanh": lambda z: np.sinh(z) / np.cosh(z),
+    "sinh": lambda z: (np.exp(z) - np.exp(-z)) / 2,
+    "cosh": lambda z: (np.exp(z) + np.exp(-z)) / 2,
+    "asin": lambda z: -1j * np.log(1j * z + np.sqrt(1 - z * z)),
+    "acos": lambda z: np.pi / 2 + 1j * np.log(1j * z + np.sqrt(1 - z * z)),
+    "atan": lambda z: 0.5j * (np.log(1 - 1j * z) - np.log(1 + 1j * z)),
+    "asinh": lambda z: np.log(z + np.sqrt(z * z + 1)),
+    "acosh": lambda z: np.log(z + np.sqrt(z + 1) * np.sqrt(z - 1)),
+    "atanh": lambda z: (np.log(1 + z) - np.log(1 - z)) / 2,
+    "log2": lambda z: np.log(z) / np.log(2),
+    "log10": lambda z: np.log(z) / np.log(10),
 }
 for _name, _meaning in _UNARY.items():
     _call = getattr(sg, _name)
@@ -97,6 +107,7 @@ for _name, (_both, _smooth) in _BINARY.items():
     ]  # fmt: skip
 
 _EDGES = np.array([complex(a, b) for a in (1, np.inf, np.nan) for b in (2, -np.inf, np.nan)])
+_CIRCLE = np.array([1, 1 + 1j, 1j, -1 + 1j, -2, -1 - 1j, -1j, 1 - 1j]) * np.exp(0.1j)
 _MASK = np.array([True, False, True])
 _INDEX = np.array([2, 0, 2])
 _MATRIX = np.array([[1j, 2 - 1j], [0.5, -0.25j], [3 + 3j, -1]])
@@ -108,6 +119,7 @@ SAMPLES += [
            lambda z: (np.abs(z.real) == np.inf) | (np.abs(z.imag) == np.inf), label="complex"),
     Sample("isfinite", sg.isfinite, (_EDGES,),
            lambda z: (np.abs(z.real) < np.inf) & (np.abs(z.imag) < np.inf), label="complex"),
+    Sample("atan2", sg.angle, (_CIRCLE,), lambda z: np.log(z).imag, wrt=(0,), label="of complex"),
     Sample("where", lambda c, x, y: sg.where(c, x, y), (_MASK, POINTS, OTHERS),
            lambda c, x, y: c * x + ~c * y, wrt=(1, 2), label="complex"),
     Sample("cast", lambda x: sg.cast(x, "complex128"), (LEFT.astype(np.float64),),

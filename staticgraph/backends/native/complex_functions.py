@@ -17,14 +17,14 @@ import numpy as np
 
 from staticgraph.backends.native.complex_scalars import (
     SCALING,
-    hypotenuse,
     infinite,
     multiply,
     of_pair,
     pair,
     scaled,
 )
-from staticgraph.backends.native.math_angle import atan2
+from staticgraph.backends.native.math_hyperbolic import asinh as asinh_of_float
+from staticgraph.backends.native.math_inverse import atan2
 from staticgraph.backends.native.math_values import Value, where
 from staticgraph.core import dtypes
 
@@ -254,7 +254,88 @@ def tan(s: Scalars, z: Register) -> Register:
     return of_pair(imag, -real)
 
 
-__all__ = [
-    "cos", "cosh", "exp", "expm1", "hypotenuse", "log", "log1p", "pow", "sin", "sinh", "sqrt",
-    "tan", "tanh",
-]  # fmt: skip
+# -- inverse functions: Kahan's ------------------------------------------------------------------
+
+
+def _root(x: Value, y: Value) -> tuple[Value, Value]:
+    return pair(x.s, sqrt(x.s, of_pair(x, y)))
+
+
+def _if_endless(x: Value, y: Value, then: Value, otherwise: Value) -> Value:
+    """`then` where a part is infinite, and the number a direction only."""
+    return where(infinite(x), then, where(infinite(y), then, otherwise))
+
+
+def _asin(x: Value, y: Value) -> tuple[Value, Value]:
+    (a, b), (c, d) = _root(1.0 - x, -y), _root(1.0 + x, y)
+    below = _if_endless(x, y, abs(y), a * c - b * d)
+    return atan2(x, below), asinh_of_float(a * d - b * c)
+
+
+def _atanh(x: Value, y: Value) -> tuple[Value, Value]:
+    size = abs(x)
+    by = SCALING[x.dtype]
+    far = where(size > abs(y), size, abs(y)) > by.large**0.5
+    apart = 1.0 - size
+    real = _log1p(size * 4.0 / (apart * apart + y * y)) * 0.25
+    imag = atan2(y + y, apart * (1.0 + size) - y * y) * 0.5
+    # Of a large number the real part is that of its reciprocal.
+    u, v, large, _ = scaled(size, y)
+    distant = u / (u * u + v * v) * where(large, by.down, x.of(1))
+    real = where(far, _if_endless(x, y, x.of(0), distant), real)
+    return real.with_sign_of(x), where(far, x.of(math.pi / 2).with_sign_of(y), imag)
+
+
+def asin(s: Scalars, z: Register) -> Register:
+    """The arc sine."""
+    return of_pair(*_asin(*pair(s, z)))
+
+
+def acos(s: Scalars, z: Register) -> Register:
+    """The arc cosine."""
+    x, y = pair(s, z)
+    (a, b), (c, d) = _root(1.0 - x, -y), _root(1.0 + x, y)
+    real = _if_endless(x, y, atan2(abs(y), x), atan2(a, c) * 2.0)
+    return of_pair(real, asinh_of_float(c * b - d * a))
+
+
+def atan(s: Scalars, z: Register) -> Register:
+    """``atan z = -i atanh(iz)``."""
+    x, y = pair(s, z)
+    real, imag = _atanh(-y, x)
+    return of_pair(imag, -real)
+
+
+def asinh(s: Scalars, z: Register) -> Register:
+    """``asinh z = i asin(-iz)``."""
+    x, y = pair(s, z)
+    real, imag = _asin(y, -x)
+    return of_pair(-imag, real)
+
+
+def acosh(s: Scalars, z: Register) -> Register:
+    """The inverse hyperbolic cosine with a real part that is not negative."""
+    x, y = pair(s, z)
+    (a, b), (c, d) = _root(x - 1.0, y), _root(x + 1.0, y)
+    imag = _if_endless(x, y, atan2(y, x), atan2(b, c) * 2.0)
+    return of_pair(asinh_of_float(a * c + b * d), imag)
+
+
+def atanh(s: Scalars, z: Register) -> Register:
+    """The inverse hyperbolic tangent."""
+    return of_pair(*_atanh(*pair(s, z)))
+
+
+# -- other bases ----------------------------------------------------------------------------------
+
+
+def log2(s: Scalars, z: Register) -> Register:
+    """The logarithm to base 2."""
+    x, y = pair(s, log(s, z))
+    return of_pair(x * (1 / math.log(2)), y * (1 / math.log(2)))
+
+
+def log10(s: Scalars, z: Register) -> Register:
+    """The logarithm to base 10."""
+    x, y = pair(s, log(s, z))
+    return of_pair(x * (1 / math.log(10)), y * (1 / math.log(10)))

@@ -24,7 +24,7 @@ from staticgraph.backends.native import (
     math_scale,
     math_trigonometric,
 )
-from staticgraph.backends.native.float_functions import FloatFunctions
+from staticgraph.backends.native.complex_methods import ComplexFunctions
 from staticgraph.backends.native.ir import Code, element_type, literal, splat, vector
 from staticgraph.backends.native.math_values import Value
 from staticgraph.core import dtypes
@@ -40,7 +40,7 @@ class Register(NamedTuple):
     dtype: DType
 
 
-class Scalars(FloatFunctions):
+class Scalars(ComplexFunctions):
     """Writes arithmetic on registers of `lanes` elements into `code`.
 
     fused     the target has fused multiply-add instructions
