@@ -1,22 +1,16 @@
 """Linear algebra: the namespace ``sg.linalg``.
 
-What stands where: products in linalg_products.py and contraction.py, factors of systems and
-determinants in linalg_factor.py, eigenvalues, singular values and orthogonal factors in
-linalg_spectral.py, what singular values tell in linalg_rank.py, norms in linalg_norms.py,
-diagonals, powers and products of several operands in linalg_parts.py.
+What stands where: products in linalg_products.py and contraction.py, systems and their factors in
+linalg_factor.py, determinants in linalg_determinant.py, eigenvalues, singular values and orthogonal
+factors in linalg_spectral.py, what singular values tell in linalg_rank.py, norms in
+linalg_norms.py, diagonals, powers and products of several operands in linalg_parts.py.
 """
 
 from __future__ import annotations
 
 from staticgraph.ops.contraction import tensordot
-from staticgraph.ops.linalg_factor import (
-    cholesky,
-    det,
-    inv,
-    slogdet,
-    solve,
-    solve_triangular,
-)
+from staticgraph.ops.linalg_determinant import det, slogdet
+from staticgraph.ops.linalg_factor import cholesky, inv, solve, solve_triangular
 from staticgraph.ops.linalg_norms import matrix_norm, norm, vector_norm
 from staticgraph.ops.linalg_parts import (
     cross,

@@ -1,8 +1,8 @@
-"""Linear systems: Cholesky and LU factors, triangular systems, and what is computed from them.
+"""Linear systems: Cholesky and LU factors, triangular systems, inverses.
 
-LU factors have no derivative of their own. `lu_solve`, `det` and `slogdet` take the matrix beside
-its factors: values come from the factors, derivatives go to the matrix. So one factorization serves
-a system, its determinant and the derivatives of both.
+LU factors have no derivative of their own. `lu_solve`, and `det` and `slogdet` in
+linalg_determinant.py, take the matrix beside its factors: values come from the factors, derivatives
+go to the matrix. So one factorization serves a system, its determinant and the derivatives of both.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from staticgraph.core import dtypes
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.opdef import (
     NOT_DIFFERENTIABLE,
-    TRANSPOSED,
     Attrs,
     Joint,
     Mismatch,
@@ -26,8 +25,6 @@ from staticgraph.core.opdef import (
 )
 from staticgraph.core.types import TensorType, compatible
 from staticgraph.ops import elementwise as ew
-from staticgraph.ops import reduction
-from staticgraph.ops.branches import cond
 from staticgraph.ops.convert import promote
 from staticgraph.ops.linalg_common import (
     Array,
@@ -345,11 +342,12 @@ LU_FACTOR = register(
 
 def _infer_lu_solve(types: Types, attrs: Attrs) -> TensorType:
     x, factors, pivots, rhs = types
-    _check_factors(x, factors, pivots)
+    check_factors(x, factors, pivots)
     return _infer_system((x, rhs), attrs)
 
 
-def _check_factors(x: TensorType, factors: TensorType, pivots: TensorType) -> None:
+def check_factors(x: TensorType, factors: TensorType, pivots: TensorType) -> None:
+    """Refuses factors whose shapes are not those that `lu_factor` gives for `x`."""
     one_dtype((x, factors))
     shape = square_shape(x, "x")
     rows = None if shape is None else shape[:-1]
@@ -391,12 +389,13 @@ def _reference_lu_solve(
 def _other_rhs(node: Operation, rhs: Tensor, transposed: bool) -> Tensor:
     """Another system with the same matrix."""
     x, factors, pivots, _ = node.inputs
-    return _lu_solve(x, factors, pivots, rhs, transposed)
+    return solve_with(x, factors, pivots, rhs, transposed)
 
 
-def _lu_solve(
+def solve_with(
     x: Tensor, factors: Tensor, pivots: Tensor, rhs: Tensor, transposed: bool = False
 ) -> Tensor:
+    """The solution of ``x @ y = rhs``, or of the transposed system, from the factors of `x`."""
     operands = (x, factors, pivots, rhs)
     return x.graph.add(LU_SOLVE, operands, {"transposed": transposed}).out
 
@@ -420,7 +419,7 @@ def _jvp_lu_solve(node: Operation, tangents: Tangents) -> Tensor:
     return _other_rhs(node, moved, node.attrs["transposed"])
 
 
-_WITH_FACTORS = (dtypes.FLOATING, dtypes.FLOATING, frozenset({dtypes.int32}), dtypes.FLOATING)
+WITH_FACTORS = (dtypes.FLOATING, dtypes.FLOATING, frozenset({dtypes.int32}), dtypes.FLOATING)
 
 LU_SOLVE: OpDef = register(
     OpDef(
@@ -429,7 +428,7 @@ LU_SOLVE: OpDef = register(
         infer=_infer_lu_solve,
         reference=_reference_lu_solve,
         attrs=("transposed",),
-        dtypes=_WITH_FACTORS,
+        dtypes=WITH_FACTORS,
         vjp=Joint(_vjp_lu_solve),
         jvp=_jvp_lu_solve,
         doc="The solution of ``x @ y = rhs`` from the LU factors of `x`.",
@@ -437,7 +436,7 @@ LU_SOLVE: OpDef = register(
 )
 
 
-class _Factors(NamedTuple):
+class Factors(NamedTuple):
     """A matrix with its LU factors, as operands."""
 
     x: Tensor
@@ -445,9 +444,10 @@ class _Factors(NamedTuple):
     pivots: Tensor
 
 
-def _factored(x: Tensor) -> _Factors:
+def factored(x: Tensor) -> Factors:
+    """A matrix with its LU factors."""
     factors, pivots = x.graph.add(LU_FACTOR, (x,)).outputs
-    return _Factors(x, factors, pivots)
+    return Factors(x, factors, pivots)
 
 
 def solve(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
@@ -466,15 +466,15 @@ def solve(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
     """
     given = _system("solve", lhs, rhs)
     single = given.lhs.type.ndim == 2
-    made = _factored(given.lhs)
+    made = factored(given.lhs)
     if single and given.rhs.type.ndim != 2:
         # One matrix for many systems is factored once.
-        made = _Factors(*[_spread(item, given.rhs) for item in made])
+        made = Factors(*[_spread(item, given.rhs) for item in made])
         first, second = made.x, given.rhs
     else:
         first, second = on_one_batch("solve", given.lhs, given.rhs)
         if first is not given.lhs:
-            made = _factored(first)
+            made = factored(first)
     attrs = {"transposed": False}
     found = first.graph.add(LU_SOLVE, (*made, second), attrs, name).out
     return squeeze(found, -1) if given.is_vector else found
@@ -499,192 +499,6 @@ def inv(x: Any, *, name: str | None = None) -> Tensor:
            [0.  , 0.25]], dtype=float32)
     """
     tensor = as_matrices("inv", x, square=True)
-    made = _factored(tensor)
+    made = factored(tensor)
     unit = broadcast_like(identity_like(tensor), tensor)
     return tensor.graph.add(LU_SOLVE, (*made, unit), {"transposed": False}, name).out
-
-
-# -- determinants ---------------------------------------------------------------------------------
-
-
-def _infer_det(types: Types, attrs: Attrs) -> TensorType:
-    _check_factors(*types)
-    shape = square_shape(types[0], "x")
-    return types[0].with_shape(None if shape is None else shape[:-2])
-
-
-def _signed_diagonal(factors: Array, pivots: Array) -> Array:
-    """The diagonal of U, with the sign of every exchange of rows."""
-    kept = pivots == np.arange(pivots.shape[-1])
-    diagonal = np.diagonal(factors, axis1=-2, axis2=-1)
-    return np.where(kept, diagonal, -diagonal)
-
-
-def _reference_det(x: Array, factors: Array, pivots: Array) -> Any:
-    check_square(x)
-    return np.prod(_signed_diagonal(factors, pivots), axis=-1)
-
-
-def _vjp_det(node: Operation, adjoint: Tensor) -> Tensor:
-    return expand_dims(adjoint, (-2, -1)) * _slope_of_det(node)
-
-
-def _jvp_det(node: Operation, tangents: Tangents) -> Tensor:
-    assert tangents[0] is not None
-    return reduction.sum(_slope_of_det(node) * tangents[0], (-2, -1))
-
-
-def _slope_of_det(node: Operation) -> Tensor:
-    """The matrices of cofactors: by the inverse, or where one of them is singular by all others."""
-    x, factors, pivots = node.inputs
-    diagonal = reduction.sum(ew.where(on_diagonal(factors), factors, ew.zero_of(factors)), -1)
-    negligible = reduction.norm(diagonal, -1, keepdims=True) * float(16 * np.finfo(x.dtype).eps)
-    singular = reduction.any(ew.less_equal(ew.abs(diagonal), negligible))
-
-    def by_inverse() -> Tensor:
-        unit = broadcast_like(identity_like(x), x)
-        inverse = _lu_solve(x, factors, pivots, unit, transposed=True)
-        return expand_dims(node.out, (-2, -1)) * inverse
-
-    # The singular values cost many times as much.
-    found: Tensor = cond(singular, lambda: _cofactors(x), by_inverse)
-    return found
-
-
-DET = register(
-    OpDef(
-        "det",
-        operands=("x", "factors", "pivots"),
-        infer=_infer_det,
-        reference=_reference_det,
-        dtypes=_WITH_FACTORS[:3],
-        vjp=(_vjp_det, None, None),
-        jvp=_jvp_det,
-        doc="The determinant of `x` from its LU factors.",
-    )
-)
-
-
-def det(x: Any, *, name: str | None = None) -> Tensor:
-    """The determinant of square matrices ``(..., n, n)``, shape ``(...)``.
-
-    Its derivative is the matrix of cofactors, which is finite for singular matrices too (Giles
-    2008, 2.2.4); the second derivative asks for the inverse, and is a RunError for these.
-
-    >>> import staticgraph as sg
-    >>> sg.Session().run(sg.linalg.det(sg.constant([[2.0, 1.0], [1.0, 3.0]])))
-    np.float32(5.0)
-    """
-    tensor = as_matrices("det", x, square=True)
-    return tensor.graph.add(DET, _factored(tensor), name=name).out
-
-
-def _reference_cofactors(x: Array) -> Array:
-    check_square(x)
-    left, values, right = np.linalg.svd(x)
-    sign = np.linalg.det(left) * np.linalg.det(right)
-    before = np.cumprod(np.concatenate([np.ones_like(values[..., :1]), values[..., :-1]], -1), -1)
-    after = np.cumprod(np.concatenate([np.ones_like(values[..., :1]), values[..., :0:-1]], -1), -1)[
-        ..., ::-1
-    ]
-    scaled = left * (before * after)[..., None, :]
-    return np.asarray(np.round(sign)[..., None, None] * (scaled @ right), x.dtype)
-
-
-def _inverse_transposed(x: Tensor) -> Tensor:
-    unit = broadcast_like(identity_like(x), x)
-    return _lu_solve(*_factored(x), unit, transposed=True)
-
-
-def _vjp_cofactors(node: Operation, adjoint: Tensor) -> Tensor:
-    inverse = _inverse_transposed(node.inputs[0])
-    weight = reduction.sum(adjoint * node.out, (-2, -1), keepdims=True)
-    turned = matmul(matmul(node.out, matrix_transpose(adjoint)), inverse)
-    return weight * inverse - turned
-
-
-COFACTORS = register(
-    OpDef(
-        "cofactors",
-        operands=("x",),
-        infer=infer_square,
-        reference=_reference_cofactors,
-        dtypes=dtypes.FLOATING,
-        vjp=(_vjp_cofactors,),
-        jvp=TRANSPOSED,
-        doc="The matrix of cofactors, ``det(x)`` times the transposed inverse where there is one; "
-        "it is the derivative of the determinant.",
-    )
-)
-
-
-def _cofactors(x: Tensor) -> Tensor:
-    return x.graph.add(COFACTORS, (x,)).out
-
-
-class SignAndLogarithm(NamedTuple):
-    """What `slogdet` gives: the sign of a determinant and the logarithm of its absolute value."""
-
-    sign: Tensor
-    logabsdet: Tensor
-
-
-def _infer_slogdet(types: Types, attrs: Attrs) -> Types:
-    found = _infer_det(types, attrs)
-    return found, found
-
-
-def _reference_slogdet(x: Array, factors: Array, pivots: Array) -> tuple[Any, Any]:
-    check_square(x)
-    diagonal = _signed_diagonal(factors, pivots)
-    return np.prod(np.sign(diagonal), axis=-1), np.sum(np.log(np.abs(diagonal)), axis=-1)
-
-
-def _vjp_slogdet(node: Operation, adjoints: Tangents) -> Tangents:
-    adjoint = adjoints[1]
-    if adjoint is None:
-        return None, None, None
-    x, factors, pivots = node.inputs
-    unit = broadcast_like(identity_like(x), x)
-    inverse = _lu_solve(x, factors, pivots, unit, transposed=True)
-    return expand_dims(adjoint, (-2, -1)) * inverse, None, None
-
-
-def _jvp_slogdet(node: Operation, tangents: Tangents) -> Tangents:
-    x, factors, pivots = node.inputs
-    assert tangents[0] is not None
-    turned = _lu_solve(x, factors, pivots, tangents[0])
-    trace = reduction.sum(ew.where(on_diagonal(turned), turned, ew.zero_of(turned)), (-2, -1))
-    return None, trace
-
-
-SLOGDET = register(
-    OpDef(
-        "slogdet",
-        operands=("x", "factors", "pivots"),
-        infer=_infer_slogdet,
-        reference=_reference_slogdet,
-        dtypes=_WITH_FACTORS[:3],
-        vjp=Joint(_vjp_slogdet),
-        jvp=_jvp_slogdet,
-        doc="The sign and the logarithm of the absolute value of the determinant of `x`, from its "
-        "LU factors.",
-    )
-)
-
-
-def slogdet(x: Any, *, name: str | None = None) -> SignAndLogarithm:
-    """The sign of the determinant and the logarithm of its absolute value, each ``(...)``.
-
-    x   square matrices ``(..., n, n)``
-
-    Neither overflows where the determinant would. A singular matrix has sign 0 and logarithm -inf;
-    the derivative of the logarithm, the transposed inverse, is a RunError there.
-
-    >>> import staticgraph as sg
-    >>> sign, logabsdet = sg.linalg.slogdet(sg.constant([[0.0, 1.0], [1.0, 0.0]]))
-    >>> sg.Session().run([sign, logabsdet])
-    [np.float32(-1.0), np.float32(0.0)]
-    """
-    tensor = as_matrices("slogdet", x, square=True)
-    return SignAndLogarithm(*tensor.graph.add(SLOGDET, _factored(tensor), name=name).outputs)

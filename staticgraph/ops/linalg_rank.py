@@ -115,7 +115,8 @@ def pinv(x: Any, rtol: float | None = None, *, name: str | None = None) -> Tenso
 
     Derivative: G. Golub and V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least
     squares problems whose variables separate" (1973), which holds for any rank that is constant
-    around `x`, where `rtol` cuts off nothing but rounding. Raises RunError in a run for NaN and infinities.
+    around `x`, where `rtol` cuts off nothing but rounding. Raises RunError in a run for NaN and
+    infinities.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.linalg.pinv(sg.constant([[2.0, 0.0], [0.0, 0.0]])))

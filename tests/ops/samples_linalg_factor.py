@@ -1,4 +1,4 @@
-"""Samples of ops/linalg_factor.py and ops/linalg_rank.py: values from NumPy and SciPy.
+"""Samples of ops/linalg_factor.py and linalg_determinant.py: values from NumPy and SciPy.
 
 A Cholesky factor is that of the symmetric part in its derivatives, so samples make their operands
 symmetric before it.
@@ -13,7 +13,7 @@ import scipy.linalg
 
 import staticgraph as sg
 from staticgraph.errors import ShapeError
-from staticgraph.ops import linalg, linalg_factor
+from staticgraph.ops import linalg, linalg_determinant, linalg_factor
 
 from .sample_types import Refusal, Sample
 
@@ -232,7 +232,7 @@ SAMPLES: list[Sample] = [
     Sample("slogdet", linalg.slogdet, (np.zeros((2, 2)),),
            lambda x: tuple(np.linalg.slogdet(x)), label="singular"),
     *[
-        Sample("cofactors", lambda x: x.graph.add(linalg_factor.COFACTORS, (x,)).out, (x,),
+        Sample("cofactors", lambda x: x.graph.add(linalg_determinant.COFACTORS, (x,)).out, (x,),
                _cofactors, wrt=wrt, label=label, tolerance=1e-10)
         for label, x, wrt in [
             ("three", regular(3, 3), (0,)), ("batch", regular(2, 3, 3), (0,)),
@@ -279,7 +279,7 @@ def not_square(rows: int, columns: int) -> str:
 
 
 def _cofactors_of(x: sg.Tensor) -> sg.Tensor:
-    return x.graph.add(linalg_factor.COFACTORS, (x,)).out
+    return x.graph.add(linalg_determinant.COFACTORS, (x,)).out
 
 
 REFUSALS: list[Refusal] = [

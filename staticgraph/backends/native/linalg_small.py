@@ -1,20 +1,22 @@
 """Factors and systems of small matrices by code of our own, where a call of LAPACK costs more.
 
 A Cholesky factor is computed for as many matrices at once as a vector has lanes, one matrix a lane:
-every step is one instruction for all of them. Triangular systems are solved matrix by matrix, with
-the rows of the right-hand sides in vectors.
+every step is one instruction for all of them. LU factors are computed matrix by matrix, a column in
+a vector, since each matrix exchanges rows of its own. Triangular systems are solved matrix by
+matrix, with the rows of the right-hand sides in vectors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from staticgraph.backends.native.ir import element_type, vector
+from staticgraph.backends.native.ir import Code, element_type, vector
 from staticgraph.backends.native.linalg_kernel import MatrixKernel, step_of
 from staticgraph.backends.native.program import Program
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import Size, product
 from staticgraph.backends.native.values import Array
+from staticgraph.core import dtypes
 from staticgraph.core.node import Node
 
 # Matrices with so many rows at most are done here.
@@ -46,6 +48,16 @@ def fills_lanes(batch: tuple[Size, ...]) -> bool:
     """Whether a batch is not known to be smaller than one matrix a lane would be worth."""
     count = product(batch).known
     return count is None or count >= _FEW
+
+
+def splat(code: Code, text: str, lanes: int, element: str = "i64") -> str:
+    """A vector with one value in every lane."""
+    if not text.startswith("%"):
+        return f"splat ({element} {text})"
+    type = vector(element, lanes)
+    one = code.let(f"insertelement {type} poison, {element} {text}, i64 0")
+    mask = f"<{lanes} x i32> zeroinitializer"
+    return code.let(f"shufflevector {type} {one}, {type} poison, {mask}")
 
 
 # -- one matrix a lane ----------------------------------------------------------------------------
@@ -100,12 +112,7 @@ class Cholesky:
         self._write(made, there)
 
     def _splat(self, text: str) -> str:
-        if not text.startswith("%"):
-            return f"splat (i64 {text})"
-        type = vector("i64", self.lanes)
-        one = self.code.let(f"insertelement {type} poison, i64 {text}, i64 0")
-        mask = f"<{self.lanes} x i32> zeroinitializer"
-        return self.code.let(f"shufflevector {type} {one}, {type} poison, {mask}")
+        return splat(self.code, text, self.lanes)
 
     def _begins(self, array: Array, matrices: str) -> str:
         """Where the matrix of each lane begins."""
@@ -232,6 +239,141 @@ class Cholesky:
         kernel.loop("0", self.extent, line)
 
 
+# -- a column in a vector -------------------------------------------------------------------------
+
+
+class SmallLu:
+    """LU factors in place, of matrices by columns; a column is one vector of `SMALL` lanes.
+
+    A matrix is worked on in room of its own, where a column has all the lanes: what was stored
+    under a mask the processor could not read again at once. The pivot is the first of the largest
+    elements, as LAPACK takes it. A column of zeros is left as it is.
+    """
+
+    def __init__(self, program: Program, node: Node, factors: Array, pivots: Array) -> None:
+        self.factors, self.pivots, self.dtype = factors, pivots, factors.dtype
+        size = factors.dims[-1]
+        cost = size.times(size).times(Size(8))
+        self.work = MatrixKernel(program, node, factors.dims[:-2], cost)
+        self.kernel, self.code = self.work.kernel, self.work.code
+        self.s: Scalars = program.scalars.builder(self.code, SMALL)
+        self.extent = self.kernel.size(size)
+        numbers = ", ".join([f"i64 {lane}" for lane in range(SMALL)])
+        self.numbers = f"<{numbers}>"
+        self.inside = self._lanes("slt", self.extent)
+        self.room = self.code.stack(f"[{SMALL * SMALL} x {element_type(self.dtype)}]")
+
+    def write(self) -> None:
+        """Writes the kernel and its call."""
+        self.work.run(self._matrix, lapack=False)
+
+    def _lanes(self, predicate: str, bound: str) -> Register:
+        """Which lanes have a number that compares so with a bound."""
+        type = vector("i64", SMALL)
+        wide = splat(self.code, bound, SMALL)
+        text = self.code.let(f"icmp {predicate} {type} {self.numbers}, {wide}")
+        return Register(text, dtypes.bool_)
+
+    def _matrix(self, index: str) -> None:
+        kernel = self.kernel
+        matrix = self.work.pointer(self.factors, index)
+        exchanges = self.work.pointer(self.pivots, index, 1)
+
+        def place(column: str) -> str:
+            moved = self.code.let(f"mul i64 {column}, {self.extent}")
+            return kernel.offset(matrix, self.dtype, moved)
+
+        kernel.loop("0", self.extent, lambda column: self._store(
+            self._read(place(column)), column
+        ))  # fmt: skip
+        kernel.loop("0", self.extent, lambda column: self._step(exchanges, column))
+        kernel.loop("0", self.extent, lambda column: self._give(
+            self._load(column), place(column)
+        ))  # fmt: skip
+
+    def _at(self, row: str, column: str) -> str:
+        number = self.code.let(f"mul i64 {column}, {SMALL}")
+        return self.kernel.offset(self.room, self.dtype, self.code.let(f"add i64 {number}, {row}"))
+
+    def _step(self, exchanges: str, column: str) -> None:
+        """Brings the pivot of a column into its row, and clears what is below it."""
+        kernel, code, s, dtype = self.kernel, self.code, self.s, self.dtype
+        row = self._pivot_row(column)
+        short = code.let(f"trunc i64 {row} to i32")
+        place = kernel.offset(exchanges, dtypes.int32, column)
+        kernel.store(Register(short, dtypes.int32), place)
+        kernel.when(code.let(f"icmp ne i64 {row}, {column}"), lambda: kernel.loop(
+            "0", self.extent, lambda other: self._swap(
+                self._at(column, other), self._at(row, other)
+            ),
+        ))  # fmt: skip
+        pivot = kernel.load(dtype, self._at(column, column))
+        wide = Register(splat(code, pivot.text, SMALL, element_type(dtype)), dtype)
+        below = s.logical_and(self._lanes("sgt", column), self.inside)
+        own = self._load(column)
+        nothing = s.equal(wide, s.constant(0, dtype))
+        scaled = s.where(nothing, own, s.divide(own, wide))
+        scaled = s.where(below, scaled, own)
+        self._store(scaled, column)
+        less = s.negative(scaled)
+
+        def clear(other: str) -> None:
+            above = kernel.load(dtype, self._at(column, other))
+            factor = Register(splat(code, above.text, SMALL, element_type(dtype)), dtype)
+            before = self._load(other)
+            after = s.fused_multiply_add(less, factor, before)
+            self._store(s.where(below, after, before), other)
+
+        kernel.loop(code.let(f"add i64 {column}, 1"), self.extent, clear)
+
+    def _pivot_row(self, column: str) -> str:
+        code, s = self.code, self.s
+        rest = s.logical_and(self._lanes("sge", column), self.inside)
+        # Floats that are not negative are ordered as their bits; NaN is the largest so.
+        sizes = s.bits(s.abs(self._load(column)))
+        sizes = s.where(rest, sizes, s.constant(-1, sizes.dtype))
+        element = element_type(sizes.dtype)
+        name = f"vector.reduce.smax.v{SMALL}{element}"
+        most = code.intrinsic(name, element, [(s.type(sizes.dtype), sizes.text)])
+        hits = s.equal(sizes, Register(splat(code, most, SMALL, element), sizes.dtype))
+        bits = code.let(f"bitcast {vector('i1', SMALL)} {hits.text} to i{SMALL}")
+        first = code.intrinsic(
+            f"cttz.i{SMALL}", f"i{SMALL}", [(f"i{SMALL}", bits), ("i1", "false")]
+        )
+        return code.let(f"zext i{SMALL} {first} to i64")
+
+    def _swap(self, first: str, second: str) -> None:
+        kernel = self.kernel
+        one, other = kernel.load(self.dtype, first), kernel.load(self.dtype, second)
+        kernel.store(other, first)
+        kernel.store(one, second)
+
+    def _load(self, column: str) -> Register:
+        return self.kernel.load(self.dtype, self._at("0", column), SMALL)
+
+    def _store(self, value: Register, column: str) -> None:
+        self.kernel.store(value, self._at("0", column), SMALL)
+
+    def _read(self, pointer: str) -> Register:
+        """A column of a matrix, with zeros beyond it."""
+        type = self.s.type(self.dtype)
+        name = f"masked.load.v{SMALL}f{8 * self.dtype.itemsize}.p0"
+        return Register(self.code.intrinsic(name, type, [
+            ("ptr", pointer), ("i32", str(self.dtype.itemsize)),
+            (vector("i1", SMALL), self.inside.text), (type, "zeroinitializer"),
+        ]), self.dtype)  # fmt: skip
+
+    def _give(self, value: Register, pointer: str) -> None:
+        """Writes a column of a matrix."""
+        type, mask = self.s.type(self.dtype), vector("i1", SMALL)
+        name = f"@llvm.masked.store.v{SMALL}f{8 * self.dtype.itemsize}.p0"
+        self.code.module.declare(f"declare void {name}({type}, ptr, i32, {mask})")
+        self.code.do(
+            f"call void {name}({type} {value.text}, ptr {pointer}, "
+            f"i32 {self.dtype.itemsize}, {mask} {self.inside.text})"
+        )
+
+
 # -- matrix by matrix -----------------------------------------------------------------------------
 
 
@@ -316,14 +458,7 @@ class SmallTriangle:
     def _wide(self, x: Register, s: Scalars) -> Register:
         if s.lanes == 1:
             return x
-        type = s.type(self.dtype)
-        one = self.code.let(
-            f"insertelement {type} poison, {element_type(self.dtype)} {x.text}, i64 0"
-        )
-        mask = f"<{s.lanes} x i32> zeroinitializer"
-        return Register(
-            self.code.let(f"shufflevector {type} {one}, {type} poison, {mask}"), self.dtype
-        )
+        return Register(splat(self.code, x.text, s.lanes, element_type(self.dtype)), self.dtype)
 
 
 def _lanes(program: Program, width: Size, itemsize: int) -> int:

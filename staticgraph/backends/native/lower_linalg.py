@@ -21,6 +21,7 @@ from staticgraph.backends.native.linalg_kernel import (
 )
 from staticgraph.backends.native.linalg_small import (
     Cholesky,
+    SmallLu,
     SmallTriangle,
     fills_lanes,
     small_or_not,
@@ -197,7 +198,7 @@ def lower_lu_factor(program: Program, node: Node) -> None:
     factors = columns_of(program, node, resized(given, dims))
     pivots = program.result(node.outputs[1], dims[:-1], dtypes.int32)
 
-    def write() -> None:
+    def by_lapack() -> None:
         size = dims[-1]
         work = MatrixKernel(program, node, dims[:-2], cube(size))
         kernel = work.kernel
@@ -220,7 +221,9 @@ def lower_lu_factor(program: Program, node: Node) -> None:
 
         work.run(factor)
 
-    where_some(program, dims, write)
+    where_some(program, dims, lambda: small_or_not(
+        program, dims[-1], lambda: SmallLu(program, node, factors, pivots).write(), by_lapack
+    ))  # fmt: skip
     program.hold(node.outputs[0], factors)
     program.hold(node.outputs[1], pivots)
     done(program, node)
