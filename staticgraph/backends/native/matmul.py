@@ -193,13 +193,13 @@ def _small_function(hot: Module, product: Product, target: Target, c_row: Number
         return name
     code = Code(hot, name, "void", ["ptr %a", "ptr %b", "ptr %c"])
     w = Writer(code)
-    panels = PanelWriter(w, dtype, tile, target.masks(dtype))
     add = "true" if p.accumulate else None
     a_row, a_column, b_row, _ = [stride * size for stride in strides]
     with w.loop(0, n, tile.columns) as column:
         columns = tile.columns if n % tile.columns == 0 else w.subtract(n, column)
         b, c = (w.at(pointer, w.multiply(column, size)) for pointer in ("%b", "%c"))
-        panels.write(Panel("%a", b, c, m, columns, k, a_row, a_column, b_row, c_row, add))
+        panel = Panel("%a", b, c, m, columns, k, a_row, a_column, b_row, c_row, add)
+        PanelWriter(w, dtype, tile, target.masks(dtype), panel).write()
     code.do("ret void")
     code.finish(level=HOT_LEVEL)
     return name

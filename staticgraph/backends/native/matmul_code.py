@@ -99,13 +99,18 @@ class Writer:
         """The smaller one."""
         if isinstance(lhs, int) and isinstance(rhs, int):
             return min(lhs, rhs)
-        return self.code.intrinsic("smin.i64", "i64", [("i64", str(lhs)), ("i64", str(rhs))])
+        return self._chosen("slt", lhs, rhs)
 
     def maximum(self, lhs: Number, rhs: Number) -> Number:
         """The larger one."""
         if isinstance(lhs, int) and isinstance(rhs, int):
             return max(lhs, rhs)
-        return self.code.intrinsic("smax.i64", "i64", [("i64", str(lhs)), ("i64", str(rhs))])
+        return self._chosen("sgt", lhs, rhs)
+
+    def _chosen(self, comparison: str, lhs: Number, rhs: Number) -> str:
+        # At its least effort LLVM takes three times as long over the intrinsics for these.
+        first = self.code.let(f"icmp {comparison} i64 {lhs}, {rhs}")
+        return self.code.let(f"select i1 {first}, i64 {lhs}, i64 {rhs}")
 
     # -- memory -----------------------------------------------------------------------------------
 
@@ -191,7 +196,7 @@ class Writer:
             bits = ", ".join("i1 true" if lane < count else "i1 false" for lane in range(lanes))
             return f"<{bits}>"
         # i32 lanes compare in half the registers; a count beyond the lanes is cut to them first.
-        few = self.maximum(self.minimum(count, lanes), 0)
+        few = self.minimum(count, lanes)
         narrow = self.code.let(f"trunc i64 {few} to i32")
         type = f"<{lanes} x i32>"
         first = self.code.let(f"insertelement {type} poison, i32 {narrow}, i64 0")
@@ -199,7 +204,7 @@ class Writer:
             f"shufflevector {type} {first}, {type} poison, {type} zeroinitializer"
         )
         numbers = ", ".join(f"i32 {lane}" for lane in range(lanes))
-        return self.code.let(f"icmp ult {type} <{numbers}>, {all_lanes}")
+        return self.code.let(f"icmp slt {type} <{numbers}>, {all_lanes}")
 
     # -- arithmetic -------------------------------------------------------------------------------
 

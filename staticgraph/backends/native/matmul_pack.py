@@ -24,11 +24,9 @@ _FAR = 2048
 _ROWS_WORTH_A_COPY = 192
 
 
-def copy_wanted(writer: Writer, kind: Layout, masked: bool, panel: Panel, width: Number) -> str:
-    """The i1 that says whether panels of `width` columns have to be, or had better be copied."""
+def copy_pays(writer: Writer, masked: bool, panel: Panel, width: Number) -> str:
+    """The i1 that says whether panels of `width` columns had better be copied."""
     code = writer.code
-    if kind != "rows":
-        return "true"
     many = code.let(f"icmp sge i64 {panel.rows}, {_ROWS_WORTH_A_COPY}")
     far = code.let(f"icmp sge i64 {panel.b_row}, {_FAR}")
     pays = code.let(f"and i1 {many}, {far}")
@@ -58,6 +56,12 @@ class Copy(NamedTuple):
     depth: Number
     target: str
     step: Number
+
+
+def call_copy(writer: Writer, function: str, copy: Copy) -> None:
+    """Calls a copying function, which may be a pointer in a register."""
+    given = ", ".join(f"{type} {value}" for type, value in zip(COPY_TYPES, copy, strict=True))
+    writer.code.do(f"call void {function}({given})")
 
 
 def copy_function(module: Module, dtype: DType, kind: Layout, target: Target) -> str:

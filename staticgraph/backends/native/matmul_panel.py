@@ -2,12 +2,13 @@
 
 A tile of the result stays in registers while products are added to it, row by row of the panel.
 A is read element by element through any strides, a row of the panel in vectors. Rows beyond the
-result repeat its last row and are not stored; columns beyond it are masked; so nothing outside the
-operands is touched. An element is summed from the first product to the last.
+result are its last row again, in what is read and in what is stored; columns beyond it are masked;
+so nothing outside the operands is touched. An element is summed from the first product to the last.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from staticgraph.backends.native.ir import Code, Module, memory_type, vector
@@ -39,47 +40,71 @@ class Panel(NamedTuple):
     add: str | None
 
 
+class TilePlace(NamedTuple):
+    """A tile within a panel: where its rows of A and of the result begin.
+
+    a_steps   bytes from `a` to each row of the tile
+    c_steps   writes what gives those from `c`: not before they are needed, after the sums
+    rows      how many of them are inside the result
+    """
+
+    a: str
+    c: str
+    a_steps: Sequence[Number]
+    c_steps: Callable[[], Sequence[Number]]
+    rows: Number
+
+
 class PanelWriter:
     """Writes the tiles of one panel into a function."""
 
-    def __init__(self, writer: Writer, dtype: DType, tile: Tile, masked: bool) -> None:
+    def __init__(
+        self, writer: Writer, dtype: DType, tile: Tile, masked: bool, panel: Panel
+    ) -> None:
         self.writer, self.code = writer, writer.code
         self.dtype, self.size, self.tile = dtype, dtype.itemsize, tile
-        self.masked = masked
+        self.masked, self.panel = masked, panel
         self.type = vector(memory_type(dtype), tile.lanes)
-
-    def write(self, panel: Panel) -> None:
-        """All tiles, from the first row to the last."""
-        w, tile = self.writer, self.tile
-        self.panel = panel
-        self.whole_rows = isinstance(panel.rows, int) and panel.rows % tile.rows == 0
         self.whole_columns = isinstance(panel.columns, int) and panel.columns >= tile.columns
         self.masks: list[str | None] = [None] * tile.vectors
-        if self.masked:
-            left = [w.subtract(panel.columns, tile.lanes * v) for v in range(tile.vectors)]
-            self.masks = [w.mask(count, tile.lanes) for count in left]
+        if masked:
+            left = [writer.subtract(panel.columns, tile.lanes * v) for v in range(tile.vectors)]
+            self.masks = [writer.mask(count, tile.lanes) for count in left]
+
+    def write(self) -> None:
+        """All tiles, from the first row to the last."""
+        w, tile, panel = self.writer, self.tile, self.panel
+        whole = isinstance(panel.rows, int) and panel.rows % tile.rows == 0
         with w.loop(0, panel.rows, tile.rows, once=True) as row:
-            rows = w.minimum(w.subtract(panel.rows, row), tile.rows)
-            if self.whole_rows:
-                rows = tile.rows
+            rows: Number = tile.rows
+            inside: list[Number] = list(range(tile.rows))
+            if not whole:
+                rows = w.minimum(w.subtract(panel.rows, row), tile.rows)
+                last = w.subtract(rows, 1)
+                inside = [0, *(w.minimum(i, last) for i in inside[1:])]
+            a_steps = [w.multiply(i, panel.a_row) for i in inside]
+            a = w.at(panel.a, w.multiply(row, panel.a_row))
             c = w.at(panel.c, w.multiply(row, panel.c_row))
-            sums = self._sums(w.at(panel.a, w.multiply(row, panel.a_row)), rows)
-            self._store(sums, c, rows)
+
+            def c_steps(inside: list[Number] = inside) -> list[Number]:
+                return [w.multiply(i, panel.c_row) for i in inside]
+
+            self.write_tile(TilePlace(a, c, a_steps, c_steps, rows))
+
+    def write_tile(self, place: TilePlace) -> None:
+        """One tile."""
+        sums = self._sums(place.a, place.a_steps)
+        self._store(sums, place)
 
     # -- sums -------------------------------------------------------------------------------------
 
-    def _sums(self, a: str, rows: Number) -> list[list[str]]:
-        """The sums of one tile."""
+    def _sums(self, a: str, steps: Sequence[Number]) -> list[list[str]]:
+        """The sums of one tile, whose rows of A are `steps` bytes from `a`."""
         w, tile, depth = self.writer, self.tile, self.panel.depth
         zero = "zeroinitializer"
         if tile.lanes == 1:
             zero = "0.0" if self.dtype.kind == "f" else "0"
         zeros = [[zero] * tile.vectors for _ in range(tile.rows)]
-        inside: list[Number] = list(range(tile.rows))
-        if not self.whole_rows:
-            last = w.subtract(rows, 1)
-            inside = [0, *(w.minimum(i, last) for i in inside[1:])]
-        steps = [w.multiply(i, self.panel.a_row) for i in inside]
         if isinstance(depth, int) and depth * tile.rows * tile.vectors <= _STRAIGHT_STEPS:
             sums = zeros
             for k in range(depth):
@@ -89,7 +114,7 @@ class PanelWriter:
             return sums
         return self._loop(a, steps, zeros)
 
-    def _loop(self, a: str, steps: list[Number], zeros: list[list[str]]) -> list[list[str]]:
+    def _loop(self, a: str, steps: Sequence[Number], zeros: list[list[str]]) -> list[list[str]]:
         code, w, panel = self.code, self.writer, self.panel
         before, body, done = code.block, code.label("sum"), code.label("summed")
         certain = isinstance(panel.depth, int) and panel.depth > 0
@@ -148,114 +173,144 @@ class PanelWriter:
 
     # -- results ----------------------------------------------------------------------------------
 
-    def _store(self, sums: list[list[str]], c: str, rows: Number) -> None:
-        """A tile that is whole goes to its place, any other by way of the stack, row by row."""
-        code = self.code
-        if not self.masked and not self.whole_columns:
-            self._store_part(sums, c, rows)
-            return
-        if self.whole_rows:
-            self._store_whole(sums, c)
-            return
-        at_once, part, done = code.label("whole"), code.label("part"), code.label("stored")
-        code.branch(code.let(f"icmp eq i64 {rows}, {self.tile.rows}"), at_once, part)
-        code.begin(at_once)
-        self._store_whole(sums, c)
-        code.jump(done)
-        code.begin(part)
-        self._store_part(sums, c, rows)
-        code.jump(done)
-        code.begin(done)
+    def _store(self, sums: list[list[str]], place: TilePlace) -> None:
+        """Vectors that can be stored as they are go to their places, any others by the stack.
 
-    def _store_whole(self, sums: list[list[str]], c: str) -> None:
-        """All rows of a tile, after joining them with what is there if that is wanted."""
-        w, code, lanes, add = self.writer, self.code, self.tile.lanes, self.panel.add
-        rows = [c]
-        for _ in sums[1:]:
-            rows.append(w.at(rows[-1], self.panel.c_row))
-        places = [[w.at(row, v * lanes * self.size) for v in range(self.tile.vectors)]
-                  for row in rows]  # fmt: skip
-        if add is not None:
-            before, join, put = code.block, code.label("join"), code.label("put")
-            code.branch(add, join, put)
-            code.begin(join)
-            totals = [
-                [
-                    w.sum(w.load(at, self.dtype, lanes, mask), value, self.dtype, lanes)
-                    for at, value, mask in zip(*row, self.masks, strict=True)
-                ]
-                for row in zip(places, sums, strict=True)
-            ]
-            code.jump(put)
-            code.begin(put)
+        A row beyond the result is its last row once more: equal sums go to the same place again.
+        So whatever sums join is read before anything is stored.
+        """
+        w, code, panel, lanes = self.writer, self.code, self.panel, self.tile.lanes
+        if not self.masked and not self.whole_columns:
+            self._store_part(sums, place)
+            return
+        rows = [w.at(place.c, step) for step in place.c_steps()]
+        places = [
+            [w.at(row, v * lanes * self.size) for v in range(self.tile.vectors)] for row in rows
+        ]
+        if panel.add == "true":
+            sums = self._joined(sums, places)
+        elif panel.add is not None:
+            before, joins, done = code.block, code.label("joins"), code.label("joined")
+            code.branch(panel.add, joins, done)
+            code.begin(joins)
+            joined = self._joined(sums, places)
+            code.jump(done)
+            code.begin(done)
             sums = [
                 [
-                    self._either(value, before, total, join)
-                    for value, total in zip(*row, strict=True)
+                    self._either(alone, before, total, joins)
+                    for alone, total in zip(*two, strict=True)
                 ]
-                for row in zip(sums, totals, strict=True)
+                for two in zip(sums, joined, strict=True)
             ]
-        for row_places, row_sums in zip(places, sums, strict=True):
-            for at, value, mask in zip(row_places, row_sums, self.masks, strict=True):
+        for row, row_places in zip(sums, places, strict=True):
+            for value, at, mask in zip(row, row_places, self.masks, strict=True):
                 w.store(value, at, self.dtype, lanes, mask)
 
-    def _store_part(self, sums: list[list[str]], c: str, rows: Number) -> None:
+    def _joined(self, sums: list[list[str]], places: list[list[str]]) -> list[list[str]]:
+        """The sums, added to what the result holds."""
+        w, dtype, lanes = self.writer, self.dtype, self.tile.lanes
+        return [
+            [
+                w.sum(w.load(place, dtype, lanes, mask), value, dtype, lanes)
+                for value, place, mask in zip(row, row_places, self.masks, strict=True)
+            ]
+            for row, row_places in zip(sums, places, strict=True)
+        ]
+
+    def _store_part(self, sums: list[list[str]], place: TilePlace) -> None:
         w, tile, size = self.writer, self.tile, self.size
         room = self.code.stack(f"[{tile.rows * tile.columns} x {memory_type(self.dtype)}]")
         for i, row in enumerate(sums):
             for v, value in enumerate(row):
                 at = w.at(room, (i * tile.columns + v * tile.lanes) * size)
                 w.store(value, at, self.dtype, tile.lanes)
-        with w.loop(0, rows, once=True) as index:
+        with w.loop(0, place.rows, once=True) as index:
             source = w.at(room, w.multiply(index, tile.columns * size))
-            self._store_row(source, w.at(c, w.multiply(index, self.panel.c_row)))
+            target = w.at(place.c, w.multiply(index, self.panel.c_row))
+            with w.loop(0, self.panel.columns, once=True) as column:
+                self._store_element(source, target, column)
 
-    def _store_row(self, source: str, target: str) -> None:
-        w, tile = self.writer, self.tile
-        if self.masked or self.whole_columns:
-            for v, mask in enumerate(self.masks):
-                self._store_lanes(source, target, v * tile.lanes, tile.lanes, mask)
-            return
-        with w.loop(0, self.panel.columns, once=True) as j:
-            self._store_lanes(source, target, j, 1, None)
-
-    def _store_lanes(
-        self, source: str, target: str, column: Number, lanes: int, mask: str | None
-    ) -> None:
+    def _store_element(self, source: str, target: str, column: Number) -> None:
         w, offset = self.writer, self.writer.multiply(column, self.size)
         place = w.at(target, offset)
-        value = w.load(w.at(source, offset), self.dtype, lanes)
+        value = w.load(w.at(source, offset), self.dtype, 1)
         if self.panel.add is not None:
-            type = vector(memory_type(self.dtype), lanes)
-            earlier = w.load(place, self.dtype, lanes, mask)
-            total = w.sum(earlier, value, self.dtype, lanes)
+            type = memory_type(self.dtype)
+            total = w.sum(w.load(place, self.dtype, 1), value, self.dtype, 1)
             value = self.code.let(f"select i1 {self.panel.add}, {type} {total}, {type} {value}")
-        w.store(value, place, self.dtype, lanes, mask)
+        w.store(value, place, self.dtype, 1)
 
 
-PANEL_TYPES = (
-    "ptr", "ptr", "ptr", "i64", "i64", "i64", "i64", "i64", "i64", "i64", "i1",
-)  # fmt: skip
+class TileCall(NamedTuple):
+    """The parameters of a function that computes one tile; steps are in bytes.
+
+    steps     where the steps to the rows of A stand, and MOST_ROWS places on those of the result
+    rows      how many rows of the tile are inside the result
+    columns   how many of its columns are
+    add       1 if the sums join what `c` holds, 0 if they replace it
+    """
+
+    a: str
+    b: str
+    c: str
+    steps: str
+    rows: Number
+    columns: Number
+    depth: Number
+    a_column: Number
+    b_row: Number
+    c_row: Number
+    add: Number
 
 
-def panel_function(
+# A parameter of type i1 would cost more to pass than all others, where code is made with the least
+# effort.
+TILE_TYPES = ("ptr", "ptr", "ptr", "ptr", *["i64"] * 7)
+# No tile has more rows.
+MOST_ROWS = 12
+
+
+def tile_code(module: Module, name: str) -> tuple[Code, TileCall, Panel]:
+    """A function with the parameters of a tile; the tile as a panel of which it is all."""
+    call = TileCall(*[f"%{field}" for field in TileCall._fields])
+    parameters = [f"{type} {text}" for type, text in zip(TILE_TYPES, call, strict=True)]
+    code = Code(module, name, "void", parameters)
+    add = code.entry_let(f"icmp ne i64 {call.add}, 0")
+    panel = Panel(
+        call.a, call.b, call.c, call.rows, call.columns, call.depth, 0, call.a_column, call.b_row,
+        call.c_row, add,
+    )  # fmt: skip
+    return code, call, panel
+
+
+def tile_function(
     module: Module, dtype: DType, tile: Tile, target: Target, whole: bool = False
 ) -> str:
-    """The function that computes a panel in tiles of this form; its parameters are Panel's.
+    """The function that computes a tile of this form; its parameters are TileCall's.
 
     whole   no column of a tile is ever outside the result, so nothing needs a mask
+
+    It is as little as holds the sums in registers: that needs an effort of LLVM which takes four
+    times as long over each line. Which tiles there are is said by code that is made with none.
     """
     form = f"{tile.rows}x{tile.vectors}x{tile.lanes}{'_whole' if whole else ''}"
-    name = f"matmul_panel_{dtype.name}_{form}_{target.vector_bytes}"
+    name = f"matmul_tile_{dtype.name}_{form}_{target.vector_bytes}"
     if module.has_function(name):
         return name
-    names = [f"%{field}" for field in Panel._fields]
-    parameters = [f"{type} {field}" for type, field in zip(PANEL_TYPES, names, strict=True)]
-    code = Code(module, name, "void", parameters)
-    panel = Panel(*names)
+    assert tile.rows <= MOST_ROWS
+    code, call, panel = tile_code(module, name)
     if whole:
         panel = panel._replace(columns=tile.columns)
-    PanelWriter(Writer(code), dtype, tile, target.masks(dtype)).write(panel)
+    w = Writer(code)
+
+    def steps(first: int) -> list[Number]:
+        return [w.slot(call.steps, first + row) for row in range(tile.rows)]
+
+    writer = PanelWriter(w, dtype, tile, target.masks(dtype), panel)
+    # What the result needs is read after the sums, for which there are few enough registers.
+    place = TilePlace(call.a, call.c, steps(0), lambda: steps(MOST_ROWS), call.rows)
+    writer.write_tile(place)
     code.do("ret void")
     code.finish(level=HOT_LEVEL)
     return name

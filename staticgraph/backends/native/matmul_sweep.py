@@ -6,9 +6,9 @@ runs, which is how memory gives most. An element is summed from the first produc
 
 from __future__ import annotations
 
-from staticgraph.backends.native.ir import Code, Module
+from staticgraph.backends.native.ir import Module
 from staticgraph.backends.native.matmul_code import HOT_LEVEL, Number, Target, Writer
-from staticgraph.backends.native.matmul_panel import PANEL_TYPES, Panel
+from staticgraph.backends.native.matmul_panel import Panel, tile_code
 from staticgraph.core.dtypes import DType
 
 # Columns of a panel: their sums and as many elements of some rows of B fit in the nearest cache.
@@ -19,17 +19,15 @@ _VECTORS = 2
 
 
 def sweep_function(module: Module, dtype: DType, target: Target) -> str:
-    """The function that computes a panel of any width for one row; parameters are Panel's.
+    """The function that computes one row of any width; its parameters are TileCall's.
 
     The processor must have masks for `dtype`.
     """
     name = f"matmul_sweep_{dtype.name}_{target.vector_bytes}"
     if module.has_function(name):
         return name
-    names = [f"%{field}" for field in Panel._fields]
-    parameters = [f"{type} {field}" for type, field in zip(PANEL_TYPES, names, strict=True)]
-    code = Code(module, name, "void", parameters)
-    _SweepWriter(Writer(code), dtype, target).write(Panel(*names))
+    code, _, panel = tile_code(module, name)
+    _SweepWriter(Writer(code), dtype, target).write(panel)
     code.do("ret void")
     code.finish(level=HOT_LEVEL)
     return name

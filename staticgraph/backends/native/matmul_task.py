@@ -12,10 +12,15 @@ from typing import NamedTuple
 from staticgraph.backends.native import matmul_pack as pack
 from staticgraph.backends.native.ir import Code, Module
 from staticgraph.backends.native.matmul_code import WALK_LEVEL, Number, Target, Writer
-from staticgraph.backends.native.matmul_panel import PANEL_TYPES, Panel, panel_function
+from staticgraph.backends.native.matmul_panel import (
+    MOST_ROWS,
+    TILE_TYPES,
+    Panel,
+    TileCall,
+    tile_function,
+)
 from staticgraph.backends.native.matmul_shape import (
     DEPTH,
-    Layout,
     Product,
     Tile,
     Tiling,
@@ -74,11 +79,14 @@ class Operands(NamedTuple):
     edge: str
     edge_columns: Number
     edge_start: Number
-    # Whether the sums join what the result holds.
-    add: str
+    # What copies a panel of B, and whether it has to be copied (1) or only where that pays (0).
+    copy: str
+    copied: Number
+    # Whether the sums join what the result holds: 1 or 0.
+    add: Number
 
 
-_POINTERS = {"a", "b", "c", "main", "edge"}
+_POINTERS = {"a", "b", "c", "main", "edge", "copy"}
 
 
 class TaskWriter:
@@ -131,8 +139,8 @@ class TaskWriter:
         main, edge = self.tiling.main, self.tiling.edge or self.tiling.main
         kind = layout(self.product.b_row, self.product.b_column)
         main_width: Number = main.columns
-        functions = [self._panel(hot, main, self.tiling.whole)]
-        functions += functions if edge == main else [self._panel(hot, edge, False)]
+        functions = [self._tile(hot, main, self.tiling.whole)]
+        functions += functions if edge == main else [self._tile(hot, edge, False)]
         edge_start = self._edge_start(self.tiling)
         if kind == "rows" and target.masks(dtype) and self.product.m in (None, 1):
             # A single row, if only the run knows it, is swept: its tiles would be mostly empty.
@@ -145,18 +153,19 @@ class TaskWriter:
         operands = Operands(
             a, b, *block[1:], numbers.k, *numbers[3:-1], c_row, functions[0], main.rows, main_width,
             functions[1], edge.columns, edge_start,
-            "true" if self.product.accumulate else "false",
+            f"@{pack.copy_function(hot, dtype, kind, target)}", 0 if kind == "rows" else 1,
+            1 if self.product.accumulate else 0,
         )  # fmt: skip
-        name = block_function(hot, dtype, kind, target)
+        name = block_function(hot, dtype, target)
         given = [(_type(field), value) for field, value in operands._asdict().items()]
         self.writer.call(name, given)
 
-    def _panel(self, hot: Module, tile: Tile, whole: bool) -> str:
-        return self._declared(panel_function(hot, self.product.dtype, tile, self.target, whole))
+    def _tile(self, hot: Module, tile: Tile, whole: bool) -> str:
+        return self._declared(tile_function(hot, self.product.dtype, tile, self.target, whole))
 
     def _declared(self, name: str) -> str:
         if not self.module.has_function(name):
-            self.module.declare(f"declare void @{name}({', '.join(PANEL_TYPES)})")
+            self.module.declare(f"declare void @{name}({', '.join(TILE_TYPES)})")
         return f"@{name}"
 
     def single(self) -> str:
@@ -165,20 +174,18 @@ class TaskWriter:
 
 
 def _type(field: str) -> str:
-    if field in _POINTERS:
-        return "ptr"
-    return "i1" if field == "add" else "i64"
+    return "ptr" if field in _POINTERS else "i64"
 
 
-def block_function(module: Module, dtype: DType, kind: Layout, target: Target) -> str:
+def block_function(module: Module, dtype: DType, target: Target) -> str:
     """The function that computes a block in all of k; its parameters are those of Operands."""
-    name = f"matmul_block_{dtype.name}_{kind}_{target.vector_bytes}"
+    name = f"matmul_block_{dtype.name}_{target.vector_bytes}"
     if module.has_function(name):
         return name
     fields = [f"%{field}" for field in Operands._fields]
     parameters = [f"{_type(field[1:])} {field}" for field in fields]
     code = Code(module, name, "void", parameters)
-    _BlockWriter(Writer(code), dtype, kind, target).write(Operands(*fields))
+    _BlockWriter(Writer(code), dtype, target).write(Operands(*fields))
     code.do("ret void")
     code.finish(level=WALK_LEVEL)
     return name
@@ -191,17 +198,18 @@ _GROUP = 8
 _COLLISION = 4096
 # Tiles of such a strip, so that what is read of a column is some lines of the cache.
 _TALL_TILES = 8
-_MOST_ROWS = 12
 
 
 class _BlockWriter:
     """Writes the loops over blocks of k, over groups of panels and over strips of rows."""
 
-    def __init__(self, writer: Writer, dtype: DType, kind: Layout, target: Target) -> None:
+    def __init__(self, writer: Writer, dtype: DType, target: Target) -> None:
         self.writer, self.code = writer, writer.code
-        self.dtype, self.size, self.kind, self.target = dtype, dtype.itemsize, kind, target
+        self.dtype, self.size, self.target = dtype, dtype.itemsize, target
         self.panel_bytes = pack.buffer_bytes(target)
         self.buffer = self.code.stack(f"[{_GROUP * self.panel_bytes} x i8]")
+        # The steps to the rows of a whole tile, of A and of C, and to those of the last tile.
+        self.steps = self.code.stack(f"[{2 * 2 * MOST_ROWS} x i64]")
 
     def write(self, operands: Operands) -> None:
         """All blocks of k in order; in each, the main tile's columns and then the edge's."""
@@ -209,6 +217,7 @@ class _BlockWriter:
         rows = w.subtract(o.end_row, o.first_row)
         blocks = w.maximum(w.divide_up(o.k, DEPTH), 1)
         depth = w.maximum(w.divide_up(o.k, blocks), 1)
+        self._note_steps(o, rows)
         edge_start = w.minimum(o.end_column, o.edge_start)
         parts = (
             (o.main, o.main_columns, o.first_column, edge_start),
@@ -216,12 +225,13 @@ class _BlockWriter:
         )
         with w.loop(0, o.k, depth, once=True) as start:
             later = self.code.let(f"icmp ne i64 {start}, 0")
+            later = self.code.let(f"zext i1 {later} to i64")
             a = w.at(o.a, w.add(w.multiply(o.first_row, o.a_row), w.multiply(start, o.a_column)))
             b = w.at(o.b, w.multiply(start, o.b_row))
             c = w.at(o.c, w.multiply(o.first_row, o.c_row))
             steps = o.a_row, o.a_column, o.b_row, o.c_row
             count = w.minimum(depth, w.subtract(o.k, start))
-            add = self.code.let(f"or i1 {later}, {o.add}")
+            add = self.code.let(f"or i64 {later}, {o.add}")
             part = Panel(a, b, c, rows, 0, count, *steps, add)
             # Both tiles run through one loop, whose turn says which.
             with w.loop(0, 2) as turn:
@@ -233,6 +243,18 @@ class _BlockWriter:
                 with w.loop(first, end, w.multiply(width, _GROUP)) as column:
                     last = w.minimum(end, w.add(column, w.multiply(width, _GROUP)))
                     self._group(o, part, str(function), (column, last, width))
+
+    def _note_steps(self, o: Operands, rows: Number) -> None:
+        """Writes where the rows of tiles are; those beyond the result are its last row again."""
+        w = self.writer
+        tiles = w.divide(w.subtract(rows, 1), o.main_rows)
+        last = w.subtract(w.subtract(rows, w.multiply(tiles, o.main_rows)), 1)
+        with w.loop(0, o.main_rows, once=True) as row:
+            for part, inside in enumerate((row, w.minimum(row, last))):
+                for operand, step in enumerate((o.a_row, o.c_row)):
+                    place = w.at(self.steps, 8 * MOST_ROWS * (2 * part + operand))
+                    place = w.at(place, w.multiply(row, 8))
+                    self.code.do(f"store i64 {w.multiply(inside, step)}, ptr {place}, align 8")
 
     def _choose(self, condition: str, yes: Number, no: Number, type: str) -> str:
         return self.code.let(f"select i1 {condition}, {type} {yes}, {type} {no}")
@@ -268,14 +290,21 @@ class _BlockWriter:
         w, (first, column, end, width) = self.writer, extent
         columns = w.minimum(w.subtract(end, column), width)
         there = w.at(part.b, w.multiply(column, o.b_column))
-        panel = part._replace(
-            b=self._choose(copied, self._place(first, column, width), there, "ptr"),
-            b_row=self._choose(copied, w.multiply(width, self.size), o.b_row, "i64"),
-            c=w.at(part.c, w.multiply(column, self.size)),
-            columns=columns,
-        )
-        given = ", ".join(f"{type} {value}" for type, value in zip(PANEL_TYPES, panel, strict=True))
-        self.code.do(f"call void {function}({given})")
+        b = self._choose(copied, self._place(first, column, width), there, "ptr")
+        b_row = self._choose(copied, w.multiply(width, self.size), o.b_row, "i64")
+        c = w.at(part.c, w.multiply(column, self.size))
+        partial = w.at(self.steps, 8 * 2 * MOST_ROWS)
+        with w.loop(0, part.rows, o.main_rows, once=True) as row:
+            rows = w.subtract(part.rows, row)
+            whole = self.code.let(f"icmp sge i64 {rows}, {o.main_rows}")
+            assert part.add is not None
+            call = TileCall(
+                w.at(part.a, w.multiply(row, part.a_row)), b, w.at(c, w.multiply(row, part.c_row)),
+                self._choose(whole, self.steps, partial, "ptr"), w.minimum(rows, o.main_rows),
+                columns, part.depth, part.a_column, b_row, part.c_row, part.add,
+            )  # fmt: skip
+            given = ", ".join(f"{t} {value}" for t, value in zip(TILE_TYPES, call, strict=True))
+            self.code.do(f"call void {function}({given})")
 
     def _place(self, first: Number, column: Number, width: Number) -> str:
         """Where the copy of the panel at `column` is, of a group that starts at `first`."""
@@ -288,15 +317,16 @@ class _BlockWriter:
         w, (first, end, width) = self.writer, extent
         masked = self.target.masks(self.dtype)
         columns = w.subtract(end, first)
-        wanted = pack.copy_wanted(w, self.kind, masked, part._replace(columns=columns), width)
+        pays = pack.copy_pays(w, masked, part._replace(columns=columns), width)
+        needed = self.code.let(f"icmp ne i64 {o.copied}, 0")
+        wanted = self.code.let(f"or i1 {needed}, {pays}")
         with w.when(wanted), w.loop(first, end, width, once=True) as column:
             copy = pack.Copy(
                 w.at(part.b, w.multiply(column, o.b_column)), o.b_row, o.b_column,
                 w.minimum(w.subtract(end, column), width), part.depth,
                 self._place(first, column, width), w.multiply(width, self.size),
             )  # fmt: skip
-            name = pack.copy_function(self.code.module, self.dtype, self.kind, self.target)
-            w.call(name, list(zip(pack.COPY_TYPES, copy, strict=True)))
+            pack.call_copy(w, o.copy, copy)
         return wanted
 
     def _a_copied(self, part: Panel, extent: tuple[Number, Number, Number]) -> str | None:
@@ -313,13 +343,13 @@ class _BlockWriter:
     def _with_a_copied(self, wanted: str, part: Panel, strip: Number) -> Panel:
         """A strip of rows whose columns are contiguous and next to each other."""
         w = self.writer
-        room = self.code.stack(f"[{DEPTH * _TALL_TILES * _MOST_ROWS * self.size} x i8]")
+        room = self.code.stack(f"[{DEPTH * _TALL_TILES * MOST_ROWS * self.size} x i8]")
         step = w.multiply(strip, self.size)
         with w.when(wanted):
             # A column of A is to the copying function what a row of B is.
             copy = pack.Copy(part.a, part.a_column, self.size, part.rows, part.depth, room, step)
             name = pack.copy_function(self.code.module, self.dtype, "rows", self.target)
-            w.call(name, list(zip(pack.COPY_TYPES, copy, strict=True)))
+            pack.call_copy(w, f"@{name}", copy)
         return part._replace(
             a=self._choose(wanted, room, part.a, "ptr"),
             a_column=self._choose(wanted, step, part.a_column, "i64"),

@@ -142,7 +142,7 @@ def test_a_softmax_walks_its_rows_in_vectors(cpu: str) -> None:
 def test_a_product_keeps_its_sums_in_registers(cpu: str) -> None:
     a = sg.placeholder("float32", ("m", 512), name="a")
     b = sg.placeholder("float32", (512, 256), name="b")
-    blocks = assembly(sg.matmul(a, b), cpu).blocks("matmul_panel_")
+    blocks = assembly(sg.matmul(a, b), cpu).blocks("matmul_tile_")
     hot = max(blocks, key=lambda block: len(named(block, "vfmadd231ps")))
     fused = named(hot, "vfmadd231ps", WHOLE[cpu])
     rows = 8 if cpu == "znver4" else 6

@@ -30,7 +30,7 @@ def test_only_what_adds_up_products_is_compiled_with_effort() -> None:
         assert set(levels) == {0, 2}
         functions = [line for line in levels[2].splitlines() if line.startswith("define ")]
         assert functions
-        assert all("@matmul_panel_" in function for function in functions)
+        assert all("@matmul_tile_" in function for function in functions)
 
 
 def kernel_levels(shape: tuple[int | None, ...]) -> set[int]:
