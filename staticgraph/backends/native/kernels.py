@@ -751,8 +751,9 @@ def outlined(
     code, op = builder.code, node.op
     types = [builder.type(operand.dtype) for operand in operands]
     result = node.out.type.dtype
-    names = "_".join([dtypes.name(operand.dtype) for operand in operands])
-    name = f"map_{op.name}_{names}_{builder.lanes}"
+    names = [dtypes.name(operand.dtype) for operand in operands]
+    names += [str(value) for value in node.attrs.values()]
+    name = f"map_{op.name}_{'_'.join(names)}_{builder.lanes}"
     if not code.module.has_function(name):
         parameters = [f"{type} %x{number}" for number, type in enumerate(types)]
         body = Code(code.module, name, f"internal {builder.type(result)}", parameters)
