@@ -6,7 +6,7 @@ import ctypes
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -22,7 +22,8 @@ from .samples_linalg_factor import Numbers
 Array = np.ndarray[Any, Any]
 
 _numbers = Numbers(14)
-BACKENDS = ("native", "reference")
+Backend = Literal["native", "reference"]
+BACKENDS: tuple[Backend, ...] = ("native", "reference")
 
 
 def _feed(*shape: int | None, name: str = "x") -> sg.Tensor:
@@ -30,7 +31,7 @@ def _feed(*shape: int | None, name: str = "x") -> sg.Tensor:
 
 
 def _refused(
-    fetch: Any, feed: dict[Any, Any], error: type[Exception], backend: str, *lines: str
+    fetch: Any, feed: dict[Any, Any], error: type[Exception], backend: Backend, *lines: str
 ) -> None:
     """Running it raises; the message begins with the lines, and names a line of this file."""
     with sg.Session(backend=backend) as session, pytest.raises(error) as caught:
@@ -49,7 +50,7 @@ SINGULAR = np.array([[1.0, 2.0], [2.0, 4.0]])
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("size", [2, 20])
 @pytest.mark.parametrize("count", [1, 9])
-def test_a_matrix_that_is_not_positive_definite(backend: str, size: int, count: int) -> None:
+def test_a_matrix_that_is_not_positive_definite(backend: Backend, size: int, count: int) -> None:
     x = _feed(None, None, None)
     value = np.tile(np.eye(size), (count, 1, 1))
     value[-1, :2, :2] = BAD
@@ -64,7 +65,7 @@ def test_a_matrix_that_is_not_positive_definite(backend: str, size: int, count: 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("size", [2, 20])
-def test_a_singular_matrix(backend: str, size: int) -> None:
+def test_a_singular_matrix(backend: Backend, size: int) -> None:
     x = _feed(None, None)
     value = np.eye(size)
     value[:2, :2] = SINGULAR
@@ -76,7 +77,7 @@ def test_a_singular_matrix(backend: str, size: int) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("size", [2, 20])
-def test_a_singular_triangle(backend: str, size: int) -> None:
+def test_a_singular_triangle(backend: Backend, size: int) -> None:
     x = _feed(None, None)
     value = np.eye(size)
     value[1, 1] = 0.0
@@ -88,7 +89,7 @@ def test_a_singular_triangle(backend: str, size: int) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_has_no_spectrum(backend: str, bad: float) -> None:
+def test_what_is_not_finite_has_no_spectrum(backend: Backend, bad: float) -> None:
     x = _feed(None, None, None)
     value = np.tile(np.eye(3), (4, 1, 1))
     value[2, 0, 1] = bad
@@ -101,21 +102,24 @@ def test_what_is_not_finite_has_no_spectrum(backend: str, bad: float) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_sizes_that_do_not_fit_in_the_run(backend: str) -> None:
+def test_sizes_that_do_not_fit_in_the_run(backend: Backend) -> None:
     x, b = _feed(None, None, None), _feed(None, None, None, name="b")
     wide = np.ones((2, 3, 4))
-    for function in (linalg.cholesky, linalg.inv, linalg.det, linalg.eigvalsh):
+    of_squares: tuple[Callable[[Any], Any], ...]
+    of_squares = (linalg.cholesky, linalg.inv, linalg.det, linalg.eigvalsh)
+    for function in of_squares:
         with sg.Session(backend=backend) as session, pytest.raises(ShapeError) as caught:
             session.run(function(x), {x: wide})
         assert "x is no square matrix" in str(caught.value)
     square = np.tile(np.eye(3), (2, 1, 1))
-    for function in (linalg.solve, linalg.solve_triangular):
+    solvers: tuple[Callable[[Any, Any], Any], ...] = (linalg.solve, linalg.solve_triangular)
+    for solver in solvers:
         with sg.Session(backend=backend) as session:
             with pytest.raises(ShapeError):
-                session.run(function(x, b), {x: square, b: np.ones((2, 4, 1))})
+                session.run(solver(x, b), {x: square, b: np.ones((2, 4, 1))})
             with pytest.raises(ShapeError):
-                session.run(function(x, b), {x: square, b: np.ones((3, 3, 1))})
-            assert session.run(function(x, b), {x: square, b: np.ones((1, 3, 2))}).shape == (
+                session.run(solver(x, b), {x: square, b: np.ones((3, 3, 1))})
+            assert session.run(solver(x, b), {x: square, b: np.ones((1, 3, 2))}).shape == (
                 2,
                 3,
                 2,

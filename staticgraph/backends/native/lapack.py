@@ -15,6 +15,7 @@ behind SciPy there is nothing to be told, and its threads are its own affair.
 from __future__ import annotations
 
 import ctypes
+import os
 from typing import Any
 
 from staticgraph import config
@@ -88,6 +89,22 @@ done:
   store atomic i32 0, ptr @lock release, align 4
   ret void
 }
+
+; In the child of a fork: who was inside is not there any more.
+define void @lapack_forked() {
+entry:
+  %users = load i64, ptr @inside
+  %any = icmp ne i64 %users, 0
+  br i1 %any, label %restore, label %done
+restore:
+  %threads = load i32, ptr @before
+  call void @blas_set_threads(i32 %threads)
+  br label %done
+done:
+  store i64 0, ptr @inside
+  store i32 0, ptr @lock
+  ret void
+}
 """
 _NO_GUARD = """
 define void @lapack_begin() {
@@ -142,9 +159,13 @@ def _loaded_guard() -> jit.Library:
         found = ctypes.cast(getattr(library, theirs), ctypes.c_void_p).value or 0
         jit.add_symbol(ours, found)
     declaration, instruction = machine.pause(targets.host().architecture)
-    return jit.compile_module(
+    guard = jit.compile_module(
         assemble(_GUARD, {"PAUSE_DECLARATION": declaration, "PAUSE": instruction})
     )
+    if hasattr(os, "register_at_fork"):
+        forked = ctypes.PYFUNCTYPE(None)(guard.address("lapack_forked"))
+        os.register_at_fork(after_in_child=forked)
+    return guard
 
 
 jit.provide(PREFIX, address)
