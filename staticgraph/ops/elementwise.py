@@ -43,6 +43,7 @@ from staticgraph.core.types import TensorType
 from staticgraph.errors import RunError
 from staticgraph.ops.complex import complex as complex_of
 from staticgraph.ops.complex import conjugated, imag, real
+from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, promote, scalar, scalar_value
 from staticgraph.ops.elementwise_record import (
     ElementwiseFunction,
@@ -237,20 +238,23 @@ minimum = elementwise(
 # -- rounding ---------------------------------------------------------------------------------
 
 floor = elementwise(
-    "floor", np.floor, vjp=ZERO_DERIVATIVE, doc="The largest integer not above x, elementwise.",
+    "floor", np.floor, vjp=ZERO_DERIVATIVE, instead=(INTEGER, identity),
+    doc="The largest integer not above x, elementwise. Integers stay as they are.",
     emit=lambda s, x: s.floor(x),
 )  # fmt: skip
 ceil = elementwise(
-    "ceil", np.ceil, vjp=ZERO_DERIVATIVE, doc="The smallest integer not below x, elementwise.",
+    "ceil", np.ceil, vjp=ZERO_DERIVATIVE, instead=(INTEGER, identity),
+    doc="The smallest integer not below x, elementwise. Integers stay as they are.",
     emit=lambda s, x: s.ceil(x),
 )  # fmt: skip
 round = elementwise(
-    "round", np.rint, dtypes=INEXACT, vjp=ZERO_DERIVATIVE,
+    "round", np.rint, dtypes=INEXACT, vjp=ZERO_DERIVATIVE, instead=(INTEGER, identity),
     emit=lambda s, x: s.rint(x),
-    doc="The nearest integer, elementwise; halves go to the even one.",
+    doc="The nearest integer, elementwise; halves go to the even one. Integers stay as they are.",
 )  # fmt: skip
 trunc = elementwise(
-    "trunc", np.trunc, vjp=ZERO_DERIVATIVE, doc="x rounded toward zero, elementwise.",
+    "trunc", np.trunc, vjp=ZERO_DERIVATIVE, instead=(INTEGER, identity),
+    doc="x rounded toward zero, elementwise. Integers stay as they are.",
     emit=lambda s, x: s.trunc(x),
 )  # fmt: skip
 
@@ -409,21 +413,24 @@ logical_not = elementwise(
 )  # fmt: skip
 
 
-def _bitwise(name: str, reference: Callable[..., Any], symbol: str) -> ElementwiseFunction:
+def _bitwise(
+    name: str, reference: Callable[..., Any], symbol: str, logical: ElementwiseFunction
+) -> ElementwiseFunction:
     return elementwise(
         name, reference, operands=_TWO, dtypes=INTEGER, commutative=True, vjp=NOT_DIFFERENTIABLE,
-        emit=lambda s, lhs, rhs: getattr(s, name)(lhs, rhs),
-        doc=f"``lhs {symbol} rhs`` of integers, bit by bit, elementwise.",
+        emit=lambda s, lhs, rhs: getattr(s, name)(lhs, rhs), instead=(BOOL, logical),
+        doc=f"``lhs {symbol} rhs`` of integers, bit by bit, elementwise; of bools "
+            f"`{logical.__name__}`.",
     )  # fmt: skip
 
 
-bitwise_and = _bitwise("bitwise_and", np.bitwise_and, "&")
-bitwise_or = _bitwise("bitwise_or", np.bitwise_or, "|")
-bitwise_xor = _bitwise("bitwise_xor", np.bitwise_xor, "^")
+bitwise_and = _bitwise("bitwise_and", np.bitwise_and, "&", logical_and)
+bitwise_or = _bitwise("bitwise_or", np.bitwise_or, "|", logical_or)
+bitwise_xor = _bitwise("bitwise_xor", np.bitwise_xor, "^", logical_xor)
 bitwise_invert = elementwise(
     "bitwise_invert", np.invert, dtypes=INTEGER, vjp=NOT_DIFFERENTIABLE,
-    emit=lambda s, x: s.bitwise_invert(x),
-    doc="``~x`` of integers, bit by bit, elementwise.",
+    emit=lambda s, x: s.bitwise_invert(x), instead=(BOOL, logical_not),
+    doc="``~x`` of integers, bit by bit, elementwise; of bools `logical_not`.",
 )  # fmt: skip
 
 isnan = elementwise(

@@ -114,6 +114,9 @@ def docstring(op: OpDef) -> str:
     return "\n\n".join(parts)
 
 
+# Functions whose integers stay integers.
+_WHOLE = frozenset({"ceil", "floor", "round", "trunc"})
+
 _KINDS = {
     dtypes.ANY: "any dtype",
     dtypes.REAL: "any real dtype",
@@ -129,9 +132,13 @@ def _taken(op: OpDef) -> str:
     names = " and ".join(op.operands)
     if allowed in (dtypes.FLOATING, dtypes.INEXACT):
         kind = "any dtype" if allowed == dtypes.INEXACT else "any real dtype"
-        return f"Takes {names} of {kind}; integers and bools are computed in floating point."
+        computed = "bools" if op.name in _WHOLE else "integers and bools"
+        return f"Takes {names} of {kind}; {computed} are computed in floating point."
     other = "" if allowed == dtypes.ANY else "; raises DTypeError for another"
-    return f"Takes {names} of {_KINDS[allowed]}{other}."
+    kind = "an integer dtype or bool" if op.name.startswith("bitwise_") else _KINDS[allowed]
+    if op.name.endswith("_shift"):
+        kind = _KINDS[allowed]
+    return f"Takes {names} of {kind}{other}."
 
 
 def _result(op: OpDef) -> str:

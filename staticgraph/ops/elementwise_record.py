@@ -32,6 +32,9 @@ from staticgraph.ops.elementwise_docs import docstring
 
 _NUMBERS = (float, int)
 
+# Dtypes that a public function takes beside those of its op, and the function that it is for them.
+Instead = tuple[frozenset[DType], Callable[..., Tensor]]
+
 
 class ElementwiseFunction(Protocol):
     """A public function made from a record, which it carries as `op`."""
@@ -97,10 +100,12 @@ def elementwise(
     selects: bool = False,
     by_value: bool = False,
     holomorphic: bool = True,
+    instead: Instead | None = None,
 ) -> ElementwiseFunction:
     """Registers an elementwise op and returns its public function.
 
-    Ops of floating dtypes compute integers in floating point, as NumPy's functions do.
+    Ops of floating dtypes compute integers in floating point, as NumPy's functions do, save those
+    for which `instead` names another function.
     """
     rules = vjp if isinstance(vjp, tuple | Marker) else (vjp,)
     if jvp is None:
@@ -125,7 +130,7 @@ def elementwise(
         )
     )
     make = {1: _unary_function, 2: _binary_function}[len(operands)]
-    function: ElementwiseFunction = publish(make(op), op)
+    function: ElementwiseFunction = publish(make(op, instead), op)
     return function
 
 
@@ -142,12 +147,15 @@ def publish(function: Any, op: OpDef) -> Any:
     return function
 
 
-def _unary_function(op: OpDef) -> Callable[..., Tensor]:
+def _unary_function(op: OpDef, instead: Instead | None = None) -> Callable[..., Tensor]:
     allowed, floating = op.operand_dtypes(0), op.dtypes in (FLOATING, INEXACT)
+    others, function_of_others = instead or (frozenset(), None)
 
     def function(x: Any, *, name: str | None = None) -> Tensor:
         if type(x) is not Tensor:
             x = as_tensor(x)
+        if x.type.dtype in others and function_of_others is not None:
+            return function_of_others(x, name=name)
         if floating and x.type.dtype not in allowed:
             (x,) = promote((x,), floating=True)
         result: Tensor = x.node.graph.add(op, (x,), NO_ATTRS, name).outputs[0]
@@ -156,8 +164,9 @@ def _unary_function(op: OpDef) -> Callable[..., Tensor]:
     return function
 
 
-def _binary_function(op: OpDef) -> Callable[..., Tensor]:
+def _binary_function(op: OpDef, instead: Instead | None = None) -> Callable[..., Tensor]:
     allowed, floating = op.operand_dtypes(0), op.dtypes in (FLOATING, INEXACT)
+    others, function_of_others = instead or (frozenset(), None)
 
     def function(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
         if type(lhs) is Tensor and type(rhs) in _NUMBERS and lhs.type.dtype in INEXACT:
@@ -170,6 +179,8 @@ def _binary_function(op: OpDef) -> Callable[..., Tensor]:
             and lhs.type.dtype in allowed
         ):
             lhs, rhs = promote((lhs, rhs), floating)
+            if lhs.type.dtype in others and function_of_others is not None:
+                return function_of_others(lhs, rhs, name=name)
         result: Tensor = lhs.node.graph.add(op, (lhs, rhs), NO_ATTRS, name).outputs[0]
         return result
 

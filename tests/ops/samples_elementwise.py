@@ -104,16 +104,22 @@ for _name, (_meaning, _operand) in _UNARY.items():
             )
         )
     else:
-        SAMPLES += [
-            Sample(
-                _name, _call, (np.abs(INTEGERS) % 2,),
-                lambda x, meaning=_meaning: meaning(x.astype(np.float64)), label="int32 as float64",
-            ),
+        SAMPLES.append(
             Sample(
                 _name, _call, (BOOLS,),
                 lambda x, meaning=_meaning: meaning(x.astype(np.float32)), label="bool as float32",
-            ),
-        ]  # fmt: skip
+            )
+        )  # fmt: skip
+        if _name in ("ceil", "floor", "round", "trunc"):
+            SAMPLES.append(Sample("identity", _call, (INTEGERS,), lambda x: x, label=_name))
+        else:
+            SAMPLES.append(
+                Sample(
+                    _name, _call, (np.abs(INTEGERS) % 2,),
+                    lambda x, meaning=_meaning: meaning(x.astype(np.float64)),
+                    label="int32 as float64",
+                )
+            )  # fmt: skip
 
 for _name in (*_UNARY, "isnan", "isinf", "isfinite"):
     if _name not in _OF_INTEGERS:
@@ -293,6 +299,17 @@ for _name, _meaning in (
             "  created at {here}: {line}",
         )
     )
+
+for _name in ("and", "or", "xor"):
+    SAMPLES.append(
+        Sample(
+            f"logical_{_name}", getattr(sg, f"bitwise_{_name}"), (BOOLS, BOOLS[::-1]),
+            getattr(np, f"logical_{_name}"), label="bits of bools",
+        )
+    )  # fmt: skip
+SAMPLES.append(
+    Sample("logical_not", sg.bitwise_invert, (BOOLS,), lambda x: x ^ True, label="bits of bools")
+)
 
 for _name, _bit in (
     ("bitwise_and", lambda p, q: p and q),

@@ -177,6 +177,9 @@ def test_bitwise_ops_are_numpys(name: str, operands: tuple[list[Array], bool]) -
 def test_functions_are_numpys(name: str, operands: tuple[list[Array], bool]) -> None:
     (array,), known = operands
     floating = opdef.get(name).dtypes in (dtypes.FLOATING, dtypes.INEXACT)
+    if name in ("ceil", "floor", "round", "trunc") and array.dtype.kind in "iu":
+        np.testing.assert_array_equal(_run(name, [array], known), array, strict=True)
+        return
     with np.errstate(all="ignore"):
         want = UNARY[name](*_promoted([array], floating))
     # NumPy's own results differ by a bit between memory layouts, where it has code for each.
