@@ -92,7 +92,7 @@ Path = tuple[Any, Any, Any]
 
 # From this concentration on the quantile's expansion is used; below, series that take about
 # sqrt(a) steps.
-_LARGE = 1e5
+_LARGE = 2e4
 # What decides where a series is cut: no term that is left out matters.
 _TINY = 1e-17
 _MOST = 20000.0
@@ -127,9 +127,9 @@ def _below(m: Functions, parameters: State) -> Any:
 
 
 def _start_below(m: Functions, words: Words, parameters: State) -> State:
-    """Term, harmonic sums, the sum of terms and its two derivatives, and how many there were."""
+    """x, term, harmonic sums, the sum of terms and its two derivatives, and how many there were."""
     zero, one = m.number(0.0), m.number(1.0)
-    return one, zero, zero, one, zero, zero, zero
+    return m.exp(parameters[1]), one, zero, zero, one, zero, zero, zero
 
 
 def _step_below(m: Functions, words: Words, state: State, parameters: State) -> tuple[Any, State]:
@@ -138,21 +138,21 @@ def _step_below(m: Functions, words: Words, state: State, parameters: State) -> 
     ``S = sum x**n / ((a + 1) ... (a + n))``; each term moves with a by minus the sum of ``1 / (a +
     k)``.
     """
-    a, logarithm = parameters
-    term, harmonic, squares, total, first, second, n = state
+    a, _ = parameters
+    x, term, harmonic, squares, total, first, second, n = state
     n = n + 1.0
     inverse = 1.0 / (a + n)
-    term = term * (m.exp(logarithm) * inverse)
+    term = term * (x * inverse)
     harmonic, squares = harmonic + inverse, squares + inverse * inverse
     bent = term * (harmonic * harmonic + squares)
     second = second + bent
     ended = (bent <= _TINY * second) & (term <= _TINY * total) | (n > _MOST) | (term >= 0.0) ^ True
-    return ended, (term, harmonic, squares, total + term, first - term * harmonic, second, n)
+    return ended, (x, term, harmonic, squares, total + term, first - term * harmonic, second, n)
 
 
 def _finish_below(m: Functions, state: State, parameters: State) -> Path:
     a, logarithm = parameters
-    _, _, _, total, first, second, _ = state
+    _, _, _, _, total, first, second, _ = state
     psi, trigamma = _digammas(m, a + 1.0)
     away = logarithm - psi
     slope = -(total * away + first) / a
@@ -167,26 +167,27 @@ def _along(m: Functions, slope: Any, parameters: State, psi: Any) -> Any:
 
 
 def _start_above(m: Functions, words: Words, parameters: State) -> State:
-    """Two convergents B / A with two derivatives, divided by the newer A; two quotients; a count.
+    """Two convergents B / A with two derivatives, divided by the newer A.
 
     Of the older one A, A', A'', B, B', B''; of the newer one A', A'', B, B', B''.
+    Then the derivatives of their quotient, a count, and what the next step begins with.
     """
     a, logarithm = parameters
     zero = m.number(0.0)
-    inverse = 1.0 / (m.exp(logarithm) + 1.0 - a)
+    b = m.exp(logarithm) + 1.0 - a
+    inverse = 1.0 / b
     newer = (-inverse, zero, inverse, zero, zero)
-    return (inverse, zero, zero, zero, zero, zero, *newer, zero, zero, zero)
+    return (inverse, zero, zero, zero, zero, zero, *newer, zero, zero, zero, b)
 
 
 def _step_above(m: Functions, words: Words, state: State, parameters: State) -> tuple[Any, State]:
     """Legendre's continued fraction: ``1 - F = x**a exp(-x) / gamma(a) * h``, with ``h = 1 / (x + 1
     - a - 1 (1 - a) / (x + 3 - a - 2 (2 - a) / (x + 5 - a - ...)))``; https://dlmf.nist.gov/8.9.E2.
     """
-    a, logarithm = parameters
+    a, _ = parameters
     old = state[:6]
-    one, two, b0, b1, b2, slope, bend, n = state[6:]
-    n = n + 1.0
-    b = m.exp(logarithm) + (2.0 * n + 1.0) - a
+    one, two, b0, b1, b2, slope, bend, n, b = state[6:]
+    n, b = n + 1.0, b + 2.0
     c = n * (a - n)
     # Derivatives with respect to a: b has -1, c has n, and neither a second one.
     next_a = b + c * old[0]
@@ -201,14 +202,16 @@ def _step_above(m: Functions, words: Words, state: State, parameters: State) -> 
     b0, b1, b2 = next_b * inverse, next_b1 * inverse, next_b2 * inverse
     next_slope = b1 - b0 * one
     next_bend = b2 - 2.0 * next_slope * one - b0 * two
-    settled = _near(m, next_slope, slope) & _near(m, next_bend, bend) & (n > 2.0)
+    # What is subtracted may be much larger than the difference: its rounding never settles.
+    near = _near(next_slope - slope, b1 * b1 + b0 * b0 * one * one)
+    large = b2 * b2 + 4.0 * next_slope * next_slope * one * one + b0 * b0 * two * two
+    settled = near & _near(next_bend - bend, large) & (n > 2.0)
     ended = settled | (n > _MOST) | (m.equal(b0, b0) ^ True)
-    return ended, (*older, one, two, b0, b1, b2, next_slope, next_bend, n)
+    return ended, (*older, one, two, b0, b1, b2, next_slope, next_bend, n, b)
 
 
-def _near(m: Functions, value: Any, before: Any) -> Any:
-    gap = value - before
-    return gap * gap <= value * value * 1e-31
+def _near(gap: Any, square: Any) -> Any:
+    return gap * gap <= square * 1e-31
 
 
 def _finish_above(m: Functions, state: State, parameters: State) -> Path:
@@ -242,8 +245,11 @@ def _finish_large(m: Functions, state: State, parameters: State) -> Path:
         a * root
     )
     # How x and its derivative move with z.
-    wide = root + 2.0 / 3.0 * z + (3.0 * square - 7.0) / (36.0 * root)
-    turned = (0.5 - (3.0 * square - 7.0) * inverse / 72.0) / root
+    three = (3.0 * square - 7.0) / 36.0
+    four = z * (12.0 * square + 14.0) / 810.0
+    five = ((45.0 * square + 768.0) * square - 433.0) / 38880.0
+    wide = root + 2.0 / 3.0 * z + three / root - (four - five / root) * inverse
+    turned = (0.5 - (0.5 * three - (four / root - 1.5 * five * inverse)) * inverse) / root
     slope = moved / x
     along = turned / wide - slope
     return slope, bent / x - slope * slope - along * slope, along
