@@ -7,6 +7,7 @@ tests/benchmarks/accuracy.py, of which this is a sample.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -119,7 +120,7 @@ def test_remainders_are_exact(dtype: DType, fused: bool) -> None:
 def test_gamma_functions_of_negative_numbers(name: str) -> None:
     """The error is that of a number of size 1 at least: the zeros between poles are not exact."""
     x = -np.linspace(0.003, 9.993, 3001)
-    meanings = {
+    meanings: dict[str, Callable[[Array], Array]] = {
         "lgamma": special.gammaln,
         "digamma": special.digamma,
         "polygamma": lambda x: special.polygamma(1, x),
