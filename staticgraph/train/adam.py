@@ -8,7 +8,7 @@ from typing import Any
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.ops.convert import as_tensor, cast_to, scalar
-from staticgraph.ops.elementwise import pow, sqrt, square
+from staticgraph.ops.elementwise import abs, pow, sqrt, square
 from staticgraph.ops.state import Variable
 from staticgraph.train.arguments import number
 from staticgraph.train.optimizer import Optimizer
@@ -27,7 +27,8 @@ class Adam(Optimizer):
     beta1, beta2    how much of the moments is kept from step to step, from 0 to below 1
     epsilon         keeps the denominator from 0; outside the square root, as in the paper
 
-    Its slots are named ``mean``, ``spread`` and ``updates`` (``t``, an int64 scalar per variable,
+    Of a complex variable the square is that of the gradient's absolute value, so both parts move by
+    one scale. Its slots are named ``mean``, ``spread`` and ``updates`` (``t``, an int64 scalar per variable,
     so that variables that are updated in different steps are each corrected rightly). Raises
     GraphError for a number out of range; DTypeError and ShapeError for a learning rate that is
     no floating scalar.
@@ -59,22 +60,25 @@ class Adam(Optimizer):
         counter = self.slot(variable, "updates", 0)
         updates = self.keep(counter, as_tensor(counter) + 1)
         mean = self._moment(variable, "mean", self.beta1, gradient)
-        spread = self._moment(variable, "spread", self.beta2, square(gradient))
-        rate = self.rate(variable.dtype, variable.graph)
+        size = abs(gradient) if gradient.dtype in dtypes.COMPLEX else gradient
+        spread = self._moment(variable, "spread", self.beta2, square(size), sizes=True)
+        rate = self.rate(dtypes.part_of(variable.dtype), variable.graph)
         step = rate / self._correction(self.beta1, updates, variable)
         root = sqrt(spread / self._correction(self.beta2, updates, variable))
         return value - step * mean / (root + self.epsilon)
 
-    def _moment(self, variable: Variable, name: str, kept: float, sample: Tensor) -> Tensor:
-        slot = self.slot(variable, name)
+    def _moment(
+        self, variable: Variable, name: str, kept: float, sample: Tensor, sizes: bool = False
+    ) -> Tensor:
+        slot = self.slot(variable, name, sizes=sizes)
         return self.keep(slot, kept * as_tensor(slot) + (1.0 - kept) * sample)
 
     def _correction(self, kept: float, updates: Tensor, variable: Variable) -> Tensor:
-        """``1 - kept**t`` in the variable's dtype.
+        """``1 - kept**t`` in the variable's dtype, or that of its parts.
 
         Computed in float64: in float32 the difference would lose five of its seven digits for
         a `kept` near 1.
         """
         base = scalar(updates.graph, kept, dtypes.float64)
         power = pow(base, cast_to(updates, dtypes.float64))
-        return cast_to(1.0 - power, variable.dtype)
+        return cast_to(1.0 - power, dtypes.part_of(variable.dtype))

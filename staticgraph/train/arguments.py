@@ -88,7 +88,7 @@ def trainable_variables(what: str, loss: Tensor) -> list[Variable]:
     variables = [
         variable
         for variable in loss.graph.variables.values()
-        if variable.trainable and variable.dtype in dtypes.FLOATING
+        if variable.trainable and variable.dtype in dtypes.INEXACT
     ]
     paths = Paths(what, loss, variables)
     found = [variable for index, variable in enumerate(variables) if paths.connected(index)]
@@ -124,7 +124,7 @@ def named_variables(
         )
     for variable in listed:
         _check_variable(what, variable)
-        if variable.dtype not in dtypes.FLOATING:
+        if variable.dtype not in dtypes.INEXACT:
             raise GradientError(
                 f"{what}: variable '{variable.name}' is {dtypes.name(variable.dtype)}, which has "
                 "no derivative\n"

@@ -16,6 +16,7 @@ from staticgraph.autodiff.reverse import filled, pull, starts
 from staticgraph.core.body import suspended
 from staticgraph.core.dtypes import DType
 from staticgraph.core.graph import Graph, Operation, Tensor
+from staticgraph.ops.complex import real
 from staticgraph.ops.control import group
 from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, scalar
 from staticgraph.ops.state import Variable
@@ -114,10 +115,13 @@ class Optimizer(ABC):
 
     # -- for subclasses -----------------------------------------------------------------------
 
-    def slot(self, variable: Variable, name: str, initial: Any = None) -> Variable:
+    def slot(
+        self, variable: Variable, name: str, initial: Any = None, *, sizes: bool = False
+    ) -> Variable:
         """The variable in which this optimizer keeps something for `variable`.
 
         Made when first asked for, with zeros of the variable's type unless `initial` is given.
+        With `sizes` it holds real numbers, also for a complex variable.
         """
         known = self._slots.get((variable, name))
         if known is not None:
@@ -127,6 +131,8 @@ class Optimizer(ABC):
         with suspended(graph), graph.no_control_dependencies():
             if initial is None:
                 initial = zeros_of(variable.initial_value)
+                if sizes:
+                    initial = real(initial)
             with graph.absolute_scope(f"{self._scope}/{variable.name}/"):
                 made = Variable(initial, name=name, trainable=False)
         self._slots[variable, name] = made

@@ -29,6 +29,11 @@ BOOLS = np.array([[True, False, True], [False, False, True]])
 SAMPLES: list[Sample] = []
 REFUSALS: list[Refusal] = []
 
+# What complex numbers have as well; samples_complex.py has their samples.
+_OF_COMPLEX = frozenset(
+    ("log2", "log10", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh")
+)
+
 
 def _wide(formula: Callable[..., Any]) -> Callable[..., Any]:
     """A formula of single numbers in float64, for arrays of any floating dtype."""
@@ -159,6 +164,20 @@ for _name, (_meaning, _operand) in _UNARY.items():
             lambda x, meaning=_meaning: meaning(x.astype(np.float32)), label="bool as float32",
         ),
     ]  # fmt: skip
+    if _name in _OF_COMPLEX:
+        REFUSALS.append(
+            Refusal(
+                _name,
+                lambda call=_call: call("three"),
+                DTypeError,
+                "constant: 'three' is no array of numbers\n"
+                "  its dtype is <U5\n"
+                "  staticgraph computes in bool, int8, int16, int32, int64, uint8, uint16, uint32, "
+                "uint64, float32, float64, complex64, complex128\n"
+                "  at {here}: {line}",
+            )
+        )
+        continue
     REFUSALS.append(
         Refusal(
             _name,
