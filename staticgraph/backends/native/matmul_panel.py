@@ -18,6 +18,8 @@ from staticgraph.core.dtypes import DType
 
 # A tile with so few steps is written without a loop.
 _STRAIGHT_STEPS = 64
+# Bytes of a line of the caches.
+_LINE = 64
 
 
 class Panel(NamedTuple):
@@ -90,6 +92,15 @@ class PanelWriter:
                 return [w.multiply(i, panel.c_row) for i in inside]
 
             self.write_tile(TilePlace(a, c, a_steps, c_steps, rows))
+
+    def fetch(self, c: str) -> None:
+        """Asks for the lines of a tile of the result, so that they are there when its sums are."""
+        w, tile, name = self.writer, self.tile, "@llvm.prefetch.p0"
+        self.code.module.declare(f"declare void {name}(ptr, i32, i32, i32)")
+        for _ in range(tile.rows):
+            for offset in range(0, tile.columns * self.size, _LINE):
+                self.code.do(f"call void {name}(ptr {w.at(c, offset)}, i32 1, i32 3, i32 1)")
+            c = w.at(c, self.panel.c_row)
 
     def write_tile(self, place: TilePlace) -> None:
         """One tile."""
@@ -310,6 +321,7 @@ def tile_function(
     writer = PanelWriter(w, dtype, tile, target.masks(dtype), panel)
     # What the result needs is read after the sums, for which there are few enough registers.
     place = TilePlace(call.a, call.c, steps(0), lambda: steps(MOST_ROWS), call.rows)
+    writer.fetch(call.c)
     writer.write_tile(place)
     code.do("ret void")
     code.finish(level=HOT_LEVEL)

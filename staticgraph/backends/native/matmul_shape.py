@@ -27,7 +27,7 @@ DEPTH = 256
 _LEAST_WORK = 1 << 16
 _MOST_WORK = 1 << 19
 _TASKS = 8
-# Panels of a task with very few rows.
+# Panels of a task with very few rows, unless that leaves one task.
 _LONG_RUN = 32
 # A large task has so many panels, which share what is read of A.
 _TASK_PANELS = 8
@@ -268,7 +268,7 @@ def grid(writer: Writer, sizes: tuple[Number, Number, Number], unit: Unit) -> Gr
     row_tasks = w.divide_up(row_tiles, task_rows)
     spread = w.divide(w.multiply(row_tasks, panels), _TASKS)
     most_panels = w.maximum(
-        w.maximum(w.divide(wanted, task_rows), _least_panels(w, m)),
+        w.maximum(w.divide(wanted, task_rows), _least_panels(w, m, panels)),
         w.minimum(spread, _TASK_PANELS),
     )
     task_panels = w.divide_up(panels, w.divide_up(panels, most_panels))
@@ -280,12 +280,14 @@ def grid(writer: Writer, sizes: tuple[Number, Number, Number], unit: Unit) -> Gr
     )
 
 
-def _least_panels(writer: Writer, m: Number) -> Number:
-    """A result of few rows is as fast as memory, which gives most in long runs."""
+def _least_panels(writer: Writer, m: Number, panels: Number) -> Number:
+    """A result of few rows is as fast as memory, which gives most in long runs, and to two."""
+    w = writer
+    run = w.minimum(w.divide_up(panels, 2), _LONG_RUN)
     if isinstance(m, int):
-        return _LONG_RUN if m < 4 else 1
-    few = writer.code.let(f"icmp slt i64 {m}, 4")
-    return writer.code.let(f"select i1 {few}, i64 {_LONG_RUN}, i64 1")
+        return run if m < 4 else 1
+    few = w.code.let(f"icmp slt i64 {m}, 4")
+    return w.code.let(f"select i1 {few}, i64 {run}, i64 1")
 
 
 def grain(writer: Writer, m: Number, n: Number, k: Number, whole: Grid) -> Number:

@@ -266,7 +266,10 @@ class _BlockWriter:
         w, (first, end, width) = self.writer, extent
         copied = self._copied(o, part, extent)
         tall = self._a_copied(part, extent)
-        height = self._choose(copied, w.multiply(o.main_rows, 2), w.maximum(part.rows, 1), "i64")
+        # What is read of A for a strip should stay in the nearest cache beside a panel.
+        tiles = w.divide(DEPTH, w.maximum(part.depth, 1))
+        strip = w.multiply(o.main_rows, w.maximum(tiles, 1))
+        height = self._choose(copied, strip, w.maximum(part.rows, 1), "i64")
         if tall is not None:
             height = self._choose(tall, w.multiply(o.main_rows, _TALL_TILES), height, "i64")
         with w.loop(0, part.rows, height, once=True) as row:
