@@ -1,7 +1,8 @@
 """What the ops on matrices share: their types, masks, and the way of a reference over a batch.
 
 A matrix is the last two axes of a tensor, all axes before them are the batch. The records of linear
-algebra take floats; the public functions compute integers and bools in floating point.
+algebra take floats, those of systems complex numbers too; the public functions compute integers and
+bools in floating point.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from staticgraph.core.types import (
 )
 from staticgraph.errors import DTypeError, RunError
 from staticgraph.ops import elementwise as ew
+from staticgraph.ops.complex import conjugated
 from staticgraph.ops.convert import promote
 from staticgraph.ops.creation import arange
 from staticgraph.ops.shaping import BROADCAST_TO, expand_dims, matrix_transpose
@@ -242,9 +244,14 @@ def identity_like(x: Tensor) -> Tensor:
     return ew.where(on_diagonal(x), one, zero)
 
 
+def turned(x: Tensor) -> Tensor:
+    """`x` with its last two axes exchanged, and conjugated where it is complex."""
+    return matrix_transpose(conjugated(x))
+
+
 def symmetric(x: Tensor) -> Tensor:
-    """``(x + transposed x) / 2``."""
-    return (x + matrix_transpose(x)) * 0.5
+    """``(x + turned(x)) / 2``: the symmetric part of `x`, or the Hermitian one."""
+    return (x + turned(x)) * 0.5
 
 
 def as_row(vector: Tensor) -> Tensor:

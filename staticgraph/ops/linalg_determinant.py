@@ -60,15 +60,17 @@ def _jvp_det(node: Operation, tangents: Tangents) -> Tensor:
 def _slope_of_det(node: Operation) -> Tensor:
     """The matrices of cofactors: by the inverse, or where one of them is singular by all others."""
     x, factors, pivots = node.inputs
-    diagonal = reduction.sum(ew.where(on_diagonal(factors), factors, ew.zero_of(factors)), -1)
-    negligible = reduction.norm(diagonal, -1, keepdims=True) * float(16 * np.finfo(x.dtype).eps)
-    singular = reduction.any(ew.less_equal(ew.abs(diagonal), negligible))
 
     def by_inverse() -> Tensor:
         unit = broadcast_like(identity_like(x), x)
         inverse = solve_with(x, factors, pivots, unit, transposed=True)
         return expand_dims(node.out, (-2, -1)) * inverse
 
+    if x.dtype in dtypes.COMPLEX:
+        return by_inverse()
+    diagonal = reduction.sum(ew.where(on_diagonal(factors), factors, ew.zero_of(factors)), -1)
+    negligible = reduction.norm(diagonal, -1, keepdims=True) * float(16 * np.finfo(x.dtype).eps)
+    singular = reduction.any(ew.less_equal(ew.abs(diagonal), negligible))
     # The singular values cost many times as much.
     found: Tensor = cond(singular, lambda: _cofactors(x), by_inverse)
     return found
@@ -92,7 +94,8 @@ def det(x: Any, *, name: str | None = None) -> Tensor:
     """The determinant of square matrices ``(..., n, n)``, shape ``(...)``.
 
     Its derivative is the matrix of cofactors, which is finite for singular matrices too (Giles
-    2008, 2.2.4); the second derivative asks for the inverse, and is a RunError for these.
+    2008, 2.2.4); the second derivative asks for the inverse, and is a RunError for these, as the
+    first one is for singular complex matrices.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.linalg.det(sg.constant([[2.0, 1.0], [1.0, 3.0]])))
@@ -187,7 +190,7 @@ SLOGDET = register(
         operands=("x", "factors", "pivots"),
         infer=_infer_slogdet,
         reference=_reference_slogdet,
-        dtypes=WITH_FACTORS[:3],
+        dtypes=(dtypes.FLOATING, dtypes.FLOATING, WITH_FACTORS[2]),
         vjp=Joint(_vjp_slogdet),
         jvp=_jvp_slogdet,
         doc="The sign and the logarithm of the absolute value of the determinant of `x`, from its "

@@ -25,6 +25,7 @@ from staticgraph.core.opdef import (
 )
 from staticgraph.core.types import TensorType, compatible
 from staticgraph.ops import elementwise as ew
+from staticgraph.ops.complex import conjugated
 from staticgraph.ops.convert import promote
 from staticgraph.ops.linalg_common import (
     Array,
@@ -45,6 +46,7 @@ from staticgraph.ops.linalg_common import (
     refuse_call,
     square_shape,
     symmetric,
+    turned,
     upper_part,
 )
 from staticgraph.ops.linalg_products import matmul
@@ -74,24 +76,28 @@ def _halved(x: Tensor) -> Tensor:
 
 def _vjp_cholesky(node: Operation, adjoint: Tensor) -> Tensor:
     upper = node.attrs["upper"]
-    factor = matrix_transpose(node.out) if upper else node.out
-    moved = matrix_transpose(adjoint) if upper else adjoint
-    inner = _halved(matmul(matrix_transpose(factor), lower_part(moved)))
-    # inverse(factor)^T inner inverse(factor)
-    left = _triangular(factor, inner, lower=True, transposed=True)
-    right = _triangular(factor, matrix_transpose(left), lower=True, transposed=True)
-    return symmetric(right)
+    factor = turned(node.out) if upper else node.out
+    moved = turned(adjoint) if upper else adjoint
+    inner = _halved(matmul(turned(factor), lower_part(moved)))
+    # The inverse of the factor on the right, and turned on the left.
+    left = _turned_inverse(factor, inner)
+    return symmetric(_turned_inverse(factor, turned(left)))
+
+
+def _turned_inverse(factor: Tensor, rhs: Tensor) -> Tensor:
+    """``inv(turned(factor)) @ rhs`` for a lower triangle."""
+    return conjugated(_triangular(factor, conjugated(rhs), lower=True, transposed=True))
 
 
 def _jvp_cholesky(node: Operation, tangents: Tangents) -> Tensor:
     (tangent,) = tangents
     assert tangent is not None
     upper = node.attrs["upper"]
-    factor = matrix_transpose(node.out) if upper else node.out
+    factor = turned(node.out) if upper else node.out
     left = _triangular(factor, symmetric(tangent), lower=True)
-    both = _triangular(factor, matrix_transpose(left), lower=True)
+    both = _triangular(factor, turned(left), lower=True)
     moved = matmul(factor, _halved(both))
-    return matrix_transpose(moved) if upper else moved
+    return turned(moved) if upper else moved
 
 
 CHOLESKY = register(
@@ -101,7 +107,8 @@ CHOLESKY = register(
         infer=infer_square,
         reference=_reference_cholesky,
         attrs=("upper",),
-        dtypes=dtypes.FLOATING,
+        dtypes=dtypes.INEXACT,
+        holomorphic=False,
         vjp=(_vjp_cholesky,),
         jvp=_jvp_cholesky,
         doc="The triangular factor of a symmetric positive definite matrix. Only the triangle that "
@@ -113,8 +120,9 @@ CHOLESKY = register(
 def cholesky(x: Any, *, upper: bool = False, name: str | None = None) -> Tensor:
     """The lower triangular L with ``L @ L.T`` equal to `x`, or the upper U with ``U.T @ U``.
 
-    x       symmetric positive definite matrices, shape ``(..., n, n)``; integers become floats.
-            Only one triangle is read: the lower one, or the upper one with `upper`
+    x       symmetric positive definite matrices, shape ``(..., n, n)``, or Hermitian ones, whose
+            factor is conjugated where it is transposed; integers become floats. Only one triangle
+            is read: the lower one, or the upper one with `upper`
     upper   gives the upper factor
 
     The derivative is symmetric: a change of an element below the diagonal counts half for the one
@@ -223,7 +231,7 @@ SOLVE_TRIANGULAR: OpDef = register(
         infer=_infer_system,
         reference=_reference_triangular,
         attrs=("lower", "transposed", "unit_diagonal"),
-        dtypes=dtypes.FLOATING,
+        dtypes=dtypes.INEXACT,
         vjp=Joint(_vjp_triangular),
         jvp=_jvp_triangular,
         doc="The solution of ``lhs @ x = rhs`` for triangular matrices of one batch with `rhs`.",
@@ -331,7 +339,7 @@ LU_FACTOR = register(
         operands=("x",),
         infer=_infer_lu,
         reference=_reference_lu,
-        dtypes=dtypes.FLOATING,
+        dtypes=dtypes.INEXACT,
         vjp=NOT_DIFFERENTIABLE,
         jvp=NOT_DIFFERENTIABLE,
         doc="LU factors with partial pivoting, both in one matrix, and the exchanges of rows: row "
@@ -419,7 +427,7 @@ def _jvp_lu_solve(node: Operation, tangents: Tangents) -> Tensor:
     return _other_rhs(node, moved, node.attrs["transposed"])
 
 
-WITH_FACTORS = (dtypes.FLOATING, dtypes.FLOATING, frozenset({dtypes.int32}), dtypes.FLOATING)
+WITH_FACTORS = (dtypes.INEXACT, dtypes.INEXACT, frozenset({dtypes.int32}), dtypes.INEXACT)
 
 LU_SOLVE: OpDef = register(
     OpDef(

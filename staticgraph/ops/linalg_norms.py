@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor, describe
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction
@@ -23,8 +24,9 @@ from staticgraph.ops.sizes import refusal
 
 
 def _floating(x: Any) -> Tensor:
+    """A floating tensor with the norms of `x`: of complex numbers their absolute values."""
     (tensor,) = promote((x,), floating=True)
-    return tensor
+    return ew.abs(tensor) if tensor.dtype in dtypes.COMPLEX else tensor
 
 
 def _is_number(order: Any) -> bool:
@@ -104,6 +106,8 @@ def matrix_norm(
         raise refusal(
             "matrix_norm", f"ord={ord!r} is no order of matrices", f"give {_MATRIX_ORDERS}"
         )
+    if ord not in ("nuc", 2, -2):
+        tensor = _floating(tensor)
     if ord == "fro":
         return reduction.norm(tensor, (-2, -1), keepdims, name=name)
     if ord in ("nuc", 2, -2):
@@ -142,9 +146,9 @@ def norm(
     >>> sg.Session().run(sg.linalg.norm(x, axis=1))
     array([ 5., 10.], dtype=float32)
     """
-    tensor = _floating(x)
+    (tensor,) = promote((x,), floating=True)
     if ord is None:
-        return reduction.norm(tensor, axis, keepdims, name=name)
+        return reduction.norm(_floating(tensor), axis, keepdims, name=name)
     ndim = known_rank(NORM, tensor)
     axes = tuple(range(ndim)) if axis is None else several_axes(NORM, tensor, axis)
     assert axes is not None

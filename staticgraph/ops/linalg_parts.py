@@ -282,7 +282,7 @@ def expm(x: Any, *, name: str | None = None) -> Tensor:
            [0., 1.]], dtype=float32)
     """
     tensor = as_matrices("expm", x, square=True)
-    double = tensor.dtype == dtypes.float64
+    double = dtypes.part_of(tensor.dtype) == dtypes.float64
     theta = _THETA_13 if double else _THETA_7
     columns = reduction.sum(ew.abs(tensor), -2, keepdims=True)
     greatest = ew.maximum(_greatest(columns), theta)
@@ -290,7 +290,7 @@ def expm(x: Any, *, name: str | None = None) -> Tensor:
     # What is not finite is not squared: it gives what the approximant makes of it.
     halvings = ew.where(ew.isfinite(halvings), halvings, ew.zero_of(halvings))
     times = cast_to(halvings, dtypes.int64)
-    scaled = tensor * ew.pow(ew.zero_of(tensor) + 0.5, cast_to(times, tensor.dtype))
+    scaled = tensor * ew.pow(ew.zero_of(columns) + 0.5, cast_to(times, columns.dtype))
     found = _pade_13(scaled) if double else _pade_7(scaled)
     most = _greatest(reshape(times, (-1,)))
     _, result = while_loop(

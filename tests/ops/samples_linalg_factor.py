@@ -216,7 +216,60 @@ def _cofactors(x: Array) -> Array:
 
 _SINGULAR = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 0.0, 1.0]])
 
+
+def _complex(*shape: int) -> Array:
+    """Well-conditioned complex matrices."""
+    return regular(*shape) + 0.5j * array(*shape)
+
+
+def _hermitian(x: Any) -> Any:
+    """The Hermitian part of a matrix, of a tensor or an array."""
+    if isinstance(x, sg.Tensor):
+        return (x + sg.conj(sg.matrix_transpose(x))) * 0.5
+    return (x + np.swapaxes(x, -1, -2).conj()) * x.dtype.type(0.5)
+
+
+def _complex_samples() -> list[Sample]:
+    samples = []
+    for label, shape in [("three", (3, 3)), ("batch", (2, 3, 3)), ("large", (20, 20)),
+                         ("empty batch", (0, 3, 3))]:  # fmt: skip
+        x, b = _complex(*shape), array(*shape) - 1j * array(*shape)
+        positive = x @ np.swapaxes(x, -1, -2).conj() + np.eye(shape[-1])
+        for dtype in (np.complex128, np.complex64):
+            wrt = (0,) if dtype == np.complex128 and label in ("three", "batch") else ()
+            loose = 1e-4 if dtype == np.complex64 else 1e-9
+            given, right = x.astype(dtype), b.astype(dtype)
+            name = f"{np.dtype(dtype).name} {label}"
+            samples += [
+                Sample("cholesky", lambda x: linalg.cholesky(_hermitian(x)),
+                       (positive.astype(dtype),),
+                       lambda x: np.linalg.cholesky(_hermitian(x)), wrt=wrt,
+                       label=name, tolerance=loose),
+                Sample("cholesky", lambda x: linalg.cholesky(_hermitian(x), upper=True),
+                       (positive.astype(dtype),),
+                       lambda x: np.linalg.cholesky(_hermitian(x), upper=True),
+                       wrt=wrt, label=f"upper {name}", tolerance=loose),
+                Sample("lu_solve", linalg.solve, (given, right), np.linalg.solve,
+                       wrt=(0, 1) if wrt else (), label=name, tolerance=loose),
+                Sample("lu_solve", linalg.inv, (given,), np.linalg.inv, wrt=wrt,
+                       label=f"inv {name}", tolerance=loose),
+                Sample("det", linalg.det, (given,), np.linalg.det, wrt=wrt, label=name,
+                       tolerance=loose),
+                *[
+                    Sample("solve_triangular",
+                           lambda a, b, t=t: linalg.solve_triangular(
+                               a, b, lower=True, transposed=t),
+                           (positive.astype(dtype), right),
+                           lambda a, b, t=t: _triangular_reference(a, b, True, t, False),
+                           wrt=(0, 1) if wrt else (), label=f"{name} {t}", tolerance=loose)
+                    for t in (False, True)
+                ],
+            ]  # fmt: skip
+    return samples
+
+
 SAMPLES: list[Sample] = [
+    *_complex_samples(),
     *_cholesky(False),
     *_cholesky(True),
     Sample("cholesky", linalg.cholesky, (np.array([[4, 7], [2, 2]]),),

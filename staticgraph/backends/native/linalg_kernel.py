@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from staticgraph.backends.native.ir import Code, element_type, memory_type
+from staticgraph.backends.native.ir import Code, element_type, literal, memory_type
 from staticgraph.backends.native.kernel_code import KernelCode, larger
 from staticgraph.backends.native.lapack import BEGIN, END, PREFIX
 from staticgraph.backends.native.program import CHUNK_WORK, Program
@@ -25,6 +25,8 @@ _CHUNKS = 32
 _LETTERS = {
     dtypes.float32: "s",
     dtypes.float64: "d",
+    dtypes.complex64: "c",
+    dtypes.complex128: "z",
 }
 
 
@@ -126,8 +128,9 @@ class Fortran:
 
     def number(self, value: float) -> str:
         """The address of a number of the dtype."""
-        place = self.code.stack(element_type(self.dtype), 8)
-        self.code.do(f"store {element_type(self.dtype)} {float(value):e}, ptr {place}")
+        place = self.code.stack(element_type(self.dtype), 16)
+        text = literal(value, self.dtype)
+        self.code.do(f"store {element_type(self.dtype)} {text}, ptr {place}")
         return place
 
     def integer(self, text: str) -> str:

@@ -26,9 +26,16 @@ _FEW = 4
 
 
 def small_or_not(
-    program: Program, size: Size, small: Callable[[], None], large: Callable[[], None]
+    program: Program, array: Array, small: Callable[[], None], large: Callable[[], None]
 ) -> None:
-    """Writes what is done for small matrices and for large ones, as far as both can be."""
+    """Writes what is done for small matrices, of so many rows as `array`, and for large ones.
+
+    Complex matrices are never small.
+    """
+    size = array.dims[-2]
+    if array.dtype in dtypes.COMPLEX:
+        large()
+        return
     if size.known is not None:
         (small if size.known <= SMALL else large)()
         return

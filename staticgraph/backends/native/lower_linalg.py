@@ -75,7 +75,7 @@ def lower_cholesky(program: Program, node: Node) -> None:
 
     def write() -> None:
         if fills_lanes(dims[:-2]):
-            small_or_not(program, dims[-1], in_lanes, by_lapack)
+            small_or_not(program, result, in_lanes, by_lapack)
         else:
             by_lapack()
 
@@ -157,7 +157,7 @@ def lower_solve_triangular(program: Program, node: Node) -> None:
         let_go(program, factors, lhs)
 
     where_some(program, right, lambda: small_or_not(
-        program, right[-2], lambda: solve(SmallTriangle), lambda: solve(_Triangle)
+        program, result, lambda: solve(SmallTriangle), lambda: solve(_Triangle)
     ))  # fmt: skip
     program.hold(node.out, result)
     done(program, node)
@@ -222,7 +222,7 @@ def lower_lu_factor(program: Program, node: Node) -> None:
         work.run(factor)
 
     where_some(program, dims, lambda: small_or_not(
-        program, dims[-1], lambda: SmallLu(program, node, factors, pivots).write(), by_lapack
+        program, factors, lambda: SmallLu(program, node, factors, pivots).write(), by_lapack
     ))  # fmt: skip
     program.hold(node.outputs[0], factors)
     program.hold(node.outputs[1], pivots)
@@ -266,7 +266,7 @@ def lower_lu_solve(program: Program, node: Node) -> None:
         let_go(program, pivots, exchanges)
 
     where_some(program, right, lambda: small_or_not(
-        program, right[-2], lambda: solve(SmallTriangle), lambda: solve(_Triangle)
+        program, result, lambda: solve(SmallTriangle), lambda: solve(_Triangle)
     ))  # fmt: skip
     program.hold(node.out, result)
     done(program, node)
