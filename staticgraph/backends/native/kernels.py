@@ -43,6 +43,8 @@ _LONG_LINES = 1000
 _HEAVY_VECTORS = 2
 _LIGHT_VECTORS = 4
 _LIGHT_NODES = 12
+# A walk over so few is done before more of them at a time have made up for a longer compilation.
+_FEW_ELEMENTS = 1 << 8
 
 
 class KernelWriter:
@@ -121,7 +123,11 @@ def _lanes(nest: Nest, vector_bytes: int) -> int:
     light = len(maps) <= _LIGHT_NODES and all(
         e.node is not None and e.node.op.name in LIGHT for e in maps
     )
-    lanes = vector_bytes // widest * (_LIGHT_VECTORS if light else _HEAVY_VECTORS)
+    elements = product(nest.domain).known
+    vectors = _LIGHT_VECTORS if light else _HEAVY_VECTORS
+    if elements is not None and elements <= _FEW_ELEMENTS:
+        vectors = 1
+    lanes = vector_bytes // widest * vectors
     extent = nest.domain[-1].known
     if extent is not None:
         while lanes // 2 >= max(extent, 1):
