@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from staticgraph.core import dtypes
-from staticgraph.core.graph import Operation, Tensor
+from staticgraph.core.graph import Operation, Tensor, describe
 from staticgraph.core.location import capture
 from staticgraph.core.opdef import TRANSPOSED, Attrs, Mismatch, OpDef, Types, register
 from staticgraph.core.types import TensorType, compatible
@@ -313,7 +313,7 @@ def _vjp_path(node: Operation, adjoint: Tensor, part: str) -> Tensor:
     if node.attrs["part"] != "slope":
         raise GradientError(
             "random.gamma: a gamma number has no third derivative here\n"
-            f"  '{node.name}'  {node.out.type}  created at {node.location}\n"
+            f"  {describe(node.inputs[1])}\n"
             "  differentiate twice at most, or put sg.stop_gradient around the draw\n"
             f"  at {capture()}"
         )

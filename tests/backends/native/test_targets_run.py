@@ -93,7 +93,15 @@ PROGRAMS: dict[str, Make] = {
         sg.permute_dims(x) + 1.0, x[::-1, ::2] * 2.0, sg.concat([x, y], 1), sg.pad(x, 2),
         sg.cumsum(x, axis=1), sg.take(x, [3, -1, 0], axis=1), sg.sort(x, axis=1),
     ],
-    "random numbers": lambda x, y: [sg.random.uniform((1001,)), sg.random.normal((1001,))],
+    "random numbers": lambda x, y: [
+        sg.random.uniform((1001,)), sg.random.normal((1001,)), sg.random.permutation(x),
+        sg.random.normal((1001,), dtype="float64"), sg.random.uniform((3,), y[0, 0]),
+    ],
+    "searched numbers": lambda x, y: [
+        sg.random.integers((1001,), -5, 3 * 2**61), sg.random.poisson(x * x * 10.0),
+        sg.random.binomial(50, sg.sigmoid(x)), sg.random.gamma(sg.abs(x) + 0.1, dtype="float64"),
+        sg.gradients(sg.sum(sg.random.loggamma(sg.exp(y[:, :5]), dtype="float64")), y)[0],
+    ],
     "a step": _step,
     "a recurrence": _recurrent,
 }  # fmt: skip
