@@ -28,10 +28,10 @@ class Adam(Optimizer):
     epsilon         keeps the denominator from 0; outside the square root, as in the paper
 
     Of a complex variable the square is that of the gradient's absolute value, so both parts move by
-    one scale. Its slots are named ``mean``, ``spread`` and ``updates`` (``t``, an int64 scalar per variable,
-    so that variables that are updated in different steps are each corrected rightly). Raises
-    GraphError for a number out of range; DTypeError and ShapeError for a learning rate that is
-    no floating scalar.
+    one scale. Its slots are named ``mean``, ``spread`` and ``updates`` (``t``, an int64 scalar per
+    variable, so that variables that are updated in different steps are each corrected rightly).
+    Raises GraphError for a number out of range; DTypeError and ShapeError for a learning rate that
+    is no floating scalar.
 
     >>> import staticgraph as sg
     >>> w = sg.Variable([1.0, -2.0])

@@ -37,7 +37,7 @@ SAMPLES: list[Sample] = [
            wrt=(0, 1), label="broadcast"),
     Sample("complex", sg.complex, (POINTS.real, POINTS.imag), lambda x, y: x + 1j * y,
            label="complex128"),
-    Sample("complex", lambda x, y: sg.complex(x, y), (np.int8([3, -4]), np.array([np.inf, 2])),
+    Sample("complex", sg.complex, (np.array([3, -4], np.int8), np.array([np.inf, 2])),
            lambda x, y: np.array([complex(3, np.inf), complex(-4, 2)]), label="promoted"),
 ]  # fmt: skip
 

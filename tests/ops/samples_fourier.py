@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -155,7 +155,7 @@ REFUSALS = [
         "  at {here}: {line}", "length",
     ),
     _refusal(
-        lambda: sg.fft.ifft(_z(3), norm="none"), ShapeError,
+        lambda: sg.fft.ifft(_z(3), norm=cast(Any, "none")), ShapeError,
         "ifft: norm='none' is none\n"
         "  norm may be 'backward', 'ortho' or 'forward'\n"
         "  at {here}: {line}", "norm",

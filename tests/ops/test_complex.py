@@ -19,8 +19,9 @@ Array = np.ndarray[Any, Any]
 TARGET = np.array([1 + 2j, -3j, 0.5])
 
 
-def _run(*fetches: Any, feed: Any = None, backend: str = "native") -> list[Any]:
-    return sg.Session(backend=backend).run(list(fetches), feed or {})
+def _run(*fetches: Any, feed: Any = None) -> list[Any]:
+    results: list[Any] = sg.Session().run(list(fetches), feed or {})
+    return results
 
 
 # -- derivatives ------------------------------------------------------------------------------
