@@ -2,7 +2,7 @@
 
 A key is an unsigned integer that is ordered as the elements are (order_keys.py). Keys are sorted
 byte by byte, the lowest first; a byte that all keys share costs nothing. Short rows are sorted by
-insertion; one long row alone is sorted by several threads (lower_long_order.py).
+counting (short_order.py), one long row alone by several threads (lower_long_order.py).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from staticgraph.backends.native.lower_long_order import LEAST, MOST, LongSort
 from staticgraph.backends.native.order_keys import element_of, key_dtype, key_of
 from staticgraph.backends.native.program import CHUNK_WORK, Program
 from staticgraph.backends.native.scalars import Register
+from staticgraph.backends.native.short_order import MOST as SHORT
+from staticgraph.backends.native.short_order import ShortOrder
 from staticgraph.backends.native.sizes import ONE, ZERO, Size, product
 from staticgraph.backends.native.values import Array
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 from staticgraph.core.node import Node
 
-# Rows that are not longer are sorted by insertion.
-_SHORT = 24
 # Simple operations that sorting one element costs, to choose how many rows a chunk is.
 _WORK = 64
 # Every chunk has room to sort in.
@@ -163,15 +163,16 @@ class _Sort:
         """The loop over the rows."""
         code, kernel = self.code, self.kernel
         counts = code.stack(f"[{256 * self.digits} x i64]")
+        short_order = ShortOrder(kernel, self.dtype, self.key, self.descending, self.with_places)
 
         def row(index: str) -> None:
             begin = code.let(f"mul i64 {index}, {self.size}")
             elements = self._at(self.source, self.dtype, begin)
             target = self._at(self.result, self.target, begin)
             short, long, after = code.label(), code.label(), code.label()
-            code.branch(code.let(f"icmp sle i64 {self.size}, {_SHORT}"), short, long)
+            code.branch(code.let(f"icmp sle i64 {self.size}, {SHORT}"), short, long)
             code.begin(short)
-            self._insert(elements, target)
+            short_order.sort(elements, target, self.size)
             code.jump(after)
             code.begin(long)
             self._count(elements, target, counts)
@@ -201,40 +202,6 @@ class _Sort:
             kernel.store(value, self._at(target, self.dtype, index))
 
         kernel.loop("0", self.size, write)
-
-    # -- short rows -----------------------------------------------------------------------------
-
-    def _insert(self, elements: str, target: str) -> None:
-        code, kernel = self.code, self.kernel
-
-        def insert(index: str) -> None:
-            key = self._key(elements, index)
-            before, head, look, move, after = code.block, *[code.label() for _ in range(4)]
-            code.jump(head)
-            code.begin(head)
-            hole = code.phi("i64")
-            hole.add(index, before)
-            code.branch(code.let(f"icmp sgt i64 {hole.name}, 0"), look, after)
-            code.begin(look)
-            left = code.let(f"sub i64 {hole.name}, 1")
-            other = kernel.load(self.key, self._at(self.keys, self.key, left))
-            code.branch(kernel.scalar.greater(other, key).text, move, after)
-            code.begin(move)
-            kernel.store(other, self._at(self.keys, self.key, hole.name))
-            if self.with_places:
-                place = kernel.load(dtypes.int64, self._at(target, dtypes.int64, left))
-                kernel.store(place, self._at(target, dtypes.int64, hole.name))
-            hole.add(left, move)
-            code.jump(head)
-            code.begin(after)
-            kernel.store(key, self._at(self.keys, self.key, hole.name))
-            if self.with_places:
-                here = self._at(target, dtypes.int64, hole.name)
-                kernel.store(Register(index, dtypes.int64), here)
-
-        kernel.loop("0", self.size, insert)
-        if not self.with_places:
-            self._write(self.keys, target)
 
     # -- long rows ------------------------------------------------------------------------------
 
