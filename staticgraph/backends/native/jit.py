@@ -37,9 +37,6 @@ DEFAULT_LEVEL = 0
 # 30,000 take 6 s. At level 0 each line takes the same.
 LARGE_FUNCTION_LINES = 5_000
 _LOCAL = ("internal", "private")
-# Passes cost more than they give in code that is made for one Function; what every call goes
-# through, and is compiled once, is inlined by them.
-_PASSES_FROM, _PASSES_LEVEL = 3, 2
 
 
 @dataclass(frozen=True)
@@ -144,7 +141,7 @@ def _provided(name: str) -> bool:
 def compile_module(text: str, level: int = DEFAULT_LEVEL, *, shared: bool = True) -> Library:
     """The machine code of a module of LLVM's language, for this processor.
 
-    level   effort of code generation, 0 to 3; at 3 LLVM's own passes are run before it
+    level   effort of code generation, 0 to 2
     shared  whether an equal module that is loaded already will do; then its variables are the same
 
     A text that LLVM does not accept, or that refers to a name which nobody defines, is a
@@ -206,7 +203,6 @@ def emit(text: str, level: int = DEFAULT_LEVEL, target: Target | None = None) ->
     with _lock:
         machine = targets.machine(target or targets.host(), level)
         module = _parsed(text)
-        _improve(module, machine, level)
         values = [*module.functions, *module.global_variables]
         code = bytes(machine.emit_object(module))
         wanted = undefined_symbols(code)
@@ -228,19 +224,7 @@ def assembly(text: str, level: int = DEFAULT_LEVEL, target: Target | None = None
     """The assembly text of a module, for this processor or for another one."""
     with _lock:
         machine = targets.machine(target or targets.host(), level)
-        module = _parsed(text)
-        _improve(module, machine, level)
-        return str(machine.emit_assembly(module))
-
-
-def _improve(module: Any, machine: Any, level: int) -> None:
-    """Lets LLVM's own passes change a module, at level 3 only."""
-    if level < _PASSES_FROM:
-        return
-    builder = llvm.create_pass_builder(
-        machine, llvm.create_pipeline_tuning_options(speed_level=_PASSES_LEVEL)
-    )
-    builder.getModulePassManager().run(module, builder)
+        return str(machine.emit_assembly(_parsed(text)))
 
 
 def verified_text(text: str) -> str:

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from staticgraph.backends.native.elf import undefined_symbols
 from staticgraph.errors import CacheWarning
 
 # Names that nobody else gives to files: those that are deleted here shall be the cache's own.
@@ -219,9 +220,12 @@ def _unpack(key: bytes, data: bytes) -> Image | None:
     if _checksum(key, memoryview(data)[len(_MAGIC) + _DIGEST_BYTES :]) != checksum:
         return None
     end = _HEADER.size + defined
-    return Image(
+    image = Image(
         data[end + wanted :], _names(data[_HEADER.size : end]), _names(data[end : end + wanted])
     )
+    # LLVM ends the process over a name that nobody defines, so no list of them is believed.
+    found = undefined_symbols(image.code)
+    return image if found is None or set(found) <= set(image.wanted) else None
 
 
 def _names(joined: bytes) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ llvm = config.LazyModule("llvmlite.binding")
 # bytes and words need BW, 64-bit integers DQ, masks of shorter vectors VL.
 _WIDE = ("avx512f", "avx512bw", "avx512dq", "avx512vl")
 _ARM = ("aarch64", "arm64")
-LEVELS = (0, 1, 2, 3)
+LEVELS = (0, 1, 2)
 # The large one where there is a choice: it is right however far from code its data and the
 # functions of others are, and as fast.
 CODE_MODEL = "jitdefault"
@@ -150,7 +150,7 @@ def machine(target: Target, level: int) -> Any:
     whoever used that machine afterwards would read freed memory.
     """
     if level not in LEVELS:
-        raise CompilerError(f"there is no level {level!r} of code generation; it is 0 to 3")
+        raise CompilerError(f"there is no level {level!r} of code generation; it is 0 to 2")
     return _machine(target, level, target.cpu, target.features)
 
 

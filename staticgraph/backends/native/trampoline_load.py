@@ -28,7 +28,7 @@ from staticgraph.errors import GraphError
 EXPORTS = ("sg_output", "sg_commit", "sg_host_call")
 
 # More effort makes a call 10 to 20 % faster, and the first one in a new process without a cache
-# later by four (level 1) to ten times (level 3) the time that this takes.
+# later by four times what this takes.
 _LEVEL = 0
 # CPython's typeslots.h, object.h and structmember.h.
 _TP_CALL, _TP_MEMBERS = 50, 72

@@ -189,8 +189,8 @@ def test_unsound_texts() -> None:
         jit.compile_module(unsound)
     with pytest.raises(sg.CompilerError, match="LLVM finds a module unsound"):
         jit.verified_text(unsound)
-    with pytest.raises(sg.CompilerError, match="there is no level 4"):
-        jit.compile_module(answer(1), 4)
+    with pytest.raises(sg.CompilerError, match="there is no level 3"):
+        jit.compile_module(answer(1), 3)
 
 
 def test_text_for_people() -> None:

@@ -54,6 +54,18 @@ def test_what_is_written_is_read(folder: Path) -> None:
     assert [path.name for path in sorted(folder.iterdir())] == [KEY.hex() + SUFFIX, LEDGER]
 
 
+def test_a_list_of_names_that_leaves_one_out_is_not_believed(folder: Path) -> None:
+    # LLVM ends the process when it loads code that refers to what nobody defines.
+    text = "declare void @nobody()\ndefine void @f() {\n  call void @nobody()\n  ret void\n}\n"
+    image = jit.emit(text)
+    cache = ObjectCache(folder, MIB)
+    cache.write(KEY, image)
+    assert same(cache.read(KEY), image)
+    cache.write(KEY, Image(image.code, image.defined, ()))
+    with pytest.warns(sg.CacheWarning, match="damaged"):
+        assert cache.read(KEY) is None
+
+
 @POSIX
 def test_nobody_else_can_look(folder: Path) -> None:
     before = os.umask(0)
