@@ -415,7 +415,7 @@ def ihfft(
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.fft.ihfft([2.0, 4.0, 2.0, -4.0]))
-    array([1.+0.j, 0.+2.j, 1.-0.j], dtype=complex64)
+    array([1.-0.j, 0.+2.j, 1.-0.j], dtype=complex64)
     """
     _check_norm("ihfft", norm)
     tensor = _complex("ihfft", x, only_real=True)

@@ -48,12 +48,16 @@ FAMILIES = (
     ("Shapes", ("sizes", "shaping", "joining", "arranging")),
     ("Indexing", ("subscript", "indexing")),
 )
-NAMESPACES = ("linalg", "nn", "random")
+NAMESPACES = ("fft", "linalg", "nn", "random")
 
 _KINDS = (
     (dtypes.ANY, "any"),
-    (dtypes.NUMERIC, "numeric"),
+    (dtypes.REAL, "any real"),
+    (dtypes.ARITHMETIC, "numeric"),
+    (dtypes.NUMERIC, "real numeric"),
+    (dtypes.INEXACT, "floating or complex"),
     (dtypes.FLOATING, "floating"),
+    (dtypes.COMPLEX, "complex"),
     (dtypes.INTEGER, "integer"),
     (dtypes.BOOL, "bool"),
 )
