@@ -15,7 +15,7 @@ import numpy as np
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import Mismatch
-from staticgraph.core.types import Dim
+from staticgraph.core.types import Dim, TensorType
 from staticgraph.errors import DTypeError, GraphError, ShapeError, StaticGraphError
 from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.convert import as_tensor, cast_to, constant_value, is_tensor_like, scalar
@@ -31,7 +31,7 @@ from staticgraph.ops.indexing import (
     in_place,
 )
 from staticgraph.ops.searching import flatnonzero, unraveled
-from staticgraph.ops.shaping import EXPAND_DIMS, permute_dims
+from staticgraph.ops.shaping import EXPAND_DIMS, expand_dims, permute_dims
 from staticgraph.ops.sizes import SHAPE, dim_of, is_int, size
 
 # What an item of a key is: a new axis, nothing (an empty '...'), a range, one entry, an array.
@@ -54,6 +54,9 @@ def getitem(x: Any, key: Any) -> Tensor:
            [1, 3]])
     """
     tensor = as_tensor(x)
+    if is_tensor_like(key) and as_tensor(key).type == TensorType(dtypes.bool_, ()):
+        # All of x, or nothing of it, along a new axis: a mask of one element over x as that one.
+        return getitem(expand_dims(tensor, 0), expand_dims(key, 0))
     items = list(key) if isinstance(key, tuple) else [key]
     if tensor.node.op is SHAPE and len(items) == 1 and is_int(items[0]):
         measured = tensor.node.inputs[0]

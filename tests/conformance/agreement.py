@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from . import eager
 from .calls import Array
-from .elementwise_calls import elementwise_calls
+from .elementwise_calls import BINARY, UNARY, elementwise_calls
 from .other_calls import CALLS, MEMBERS, OPERANDS, read
 from .standard import DTYPES, FUNCTIONS
 
@@ -87,21 +88,23 @@ def _names_of(namespace: Any) -> dict[str, Any]:
 def disagreement(call: Call) -> str | None:
     """What is wrong with a call, or None."""
     operands = {name: value.copy() for name, value in call.operands.items()}
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         wanted = eval(call.wanted, _names_of(np) | operands)
     boxed = {name: Array(value) for name, value in operands.items()}
     try:
         found = eval(call.text, _names_of(eager) | boxed)
     except Exception as problem:
         return f"{type(problem).__name__}: {str(problem).splitlines()[0] if str(problem) else ''}"
-    return _difference(found, wanted)
+    return _difference(found, wanted, call.name in UNARY or call.name in BINARY)
 
 
-def _difference(found: Any, wanted: Any) -> str | None:
+def _difference(found: Any, wanted: Any, signs: bool) -> str | None:
+    """What differs; of zeros the sign too, if `signs`."""
     if isinstance(wanted, list | tuple):
         if not isinstance(found, list | tuple) or len(found) != len(wanted):
             return f"{found!r} instead of {len(wanted)} results"
-        parts = [_difference(a, b) for a, b in zip(found, wanted, strict=True)]
+        parts = [_difference(a, b, signs) for a, b in zip(found, wanted, strict=True)]
         return next((part for part in parts if part), None)
     if isinstance(wanted, np.dtype | bool | int | float | complex) and not isinstance(found, Array):
         return None if found == wanted else f"{found!r} instead of {wanted!r}"
@@ -113,7 +116,7 @@ def _difference(found: Any, wanted: Any) -> str | None:
         return f"shape {have.shape} instead of {want.shape}"
     tolerance = _TOLERANCE.get(want.dtype.str[1:], 0.0)
     close = np.isclose(have, want, rtol=tolerance, atol=tolerance / 100, equal_nan=True)
-    if want.dtype.kind == "f":
+    if signs and want.dtype.kind == "f":
         zero = (want == 0) & (have == 0)
         close &= ~zero | (np.signbit(have) == np.signbit(want))
     if close.all():

@@ -96,7 +96,7 @@ class _Info:
     def capabilities(self) -> dict[str, Any]:
         """Sizes of results that depend on values are fixed in the run."""
         return {
-            "boolean indexing": False,
+            "boolean indexing": True,
             "data-dependent shapes": True,
             "max dimensions": 64,
         }

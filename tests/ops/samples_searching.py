@@ -69,6 +69,27 @@ _ORDERS = [
         "gather", lambda x: sg.top_k(x, 3, 0, largest=False), (_X,),
         lambda x: (np.sort(x, 0), np.argsort(x, 0)), wrt=(0,), label="top_k smallest",
     ),
+    *[
+        Sample(
+            "gather", lambda x, k=k, axis=axis: sg.top_k(x, k, axis), (x,),
+            lambda x, k=k, axis=axis: (
+                np.flip(np.sort(x, axis), axis).take(range(k), axis),
+                np.argsort(-x.astype(np.float64), axis, stable=True).take(range(k), axis),
+            ),
+            label=f"top_k {label}",
+        )
+        for label, x, k, axis in [
+            ("of a long row", _array(5000), 3, 0),
+            ("of long rows with ties", _random.integers(0, 9, (2, 3000)), 2, 1),
+            ("of long columns", _random.integers(-9, 9, (4200, 2)).astype(np.int8), 4, 0),
+            ("of a row of the least", np.full(2100, -np.inf), 2, 0),
+        ]
+    ],
+    Sample(
+        "gather", lambda x: sg.square(sg.top_k(x[0] * np.arange(4096.0), 3)[0]), (_X[:, :1],),
+        lambda x: (x[0, 0] * np.array([4095.0, 4094.0, 4093.0])) ** 2, wrt=(0,),
+        label="top_k of a long row, curved",
+    ),
     Sample(
         "gather", lambda x: sg.top_k(x, 0)[0], (_X,), lambda x: np.zeros((3, 0)), wrt=(0,),
         label="top_k of none",
@@ -109,6 +130,14 @@ _SEARCHES = [
     Sample("flatnonzero", sg.argwhere, (_MASK,), np.argwhere, label="argwhere"),
     Sample(
         "flatnonzero", lambda x: x[x > 0], (_X,), lambda x: x[x > 0], wrt=(0,), label="x[mask]",
+    ),
+    Sample(
+        "flatnonzero", lambda x, m: x[m], (_X, np.bool_(True)), lambda x, m: x[None], wrt=(0,),
+        label="a mask of one element that holds",
+    ),
+    Sample(
+        "flatnonzero", lambda x, m: x[m], (_X, np.bool_(False)), lambda x, m: x[None][:0],
+        wrt=(0,), label="a mask of one element that does not",
     ),
     Sample(
         "flatnonzero", lambda x, m: x[m, 1:], (_CUBE, np.array([[True, False, True]] * 2)),
