@@ -20,6 +20,7 @@ from staticgraph.ops.random_continuous import (
     uniform,
     weibull,
 )
+from staticgraph.ops.random_counts import multinomial, negative_binomial
 from staticgraph.ops.random_discrete import (
     bernoulli,
     binomial,
@@ -56,6 +57,8 @@ __all__ = [
     "loggamma",
     "logistic",
     "lognormal",
+    "multinomial",
+    "negative_binomial",
     "normal",
     "pareto",
     "permutation",

@@ -51,7 +51,8 @@ from staticgraph.ops.sizes import (
 )
 
 
-def _integer_dtype(what: str, dtype: Any) -> DType:
+def integer_dtype(what: str, dtype: Any) -> DType:
+    """The integer dtype that a user asks for; refuses any other."""
     wanted = dtypes.as_dtype(dtype)
     if wanted not in dtypes.INTEGER:
         raise refusal(
@@ -193,7 +194,7 @@ def poisson(
     >>> bool(abs(values.mean() - 3.0) < 0.1)
     True
     """
-    wanted = _integer_dtype("poisson", dtype)
+    wanted = integer_dtype("poisson", dtype)
     draw = draw_of("poisson", shape, (rate,), None)
     mean = whole(checked("poisson", "rate", draw.parameters[0], "mean"), draw.target)
     return drawn(RANDOM_POISSON, draw.graph, (mean,), name or "poisson", dtype=wanted)
@@ -220,7 +221,7 @@ def binomial(
     >>> bool(abs(values.mean() - 3.0) < 0.1)
     True
     """
-    wanted = _integer_dtype("binomial", dtype)
+    wanted = integer_dtype("binomial", dtype)
     number = promote((count,))[0]
     if number.dtype not in dtypes.INTEGER:
         raise refusal(
@@ -251,7 +252,7 @@ def geometric(
     >>> sg.Session(seed=1).run(sg.random.geometric(1.0))
     np.int64(1)
     """
-    wanted = _integer_dtype("geometric", dtype)
+    wanted = integer_dtype("geometric", dtype)
     draw = draw_of("geometric", shape, (p,), None)
     chance = checked("geometric", "p", draw.parameters[0], "chance")
     fraction = unit(draw.graph, draw.target, dtypes.float64, inner=True)
@@ -285,7 +286,7 @@ def categorical(
     >>> sg.Session(seed=1).run(sg.random.categorical([[0.0, -float("inf")]], 3))
     array([[0, 0, 0]])
     """
-    wanted = _integer_dtype("categorical", dtype)
+    wanted = integer_dtype("categorical", dtype)
     (given,) = promote((logits,), floating=True)
     if given.type.ndim == 0:
         raise refusal("categorical", "logits is a scalar", "its last axis holds the categories")

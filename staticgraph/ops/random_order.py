@@ -69,8 +69,8 @@ def _shuffled(what: str, tensor: Tensor, axis: int, name: str | None) -> Tensor:
     return gather(tensor, order, number, name=name or what)
 
 
-# Numbers of so many bits are sorted: two bytes less to sort by than words have. Of a million, a pair
-# is equal, and keeps its order, in one of 500 permutations.
+# Numbers of so many bits are sorted: two bytes less to sort by than words have. Of a million, a
+# pair is equal, and keeps its order, in one of 500 permutations.
 _SORTED = 48
 
 

@@ -117,12 +117,12 @@ def draw_of(what: str, shape: Any, values: Sequence[Any], dtype: Any) -> Draw:
             error=DTypeError,
         )
     if target is None:
-        target = _joined(given)
+        target = same_shape_as(*given)
     fitted = [fit(cast_to(value, wanted), target) for value in given]
     return Draw(fitted[0].graph, target, wanted, fitted)
 
 
-def _joined(given: Sequence[Tensor]) -> Target:
+def same_shape_as(*given: Tensor) -> Target:
     """The shape to which parameters broadcast."""
     shaped = [value for value in given if value.type.shape != ()]
     if not shaped:
@@ -132,6 +132,21 @@ def _joined(given: Sequence[Tensor]) -> Target:
         if value.type.shape != total.type.shape or not value.type.is_static:
             total = add(total, value)
     return shape_of(total)
+
+
+def listed_sizes(what: str, target: Target) -> list[Any]:
+    """The sizes of a shape one by one: ints, and tensors for those that the run knows."""
+    if not target.operands:
+        return list(target.shape or ())
+    vector = target.operands[0]
+    length = vector.type.shape[0] if vector.type.shape is not None else None
+    if not isinstance(length, int):
+        raise refusal(
+            what,
+            "the number of axes of shape is not known",
+            "give a tuple of sizes, or a vector of known length",
+        )
+    return [vector[number] for number in range(length)]
 
 
 def fit(value: Tensor, target: Target) -> Tensor:

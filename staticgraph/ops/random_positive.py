@@ -18,7 +18,7 @@ from staticgraph.ops.convert import cast_to
 from staticgraph.ops.elementwise import exp, log, multiply, sigmoid, subtract
 from staticgraph.ops.nn import softmax
 from staticgraph.ops.random_gamma import RANDOM_LOG_GAMMA
-from staticgraph.ops.random_parameters import Draw, checked, draw_of, fit, whole
+from staticgraph.ops.random_parameters import Draw, checked, draw_of, fit, listed_sizes, whole
 from staticgraph.ops.random_words import drawn, standard_normal
 from staticgraph.ops.reduction import SUM
 from staticgraph.ops.sizes import Target, read_sizes, refusal, shape_of, size
@@ -175,15 +175,4 @@ def dirichlet(
 def _with_last(power: Tensor, wanted: Any, last: int) -> Target:
     """A shape, and the last axis of the concentrations after it."""
     batch = read_sizes("dirichlet", wanted)
-    if batch.operands:
-        front = batch.operands[0]
-        length = front.type.shape
-        if length is None or not isinstance(length[0], int):
-            raise refusal(
-                "dirichlet", "the number of axes of shape is not known",
-                "give a tuple of sizes, or a vector of known length",
-            )  # fmt: skip
-        sizes: list[Any] = [front[number] for number in range(length[0])]
-    else:
-        sizes = list(batch.shape or ())
-    return read_sizes("dirichlet", (*sizes, size(power, last)))
+    return read_sizes("dirichlet", (*listed_sizes("dirichlet", batch), size(power, last)))

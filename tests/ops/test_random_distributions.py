@@ -76,6 +76,11 @@ DISCRETE: dict[str, tuple[Make, Any]] = {
     "binomial 50": (lambda: random.binomial(50, 0.4, COUNT), stats.binom(50, 0.4)),
     "binomial 1e6": (lambda: random.binomial(10**6, 0.7, COUNT), stats.binom(10**6, 0.7)),
     "geometric": (lambda: random.geometric(0.2, COUNT), stats.geom(0.2)),
+    "negative": (lambda: random.negative_binomial(2.5, 0.3, COUNT), stats.nbinom(2.5, 0.3)),
+    "multinomial": (
+        lambda: random.multinomial(40, [1.0, 0.0, 2.0, 5.0], (COUNT,))[:, 2],
+        stats.binom(40, 0.25),
+    ),
 }
 
 
@@ -132,6 +137,22 @@ def test_categories() -> None:
         counts = np.bincount(row, minlength=4)
         assert counts[wanted == 0].sum() == 0
         assert stats.chisquare(counts[wanted > 0], wanted[wanted > 0]).pvalue > 0.01
+
+
+def test_multinomial_counts_add_up() -> None:
+    weights = np.array([[0.2, 0.0, 0.8], [1.0, 0.0, 0.0], [0.0, 3.0, 3.0]])
+    counts = sg.placeholder("int64", (None, 1))
+    node = random.multinomial(counts, weights, dtype="int32")
+    for backend in ("native", "reference"):
+        values = sg.Session(seed=2, backend=backend).run(node, {counts: [[0], [7], [10**6]]})
+        assert values.dtype == np.int32
+        assert values.shape == (3, 3, 3)
+        np.testing.assert_array_equal(values.sum(-1), [[0] * 3, [7] * 3, [10**6] * 3])
+        assert (values[:, weights == 0] == 0).all()
+        assert abs(values[2, 0, 2] - 8e5) < 4 * 400
+    pairs = draw(random.multinomial(10, [0.3, 0.3, 0.4], (COUNT,)))
+    # Counts of two categories take from each other: their covariance is -n p q.
+    assert np.cov(pairs[:, 0], pairs[:, 1])[0, 1] == pytest.approx(-10 * 0.3 * 0.3, rel=0.03)
 
 
 def test_choice_by_weight_without_replacement() -> None:
