@@ -259,6 +259,7 @@ from staticgraph.ops.segments import (
     segment_min,
     segment_sum,
 )
+from staticgraph.ops.selecting import top_k
 from staticgraph.ops.sets import (
     unique,
     unique_all,
@@ -275,7 +276,7 @@ from staticgraph.ops.shaping import (
     squeeze,
 )
 from staticgraph.ops.sizes import shape, size
-from staticgraph.ops.sorting import argsort, sort, top_k
+from staticgraph.ops.sorting import argsort, sort
 from staticgraph.ops.special import (
     digamma,
     erfc,

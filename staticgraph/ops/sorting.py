@@ -1,4 +1,4 @@
-"""Order along an axis: sort, argsort, top_k.
+"""Order along an axis: sort and argsort.
 
 NaN counts as larger than every number. `argsort` is stable, so the two zeros are equal to it;
 `sort` moves values alone and puts -0.0 before 0.0, which costs it nothing and makes its result a
@@ -14,20 +14,11 @@ import numpy as np
 
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Operation, Tensor
-from staticgraph.core.opdef import NOT_DIFFERENTIABLE, Mismatch, OpDef, register
-from staticgraph.ops.axes import known_rank, one_axis, refuse
+from staticgraph.core.opdef import NOT_DIFFERENTIABLE, OpDef, register
+from staticgraph.ops.axes import known_rank, one_axis
 from staticgraph.ops.convert import as_tensor
 from staticgraph.ops.creation import zeros_like
-from staticgraph.ops.indexing import (
-    FULL,
-    GATHER,
-    SCATTER_ADD,
-    SLICE,
-    Range,
-    along_axis,
-    take_along_axis,
-)
-from staticgraph.ops.sizes import dim_of, is_int, refusal
+from staticgraph.ops.indexing import GATHER, SCATTER_ADD, along_axis
 
 # What has an order: complex numbers have none.
 ORDERED = dtypes.BOOL | dtypes.INTEGER | dtypes.FLOATING
@@ -170,42 +161,3 @@ def sort(
     known_rank(SORT, tensor)
     attrs = {"axis": one_axis(SORT, tensor, axis), "descending": bool(descending)}
     return tensor.graph.add(SORT, (tensor,), attrs, name).out
-
-
-# -- the largest ------------------------------------------------------------------------------
-
-
-def top_k(
-    x: Any, k: int, axis: int = -1, largest: bool = True, *, name: str | None = None
-) -> tuple[Tensor, Tensor]:
-    """The `k` largest elements of `x` along `axis`, in descending order, and their indices.
-
-    k        an int, at most the size of the axis
-    axis     an int
-    largest  False takes the smallest ones, in ascending order
-
-    Gives ``(values, indices)``; of equal elements the first comes first, and NaN counts as larger
-    than everything else. Adjoints go to the elements that were taken. Raises ShapeError where the
-    axis has fewer than `k` elements: when the graph is built if its size is known, else in the run.
-
-    >>> import staticgraph as sg
-    >>> values, indices = sg.top_k(sg.constant([3.0, 1.0, 2.0]), 2)
-    >>> sg.Session().run([values, indices])
-    [array([3., 2.], dtype=float32), array([0, 2])]
-    """
-    tensor = as_tensor(x)
-    number = one_axis(ARGSORT, tensor, axis)
-    if not is_int(k) or k < 0:
-        raise refusal("top_k", f"k={k!r} is no number of elements", "give an int from 0")
-    dim = dim_of(tensor, number)
-    if isinstance(dim, int) and k > dim:
-        refuse(ARGSORT, (tensor,), Mismatch(
-            f"there are no {k} largest elements", f"axis {number} has size {dim}"
-        ))  # fmt: skip
-    order = argsort(tensor, number, descending=largest)
-    axes = range(known_rank(ARGSORT, tensor))
-    index: list[Range] = [(None, int(k), 1) if a == number else FULL for a in axes]
-    taken = tuple([int(k) if a == number else d for a, d in enumerate(tensor.type.shape or ())])
-    attrs = {"index": tuple(index), "shape": taken}
-    places = order.graph.add(SLICE, (order,), attrs, name and f"{name}/indices").out
-    return take_along_axis(tensor, places, number, name=name or "top_k"), places

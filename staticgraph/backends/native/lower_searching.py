@@ -17,6 +17,8 @@ from staticgraph.core.node import Node
 _BLOCK = 1 << 14
 # Simple operations that a step of a binary search costs: it waits for memory.
 _STEP = 16
+# How many searches go in step.
+_TOGETHER = 8
 
 
 # -- where a mask holds ---------------------------------------------------------------------------
@@ -168,50 +170,94 @@ def _fill(
 
 @lowering("searchsorted")
 def lower_searchsorted(program: Program, node: Node) -> None:
-    """A binary search for each value, without branches."""
+    """Binary searches without branches, several values at a time."""
     row, given = [program.array(value) for value in node.inputs]
     values = contiguous(program, given, node)
     result = program.result(node.out, values.dims, dtypes.int64)
-    kernel = KernelCode(program)
-    code = kernel.code
-    sorted_row = kernel.argument(row.pointer, "ptr")
-    source = kernel.argument(values.pointer, "ptr")
-    target = kernel.argument(result.pointer, "ptr")
-    size = kernel.size(row.dims[0])
-
-    def search(index: str) -> None:
-        value = kernel.load(values.dtype, kernel.offset(source, values.dtype, index))
-        before, head, inside, after = code.block, *[code.label() for _ in range(3)]
-        code.jump(head)
-        code.begin(head)
-        low, left = code.phi("i64"), code.phi("i64")
-        low.add("0", before)
-        left.add(size, before)
-        code.branch(code.let(f"icmp sgt i64 {left.name}, 0"), inside, after)
-        code.begin(inside)
-        half = code.let(f"lshr i64 {left.name}, 1")
-        middle = code.let(f"add i64 {low.name}, {half}")
-        pointer = kernel.offset(sorted_row, row.dtype, middle, row.strides[0])
-        element = kernel.load(row.dtype, pointer)
-        if node.attrs["side"] == "left":
-            behind = _is_before(kernel, element, value).text
-        else:
-            behind = kernel.scalar.logical_not(_is_before(kernel, value, element)).text
-        above = code.let(f"add i64 {middle}, 1")
-        low.add(code.let(f"select i1 {behind}, i64 {above}, i64 {low.name}"), inside)
-        rest = code.let(f"sub i64 {left.name}, {half}")
-        rest = code.let(f"sub i64 {rest}, 1")
-        left.add(code.let(f"select i1 {behind}, i64 {rest}, i64 {half}"), inside)
-        code.jump(head)
-        code.begin(after)
-        kernel.store(Register(low.name, dtypes.int64), kernel.offset(target, dtypes.int64, index))
-
-    kernel.loop("%lo", "%hi", search)
-    kernel.call(program.text(product(values.dims)), str(CHUNK_WORK // (_STEP * 16)))
+    _Search(program, row, values, result, node.attrs["side"] == "left").write()
     if values is not given:
         program.free(values.buffer)
     hold_array(program, node, result)
     done(program, node)
+
+
+class _Search:
+    """The kernel of a searchsorted.
+
+    How much of the row is left after a step is the same for all values, so their searches go in
+    step, and wait for memory at the same time.
+    """
+
+    def __init__(
+        self, program: Program, row: Array, values: Array, result: Array, before_equal: bool
+    ) -> None:
+        self.program, self.row, self.values = program, row, values
+        self.before_equal = before_equal
+        self.kernel = kernel = KernelCode(program)
+        self.sorted_row = kernel.argument(row.pointer, "ptr")
+        self.source = kernel.argument(values.pointer, "ptr")
+        self.target = kernel.argument(result.pointer, "ptr")
+        self.size = kernel.size(row.dims[0])
+
+    def write(self) -> None:
+        """Writes the kernel and its call."""
+        kernel, code = self.kernel, self.kernel.code
+        whole = code.let("sub i64 %hi, %lo")
+        middle = code.let(f"add i64 %lo, {code.let(f'and i64 {whole}, {-_TOGETHER}')}")
+        kernel.loop("%lo", middle, lambda index: self._search(index, _TOGETHER), _TOGETHER)
+        kernel.loop(middle, "%hi", lambda index: self._search(index, 1))
+        kernel.call(self.program.text(product(self.values.dims)), str(CHUNK_WORK // (_STEP * 16)))
+
+    def _search(self, first: str, count: int) -> None:
+        """The places of `count` values from `first` on."""
+        kernel, code = self.kernel, self.kernel.code
+        indices = [code.let(f"add i64 {first}, {number}") for number in range(count)]
+        dtype = self.values.dtype
+        values = [kernel.load(dtype, kernel.offset(self.source, dtype, i)) for i in indices]
+        before, head, inside, after = code.block, *[code.label() for _ in range(3)]
+        code.jump(head)
+        code.begin(head)
+        left = code.phi("i64")
+        left.add(self.size, before)
+        lows = [code.phi("i64") for _ in values]
+        for low in lows:
+            low.add("0", before)
+        code.branch(code.let(f"icmp sgt i64 {left.name}, 1"), inside, after)
+        code.begin(inside)
+        half = code.let(f"lshr i64 {left.name}, 1")
+        for low, value in zip(lows, values, strict=True):
+            middle = code.let(f"add i64 {low.name}, {half}")
+            behind = self._is_behind(value, code.let(f"sub i64 {middle}, 1"))
+            low.add(code.let(f"select i1 {behind}, i64 {middle}, i64 {low.name}"), code.block)
+        left.add(code.let(f"sub i64 {left.name}, {half}"), code.block)
+        code.jump(head)
+        code.begin(after)
+        # One element is left, or the row has none.
+        some = code.let(f"icmp sgt i64 {self.size}, 0")
+        places = [low.name for low in lows]
+        room = code.stack(f"[{count} x i64]", 8)
+        for number, place in enumerate(places):
+            code.do(f"store i64 {place}, ptr {kernel.offset(room, dtypes.int64, str(number))}")
+
+        def last_step() -> None:
+            for number, (place, value) in enumerate(zip(places, values, strict=True)):
+                more = code.let(f"zext i1 {self._is_behind(value, place)} to i64")
+                found = code.let(f"add i64 {place}, {more}")
+                code.do(f"store i64 {found}, ptr {kernel.offset(room, dtypes.int64, str(number))}")
+
+        kernel.when(some, last_step)
+        for number, index in enumerate(indices):
+            found = kernel.load(dtypes.int64, kernel.offset(room, dtypes.int64, str(number)))
+            kernel.store(found, kernel.offset(self.target, dtypes.int64, index))
+
+    def _is_behind(self, value: Register, place: str) -> str:
+        """Whether a value belongs behind the element at a place, an i1."""
+        kernel, row = self.kernel, self.row
+        pointer = kernel.offset(self.sorted_row, row.dtype, place, row.strides[0])
+        element = kernel.load(row.dtype, pointer)
+        if self.before_equal:
+            return _is_before(kernel, element, value).text
+        return kernel.scalar.logical_not(_is_before(kernel, value, element)).text
 
 
 def _is_before(kernel: KernelCode, lhs: Register, rhs: Register) -> Register:
