@@ -258,6 +258,7 @@ CUSTOM_GRADIENT = register(
         reference=_reference_custom,
         attrs=("results", "rule"),
         selects=True,
+        holomorphic=False,
         vjp=Joint(_vjp_custom),
         jvp=TRANSPOSED,
         doc="The first operands themselves, with a derivative that the user wrote.",

@@ -325,3 +325,13 @@ def test_random_programs_agree_with_their_derivatives(seed: int) -> None:
         for one, other, first in zip(have, want, runs[0], strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11 * scale)
             np.testing.assert_array_equal(one, first)
+
+
+def test_a_rule_of_the_user_gets_the_adjoint_as_it_is() -> None:
+    @sg.custom_gradient
+    def turned(x: Any) -> Any:
+        return x * 1j, lambda adjoint: adjoint * (2 - 1j)
+
+    z = sg.placeholder("complex128", (), name="z")
+    (slope,) = sg.gradients(turned(z), z, grad_ys=1j)
+    assert _run(slope, feed={z: 1.0}) == [1j * (2 - 1j)]
