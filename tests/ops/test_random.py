@@ -149,3 +149,24 @@ def test_dropout_keeps_its_mask_in_the_adjoint() -> None:
     values = sg.Session(seed=2).run([kept, adjoint], {x: np.ones(1000)})
     np.testing.assert_array_equal(values[0], values[1])
     assert 0.7 < np.mean(values[0] > 0) < 0.8
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_of_one_block_and_its_neighbours_are_independent(dtype: str) -> None:
+    uniform = draw(sg.random.uniform(200_000, dtype=dtype))
+    normal = draw(sg.random.normal(200_000, dtype=dtype))
+    for values in (uniform - 0.5, normal, normal**2 - 1.0):
+        flat = values.astype(np.float64)
+        for lag in range(1, 9):
+            shared = np.corrcoef(flat[:-lag], flat[lag:])[0, 1]
+            assert abs(shared) < 4.5 / np.sqrt(flat.size)
+    # Pairs of normal numbers point in every direction alike.
+    angles = np.arctan2(normal[1::2], normal[::2]).astype(np.float64)
+    assert stats.kstest(angles, stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 0.01
+
+
+def test_iterations_are_independent() -> None:
+    drawn = sg.map_fn(lambda _: sg.random.uniform((), dtype="float64"), sg.zeros(20_000))
+    values = draw(drawn)
+    assert stats.kstest(values, stats.uniform.cdf).pvalue > 0.01
+    assert abs(np.corrcoef(values[:-1], values[1:])[0, 1]) < 4 / np.sqrt(values.size)
