@@ -14,6 +14,8 @@ from staticgraph.core.types import TensorType
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction
 from staticgraph.ops.branches import cond
+from staticgraph.ops.complex import complex as complex_number
+from staticgraph.ops.complex import conjugated, imag, real
 from staticgraph.ops.linalg_common import (
     Array,
     as_matrices,
@@ -157,7 +159,7 @@ class SignAndLogarithm(NamedTuple):
 
 def _infer_slogdet(types: Types, attrs: Attrs) -> Types:
     found = _infer_det(types, attrs)
-    return found, found
+    return found, found.with_dtype(dtypes.part_of(found.dtype))
 
 
 def _reference_slogdet(x: Array, factors: Array, pivots: Array) -> tuple[Any, Any]:
@@ -167,21 +169,29 @@ def _reference_slogdet(x: Array, factors: Array, pivots: Array) -> tuple[Any, An
 
 
 def _vjp_slogdet(node: Operation, adjoints: Tangents) -> Tangents:
-    adjoint = adjoints[1]
-    if adjoint is None:
-        return None, None, None
+    # Of t = trace(inv(x) @ dx) the logarithm moves by the real part, the phase by the other one.
+    of_sign, of_trace = adjoints
     x, factors, pivots = node.inputs
+    if of_sign is not None and x.dtype in dtypes.COMPLEX:
+        turn = imag(conjugated(node.outputs[0]) * of_sign)
+        real_part = ew.zero_of(turn) if of_trace is None else of_trace
+        of_trace = complex_number(real_part, turn)
+    if of_trace is None:
+        return None, None, None
     unit = broadcast_like(identity_like(x), x)
     inverse = solve_with(x, factors, pivots, unit, transposed=True)
-    return expand_dims(adjoint, (-2, -1)) * inverse, None, None
+    return expand_dims(of_trace, (-2, -1)) * conjugated(inverse), None, None
 
 
 def _jvp_slogdet(node: Operation, tangents: Tangents) -> Tangents:
     x, factors, pivots = node.inputs
     assert tangents[0] is not None
-    turned = solve_with(x, factors, pivots, tangents[0])
-    trace = reduction.sum(ew.where(on_diagonal(turned), turned, ew.zero_of(turned)), (-2, -1))
-    return None, trace
+    moved = solve_with(x, factors, pivots, tangents[0])
+    trace = reduction.sum(ew.where(on_diagonal(moved), moved, ew.zero_of(moved)), (-2, -1))
+    if x.dtype not in dtypes.COMPLEX:
+        return None, trace
+    sign = node.outputs[0]
+    return sign * complex_number(ew.zero_of(real(trace)), imag(trace)), real(trace)
 
 
 SLOGDET = register(
@@ -190,7 +200,8 @@ SLOGDET = register(
         operands=("x", "factors", "pivots"),
         infer=_infer_slogdet,
         reference=_reference_slogdet,
-        dtypes=(dtypes.FLOATING, dtypes.FLOATING, WITH_FACTORS[2]),
+        dtypes=WITH_FACTORS[:3],
+        holomorphic=False,
         vjp=Joint(_vjp_slogdet),
         jvp=_jvp_slogdet,
         doc="The sign and the logarithm of the absolute value of the determinant of `x`, from its "
@@ -202,7 +213,7 @@ SLOGDET = register(
 def slogdet(x: Any, *, name: str | None = None) -> SignAndLogarithm:
     """The sign of the determinant and the logarithm of its absolute value, each ``(...)``.
 
-    x   square matrices ``(..., n, n)``
+    x   square matrices ``(..., n, n)``; of complex ones the sign is a number of absolute value 1
 
     Neither overflows where the determinant would. A singular matrix has sign 0 and logarithm -inf;
     the derivative of the logarithm, the transposed inverse, is a RunError there.

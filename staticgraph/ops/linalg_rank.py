@@ -17,6 +17,7 @@ from staticgraph.core.opdef import Attrs, Mismatch, OpDef, Types, register
 from staticgraph.core.types import TensorType, compatible
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction
+from staticgraph.ops.complex import conjugated, real
 from staticgraph.ops.convert import cast_to, is_tensor_like, promote
 from staticgraph.ops.linalg_common import (
     Array,
@@ -24,6 +25,7 @@ from staticgraph.ops.linalg_common import (
     matrix_shape,
     ranked,
     refuse_call,
+    turned,
 )
 from staticgraph.ops.linalg_factor import inv
 from staticgraph.ops.linalg_norms import matrix_norm
@@ -34,7 +36,7 @@ from staticgraph.ops.linalg_spectral import (
     svdvals,
     times,
 )
-from staticgraph.ops.shaping import expand_dims, matrix_transpose, squeeze
+from staticgraph.ops.shaping import expand_dims, squeeze
 from staticgraph.ops.sizes import refusal, size
 
 Tangents = Sequence[Tensor | None]
@@ -50,8 +52,9 @@ def _reference_pinv(x: Array, *, rtol: float | None) -> Array:
         rtol = max(x.shape[-2:]) * float(np.finfo(x.dtype).eps)
     least_value = rtol * np.max(values, axis=-1, keepdims=True, initial=0.0)
     kept = values > least_value
-    inverse = np.where(kept, 1 / np.where(kept, values, 1), 0).astype(x.dtype)
-    result = np.swapaxes(right, -1, -2) @ (inverse[..., None] * np.swapaxes(left, -1, -2))
+    inverse = np.where(kept, 1 / np.where(kept, values, 1), 0).astype(values.dtype)
+    scaled = inverse[..., None] * np.swapaxes(left, -1, -2).conj()
+    result = np.swapaxes(right, -1, -2).conj() @ scaled
     return np.asarray(result, x.dtype)
 
 
@@ -64,10 +67,10 @@ def _infer_pinv(types: Types, attrs: Attrs) -> TensorType:
 
 def _vjp_pinv(node: Operation, adjoint: Tensor) -> Tensor:
     x, inverse = node.inputs[0], node.out
-    across, turned = matrix_transpose(adjoint), matrix_transpose(inverse)
-    first = times(turned, adjoint, turned)
-    rows = times(across, inverse, turned)
-    columns = times(turned, inverse, across)
+    across, back = turned(adjoint), turned(inverse)
+    first = times(back, adjoint, back)
+    rows = times(across, inverse, back)
+    columns = times(back, inverse, across)
     outside_rows = rows - times(x, inverse, rows)
     outside_columns = columns - times(columns, inverse, x)
     return outside_rows + outside_columns - first
@@ -76,9 +79,9 @@ def _vjp_pinv(node: Operation, adjoint: Tensor) -> Tensor:
 def _jvp_pinv(node: Operation, tangents: Tangents) -> Tensor:
     x, inverse, tangent = node.inputs[0], node.out, tangents[0]
     assert tangent is not None
-    across, turned = matrix_transpose(tangent), matrix_transpose(inverse)
-    rows = times(inverse, turned, across)
-    columns = times(across, turned, inverse)
+    across, back = turned(tangent), turned(inverse)
+    rows = times(inverse, back, across)
+    columns = times(across, back, inverse)
     outside_rows = rows - times(rows, x, inverse)
     outside_columns = columns - times(inverse, x, columns)
     return outside_rows + outside_columns - times(inverse, tangent, inverse)
@@ -91,7 +94,8 @@ PINV = register(
         infer=_infer_pinv,
         reference=_reference_pinv,
         attrs=("rtol",),
-        dtypes=dtypes.FLOATING,
+        dtypes=dtypes.INEXACT,
+        holomorphic=False,
         vjp=(_vjp_pinv,),
         jvp=_jvp_pinv,
         doc="The pseudoinverse of Moore and Penrose.",
@@ -133,7 +137,7 @@ def _counting(values: Tensor, x: Tensor, rtol: float | None) -> Tensor:
     if rtol is not None:
         return ew.greater(values, largest * rtol)
     epsilon = float(np.finfo(x.dtype).eps)
-    longer = cast_to(ew.maximum(size(x, -2), size(x, -1)), x.dtype)
+    longer = cast_to(ew.maximum(size(x, -2), size(x, -1)), values.dtype)
     return ew.greater(values, largest * (longer * epsilon))
 
 
@@ -223,7 +227,7 @@ def lstsq(lhs: Any, rhs: Any, rtol: float | None = None) -> LeastSquares:
     inverse = first.graph.add(PINV, (first,), {"rtol": given}).out
     solution = matmul(inverse, second)
     left = second - matmul(first, solution)
-    residuals = reduction.sum(left * left, -2)
+    residuals = reduction.sum(real(conjugated(left) * left), -2)
     if ranks[1] == 1:
         solution, residuals = squeeze(solution, -1), squeeze(residuals, -1)
     values = svdvals(first)

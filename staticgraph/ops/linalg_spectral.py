@@ -20,6 +20,7 @@ from staticgraph.core.opdef import TRANSPOSED, Attrs, Joint, Mismatch, OpDef, Ty
 from staticgraph.core.types import TensorType
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction
+from staticgraph.ops.complex import conjugated, real
 from staticgraph.ops.joining import concat
 from staticgraph.ops.linalg_common import (
     Array,
@@ -35,10 +36,10 @@ from staticgraph.ops.linalg_common import (
     on_diagonal,
     square_shape,
     symmetric,
+    turned,
 )
 from staticgraph.ops.linalg_factor import SOLVE_TRIANGULAR
 from staticgraph.ops.linalg_products import matmul
-from staticgraph.ops.shaping import matrix_transpose
 from staticgraph.ops.sizes import refusal
 
 Tangents = Sequence[Tensor | None]
@@ -97,7 +98,8 @@ class EigenDecomposition(NamedTuple):
 
 def _infer_eigvalsh(types: Types, attrs: Attrs) -> TensorType:
     shape = square_shape(types[0], "x")
-    return types[0].with_shape(None if shape is None else shape[:-1])
+    real_type = types[0].with_dtype(dtypes.part_of(types[0].dtype))
+    return real_type.with_shape(None if shape is None else shape[:-1])
 
 
 def _infer_eigh(types: Types, attrs: Attrs) -> Types:
@@ -142,21 +144,21 @@ def _vjp_eigh(node: Operation, adjoints: Tangents) -> Tangents:
     values, vectors = node.outputs
     inner: Tensor | None = None
     if of_vectors is not None:
-        turned = matmul(matrix_transpose(vectors), of_vectors)
+        moved = matmul(turned(vectors), of_vectors)
         # What is symmetric in it would only turn vectors of equal eigenvalues.
-        inner = _gaps(values) * ((turned - matrix_transpose(turned)) * 0.5)
+        inner = _gaps(values) * ((moved - turned(moved)) * 0.5)
     if of_values is not None:
         straight = _scaled_diagonal(vectors, of_values)
         inner = straight if inner is None else inner + straight
     assert inner is not None
-    return (symmetric(times(vectors, inner, matrix_transpose(vectors))),)
+    return (symmetric(times(vectors, inner, turned(vectors))),)
 
 
 def _jvp_eigh(node: Operation, tangents: Tangents) -> Tangents:
     assert tangents[0] is not None
     values, vectors = node.outputs
-    inner = times(matrix_transpose(vectors), symmetric(tangents[0]), vectors)
-    return _diagonal(inner), matmul(vectors, _gaps(values) * inner)
+    inner = times(turned(vectors), symmetric(tangents[0]), vectors)
+    return real(_diagonal(inner)), matmul(vectors, _gaps(values) * inner)
 
 
 EIGH = register(
@@ -166,7 +168,8 @@ EIGH = register(
         infer=_infer_eigh,
         reference=_reference_eigh,
         attrs=("lower",),
-        dtypes=dtypes.FLOATING,
+        dtypes=dtypes.INEXACT,
+        holomorphic=False,
         vjp=Joint(_vjp_eigh),
         jvp=_jvp_eigh,
         doc="Eigenvalues, ascending, and eigenvectors of symmetric matrices, of which one triangle "
@@ -208,13 +211,14 @@ def _vectors(node: Operation) -> Tensor:
 
 def _vjp_eigvalsh(node: Operation, adjoint: Tensor) -> Tensor:
     vectors = _vectors(node)
-    return matmul(vectors * as_row(adjoint), matrix_transpose(vectors))
+    return matmul(vectors * as_row(adjoint), turned(vectors))
 
 
 def _jvp_eigvalsh(node: Operation, tangents: Tangents) -> Tensor:
     assert tangents[0] is not None
     vectors = _vectors(node)
-    return reduction.sum(vectors * matmul(symmetric(tangents[0]), vectors), -2)
+    moved = conjugated(vectors) * matmul(symmetric(tangents[0]), vectors)
+    return reduction.sum(real(moved), -2)
 
 
 EIGVALSH = register(
@@ -224,7 +228,8 @@ EIGVALSH = register(
         infer=_infer_eigvalsh,
         reference=_reference_eigvalsh,
         attrs=("lower",),
-        dtypes=dtypes.FLOATING,
+        dtypes=dtypes.INEXACT,
+        holomorphic=False,
         vjp=(_vjp_eigvalsh,),
         jvp=_jvp_eigvalsh,
         doc="Eigenvalues of symmetric matrices, ascending.",
@@ -257,19 +262,24 @@ class SingularDecomposition(NamedTuple):
 
 def _infer_svdvals(types: Types, attrs: Attrs) -> TensorType:
     shape = matrix_shape(types[0], "x")
-    return types[0].with_shape(None if shape is None else (*shape[:-2], least(*shape[-2:])))
+    real_type = types[0].with_dtype(dtypes.part_of(types[0].dtype))
+    return real_type.with_shape(None if shape is None else (*shape[:-2], least(*shape[-2:])))
 
 
 def _infer_svd(types: Types, attrs: Attrs) -> Types:
     x = types[0]
     shape = matrix_shape(x, "x")
+    real_type = x.with_dtype(dtypes.part_of(x.dtype))
     if shape is None:
-        return x, x, x
+        return x, real_type, x
     *batch, rows, columns = shape
     shared = least(rows, columns)
     left, right = (rows, columns) if attrs["full_matrices"] else (shared, shared)
-    shapes = ((*batch, rows, left), (*batch, shared), (*batch, right, columns))
-    return tuple([x.with_shape(found) for found in shapes])
+    return (
+        x.with_shape((*batch, rows, left)),
+        real_type.with_shape((*batch, shared)),
+        x.with_shape((*batch, right, columns)),
+    )
 
 
 def _reference_svd(x: Array, *, full_matrices: bool) -> tuple[Array, Array, Array]:
@@ -294,7 +304,7 @@ class _Svd:
 
     def __init__(self, node: Operation) -> None:
         left, self.values, right = node.outputs
-        self.right = right = matrix_transpose(right)
+        self.right = right = turned(right)
         self.left, self.more_left, self.more_right = left, None, None
         shape = node.inputs[0].type.shape
         rows, columns = (None, None) if shape is None else shape[-2:]
@@ -317,7 +327,7 @@ class _Svd:
 
     def outside(self, vectors: Tensor, x: Tensor) -> Tensor:
         """What of the columns of `x` is outside of the space of `vectors`."""
-        return x - times(vectors, matrix_transpose(vectors), x)
+        return x - times(vectors, turned(vectors), x)
 
 
 def _vjp_svd(node: Operation, adjoints: Tangents) -> Tangents:
@@ -329,31 +339,35 @@ def _vjp_svd(node: Operation, adjoints: Tangents) -> Tangents:
     outer: list[Tensor] = []
     if of_left is not None:
         own, more = svd.split(of_left, svd.tall and svd.more_left is not None)
-        turned = matmul(matrix_transpose(left), own)
-        inner = svd.squares * (turned - matrix_transpose(turned)) * values
+        across = matmul(turned(left), own)
+        inner = svd.squares * (across - turned(across)) * values
+        if across.dtype in dtypes.COMPLEX:
+            # One phase of a pair of vectors is free: the right one stands still.
+            phases = (across - turned(across)) * 0.5 * inverse
+            inner = inner + ew.where(on_diagonal(phases), phases, ew.zero_of(phases))
         if svd.tall:
             moved = svd.outside(left, own)
             if more is not None and svd.more_left is not None:
-                moved = moved - times(svd.more_left, matrix_transpose(more), left)
-            outer.append(matmul(moved * inverse, matrix_transpose(right)))
+                moved = moved - times(svd.more_left, turned(more), left)
+            outer.append(matmul(moved * inverse, turned(right)))
     if of_right is not None:
-        of_right = matrix_transpose(of_right)
+        of_right = turned(of_right)
         own, more = svd.split(of_right, svd.wide and svd.more_right is not None)
-        turned = matmul(matrix_transpose(right), own)
-        part = as_column(svd.values) * (svd.squares * (turned - matrix_transpose(turned)))
+        across = matmul(turned(right), own)
+        part = as_column(svd.values) * (svd.squares * (across - turned(across)))
         inner = part if inner is None else inner + part
         if svd.wide:
             moved = svd.outside(right, own)
             if more is not None and svd.more_right is not None:
-                moved = moved - times(svd.more_right, matrix_transpose(more), right)
-            outer.append(matmul(left * inverse, matrix_transpose(moved)))
+                moved = moved - times(svd.more_right, turned(more), right)
+            outer.append(matmul(left * inverse, turned(moved)))
     if of_values is not None:
         if inner is None:
-            inner_product = matmul(left * as_row(of_values), matrix_transpose(right))
+            inner_product = matmul(left * as_row(of_values), turned(right))
             return (inner_product,)
         inner = inner + _scaled_diagonal(inner, of_values)
     assert inner is not None
-    total = times(left, inner, matrix_transpose(right))
+    total = times(left, inner, turned(right))
     for part in outer:
         total = total + part
     return (total,)
@@ -366,7 +380,8 @@ SVD = register(
         infer=_infer_svd,
         reference=_reference_svd,
         attrs=("full_matrices",),
-        dtypes=dtypes.FLOATING,
+        dtypes=dtypes.INEXACT,
+        holomorphic=False,
         vjp=Joint(_vjp_svd),
         jvp=TRANSPOSED,
         doc="Singular values, descending, with left vectors as columns and right vectors as rows.",
@@ -410,7 +425,8 @@ def _vjp_svdvals(node: Operation, adjoint: Tensor) -> Tensor:
 def _jvp_svdvals(node: Operation, tangents: Tangents) -> Tensor:
     assert tangents[0] is not None
     left, _, right = _pairs(node.inputs[0])
-    return reduction.sum(left * matmul(tangents[0], matrix_transpose(right)), -2)
+    moved = conjugated(left) * matmul(tangents[0], turned(right))
+    return reduction.sum(real(moved), -2)
 
 
 SVDVALS = register(
@@ -419,7 +435,8 @@ SVDVALS = register(
         operands=("x",),
         infer=_infer_svdvals,
         reference=_reference_svdvals,
-        dtypes=dtypes.FLOATING,
+        dtypes=dtypes.INEXACT,
+        holomorphic=False,
         vjp=(_vjp_svdvals,),
         jvp=_jvp_svdvals,
         doc="Singular values, descending.",
@@ -495,19 +512,20 @@ def _vjp_qr(node: Operation, adjoints: Tangents) -> Tangents:
         q, more_q = q[..., :count], q[..., count:]
         of_q, of_more = of_q[..., :count], of_q[..., count:]
         r, of_r = r[..., :count, :], of_r[..., :count, :]
-        of_q = of_q - times(more_q, matrix_transpose(of_more), q)
+        of_q = of_q - times(more_q, turned(of_more), q)
     if wide:
         # The columns beyond the square part are q times the rest of r.
         of_rest = of_r[..., count:]
-        of_q = of_q + matmul(x[..., count:], matrix_transpose(of_rest))
+        of_q = of_q + matmul(x[..., count:], turned(of_rest))
         rest = [matmul(q, of_rest)]
         r, of_r = r[..., :count], of_r[..., :count]
-    inner = matmul(r, matrix_transpose(of_r)) - matmul(matrix_transpose(of_q), q)
-    inner = lower_part(inner) + matrix_transpose(lower_part(inner, strict=True))
+    inner = matmul(r, turned(of_r)) - matmul(turned(of_q), q)
+    below = lower_part(inner, strict=True)
+    inner = below + turned(below) + ew.where(on_diagonal(inner), real(inner), 0.0)
     right = of_q + matmul(q, inner)
     attrs = {"lower": False, "transposed": False, "unit_diagonal": False}
-    turned = r.graph.add(SOLVE_TRIANGULAR, (r, matrix_transpose(right)), attrs).out
-    square = matrix_transpose(turned)
+    found = r.graph.add(SOLVE_TRIANGULAR, (r, turned(right)), attrs).out
+    square = turned(found)
     return (concat([square, *rest], -1) if rest else square,)
 
 
@@ -518,7 +536,8 @@ QR = register(
         infer=_infer_qr,
         reference=_reference_qr,
         attrs=("complete",),
-        dtypes=dtypes.FLOATING,
+        dtypes=dtypes.INEXACT,
+        holomorphic=False,
         vjp=Joint(_vjp_qr),
         jvp=TRANSPOSED,
         doc="Orthogonal columns and an upper triangle whose product is the operand.",

@@ -255,6 +255,8 @@ def _complex_samples() -> list[Sample]:
                        label=f"inv {name}", tolerance=loose),
                 Sample("det", linalg.det, (given,), np.linalg.det, wrt=wrt, label=name,
                        tolerance=loose),
+                Sample("slogdet", linalg.slogdet, (given,), lambda x: tuple(np.linalg.slogdet(x)),
+                       wrt=wrt, label=name, tolerance=loose),
                 *[
                     Sample("solve_triangular",
                            lambda a, b, t=t: linalg.solve_triangular(

@@ -32,7 +32,7 @@ def _matrix_diag(x: Array, offset: int = 0) -> Array:
 def _expm(x: Array) -> Array:
     if x.size == 0:
         return x
-    flat = x.reshape((-1, *x.shape[-2:])).astype(np.float64)
+    flat = x.reshape((-1, *x.shape[-2:])).astype(np.result_type(x, np.float64))
     return np.stack([scipy.linalg.expm(item) for item in flat]).reshape(x.shape).astype(x.dtype)
 
 
@@ -89,6 +89,7 @@ SAMPLES: list[Sample] = [
             ("batch", regular(2, 3, 3) * [[[0.1]], [[5.0]]], (0,), 1e-9),
             ("rotation", _ROTATION, (0,), 1e-11), ("far", _ROTATION * 20, (), 1e-9),
             ("zero", np.zeros((2, 2)), (0,), 1e-14),
+            ("complex", _ROTATION + 1j * regular(2, 2), (0,), 1e-11),
             ("none", np.zeros((0, 0)), (), 0.0), ("empty batch", np.zeros((0, 2, 2)), (), 0.0),
             ("float32", regular(3, 3, dtype=np.float32), (), 1e-4),
         ]

@@ -246,7 +246,69 @@ def _at_zero() -> list[Sample]:
     ]  # fmt: skip
 
 
+# -- complex matrices -----------------------------------------------------------------------------
+
+
+def _complex(*shape: int) -> Array:
+    return _tall(*shape) + 0.3j * array(*shape)
+
+
+def _turned(x: Any) -> Any:
+    if isinstance(x, sg.Tensor):
+        return sg.conj(sg.matrix_transpose(x))
+    return np.swapaxes(x, -1, -2).conj()
+
+
+def _complex_eigh(x: Any) -> Any:
+    """What does not depend on the phases of vectors."""
+    hermitian = (x + _turned(x)) * (0.5 if isinstance(x, sg.Tensor) else x.real.dtype.type(0.5))
+    find: Any = linalg.eigh if isinstance(x, sg.Tensor) else np.linalg.eigh
+    values, vectors = find(hermitian)
+    first = vectors[..., :1]
+    return values, first @ _turned(first), (vectors * values[..., None, :]) @ _turned(vectors)
+
+
+def _complex_svd(x: Any) -> Any:
+    """What does not depend on the phases of pairs of vectors."""
+    find: Any = linalg.svd if isinstance(x, sg.Tensor) else np.linalg.svd
+    left, values, right = find(x, full_matrices=False)
+    first = left[..., :1]
+    return values, first @ right[..., :1, :], first @ _turned(first)
+
+
+def _complex_samples() -> list[Sample]:
+    samples = []
+    for label, shape in [("square", (3, 3)), ("tall", (4, 2)), ("wide", (2, 2, 3)),
+                         ("large", (20, 20)), ("empty batch", (0, 3, 2))]:  # fmt: skip
+        x = _complex(*shape)
+        for dtype in (np.complex128, np.complex64):
+            wrt = (0,) if dtype == np.complex128 and label in ("square", "tall", "wide") else ()
+            loose = 2e-4 if dtype == np.complex64 else 1e-9
+            name, given = f"{np.dtype(dtype).name} {label}", (x.astype(dtype),)
+            samples += [
+                Sample("svd", _complex_svd, given, _complex_svd, wrt=wrt, label=name,
+                       tolerance=loose),
+                Sample("svdvals", linalg.svdvals, given,
+                       lambda x: np.linalg.svd(x, compute_uv=False), wrt=wrt, label=name,
+                       tolerance=loose),
+                Sample("qr", linalg.qr, given, lambda x: tuple(np.linalg.qr(x)), wrt=wrt,
+                       label=name, tolerance=loose),
+                Sample("pinv", linalg.pinv, given, np.linalg.pinv, wrt=wrt, label=name,
+                       tolerance=loose),
+            ]  # fmt: skip
+            if shape[-1] == shape[-2]:
+                samples += [
+                    Sample("eigh", _complex_eigh, given, _complex_eigh, wrt=wrt, label=name,
+                           tolerance=loose),
+                    Sample("eigvalsh", lambda x: linalg.eigvalsh(x @ _turned(x)), given,
+                           lambda x: np.linalg.eigvalsh(x @ _turned(x)), wrt=wrt, label=name,
+                           tolerance=loose),
+                ]  # fmt: skip
+    return samples
+
+
 SAMPLES: list[Sample] = [
+    *_complex_samples(),
     *_each("eigh", _eigh, _eigh, _apart, SQUARES),
     Sample("eigh", lambda x: linalg.eigh(x, UPLO="U").eigenvalues, (_apart(3, 3),),
            lambda x: np.linalg.eigh(x, UPLO="U")[0], label="upper", tolerance=1e-12),
@@ -291,6 +353,12 @@ SAMPLES: list[Sample] = [
         ]
     ],
     *_norms(),
+    *[
+        Sample("norm" if o == 2 else "sum", lambda x, o=o: linalg.vector_norm(x, axis=1, ord=o),
+               (_complex(2, 3),), lambda x, o=o: np.linalg.vector_norm(x, axis=1, ord=o),
+               wrt=(0,), label=f"vector_norm {o} complex")
+        for o in (1, 2, 3)
+    ],
     *_at_zero(),
     Sample("norm", linalg.norm, (array(2, 3, 2),), np.linalg.norm, wrt=(0,), label="all axes"),
     Sample("norm", lambda x: linalg.norm(x), (np.array([[3, 4], [0, 0]]),), np.linalg.norm,

@@ -38,13 +38,26 @@ def _turned(e: Expander, x: Value) -> Value:
     assert x.type.shape is not None
     *batch, rows, columns = x.type.shape
     axes = (*range(len(batch)), len(batch) + 1, len(batch))
+    if x.type.dtype in dtypes.COMPLEX:
+        x = e.map("conj", x)
     return e.apply("permute_dims", [x], x.type.with_shape((*batch, columns, rows)), axes=axes)
 
 
 def _product(e: Expander, lhs: Value, rhs: Value) -> Value:
     assert lhs.type.shape is not None and rhs.type.shape is not None
-    shape = (*lhs.type.shape[:-1], rhs.type.shape[-1])
-    return e.apply("matmul", [lhs, rhs], lhs.type.with_shape(shape))
+    type = lhs.type.with_shape((*lhs.type.shape[:-1], rhs.type.shape[-1]))
+    if type.dtype not in dtypes.COMPLEX:
+        return e.apply("matmul", [lhs, rhs], type)
+    part = dtypes.part_of(type.dtype)
+    (a, b), (c, d) = [
+        [e.apply(name, [x], x.type.with_dtype(part)) for name in ("real", "imag")]
+        for x in (lhs, rhs)
+    ]
+    ac, bd, ad, bc = [
+        e.apply("matmul", [x, y], type.with_dtype(part))
+        for x, y in ((a, c), (b, d), (a, d), (b, c))
+    ]
+    return e.apply("complex", [e.map("subtract", ac, bd), e.map("add", ad, bc)], type)
 
 
 def _signed_diagonal(e: Expander, factors: Value, pivots: Value) -> Value:
@@ -73,7 +86,8 @@ def _slogdet(e: Expander) -> list[Value]:
     diagonal = _signed_diagonal(e, *e.node.inputs[1:])
     axes = (_last(diagonal),)
     sign = e.reduce("prod", e.map("sign", diagonal), axes, keepdims=False)
-    logarithm = e.map("log", e.map("abs", diagonal))
+    part = diagonal.type.with_dtype(dtypes.part_of(diagonal.type.dtype))
+    logarithm = e.map("log", e.apply("abs", [diagonal], part))
     return [sign, e.reduce("sum", logarithm, axes, keepdims=False)]
 
 
@@ -99,25 +113,34 @@ def _pinv(e: Expander) -> list[Value]:
     (x,) = e.node.inputs
     left, values, right = _several(e, "svd", x, full_matrices=False)
     largest = e.reduce("max", values, (_last(values),))
-    limit = e.map("multiply", _tolerance(e, x), largest)
+    limit = e.map("multiply", _tolerance(e, x, values), largest)
     kept = e.map("less", limit, values)
     one = e.constant(1, values)
     safe = e.apply("where", [kept, values, one], values.type)
     inverse = e.map("divide", one, safe)
     inverse = e.apply("where", [kept, inverse, e.constant(0, values)], values.type)
-    scaled = e.map("multiply", e.expand(inverse, _last(inverse) + 1), _turned(e, left))
+    column = e.expand(inverse, _last(inverse) + 1)
+    rows = _turned(e, left)
+    if x.type.dtype in dtypes.COMPLEX:
+        # Two real products are fewer operations than a complex one.
+        plain = rows.type.with_dtype(values.type.dtype)
+        parts = [e.apply(name, [rows], plain) for name in ("real", "imag")]
+        scaled = e.apply("complex", [e.map("multiply", column, part) for part in parts], rows.type)
+    else:
+        scaled = e.map("multiply", column, rows)
     return [_product(e, _turned(e, right), scaled)]
 
 
-def _tolerance(e: Expander, x: Value) -> Value:
+def _tolerance(e: Expander, x: Value, values: Value) -> Value:
     """The part of the largest singular value up to which one counts as 0."""
     given = e.node.attrs["rtol"]
     if given is not None:
-        return e.constant(given, x)
+        return e.constant(given, values)
     sizes = [e.apply("size", [x], _INT64, axis=_last(x) - number) for number in (0, 1)]
     longer = e.map("maximum", *sizes)
-    count = e.apply("cast", [longer], TensorType(x.type.dtype, ()), dtype=x.type.dtype)
-    return e.map("multiply", count, e.constant(float(np.finfo(x.type.dtype).eps), x))
+    dtype = values.type.dtype
+    count = e.apply("cast", [longer], TensorType(dtype, ()), dtype=dtype)
+    return e.map("multiply", count, e.constant(float(np.finfo(dtype).eps), values))
 
 
 EXPANSIONS |= {"det": _det, "slogdet": _slogdet, "cofactors": _cofactors, "pinv": _pinv}

@@ -159,8 +159,9 @@ class Fortran:
 
         before, after   its arguments before the room and after the size, without the last
         """
-        element = element_type(self.dtype)
-        room = self.room(element)
+        # Of a complex number the real part tells.
+        element = element_type(dtypes.part_of(self.dtype))
+        room = self.code.stack(element_type(self.dtype), 16)
         self.code.do(f"store {element} 0x0000000000000000, ptr {room}")
         self.call(name, *before, room, self.integer("-1"), *after, self.room())
         found = self.code.let(f"load {element}, ptr {room}")
@@ -228,6 +229,8 @@ class MatrixKernel:
     ) -> None:
         """Writes a call for elements that are finite, and lets the run fail where one is not."""
         kernel, code = self.kernel, self.code
+        if dtype in dtypes.COMPLEX:
+            dtype, count = dtypes.part_of(dtype), code.let(f"shl i64 {count}, 1")
         total = code.stack(memory_type(dtype), 8)
         zero = kernel.scalar.constant(0, dtype)
         kernel.store(zero, total)

@@ -38,69 +38,83 @@ def at_least_one(program: Program, size: Size) -> str:
 
 @lowering("eigh", "eigvalsh")
 def lower_eigh(program: Program, node: Node) -> None:
-    """Eigenvectors in place of a copy, by divide and conquer (syevd)."""
+    """Eigenvectors in place of a copy, by divide and conquer (syevd, heevd)."""
     given = program.array(node.inputs[0])
     dims = square_dims(program, node, given)
     source = resized(given, dims)
-    values = program.result(node.outputs[0], dims[:-1], given.dtype)
+    values = program.result(node.outputs[0], dims[:-1], node.outputs[0].type.dtype)
     vectors = program.allocate(dims, given.dtype)
-    wanted = node.op.name == "eigh"
-    # To LAPACK the lower triangle of rows is the upper one.
-    triangle = "U" if node.attrs["lower"] else "L"
 
     def write() -> None:
-        copied(program, node, source, vectors)
-        size = dims[-1]
-        task = "V" if wanted else "N"
-        main = Fortran(program.code, given.dtype)
-        number = main.integer(program.text(size))
-        whole, room = main.room(), main.room()
-        program.code.do(f"store i32 1, ptr {whole}")
-        lwork = main.asked(
-            "syevd",
-            (main.letter(task), main.letter(triangle), number, room, number, room),
-            (whole, main.integer("-1")),
-        )
-        # 3 + 5n integers with vectors, 1 without.
-        five = program.arithmetic("mul", program.text(size), "5")
-        integers = program.arithmetic("add", five, "3") if wanted else "1"
-        _eigen(program, node, (task, triangle), values, vectors, (lwork, integers))
+        # What is Hermitian is another matrix when it is transposed: LAPACK gets it by columns.
+        by_columns = given.dtype in dtypes.COMPLEX
+        copied(program, node, turned(source) if by_columns else source, vectors)
+        _Eigen(program, node, values, vectors).write()
 
     where_some(program, dims, write)
     program.hold(node.outputs[0], values)
-    if wanted:
+    if node.op.name == "eigh":
         program.hold(node.outputs[1], turned(vectors))
     else:
         program.free(vectors.buffer)
     done(program, node)
 
 
-def _eigen(
-    program: Program,
-    node: Node,
-    letters: tuple[str, str],
-    values: Array,
-    vectors: Array,
-    rooms: tuple[str, str],
-) -> None:
-    size = vectors.dims[-1]
-    work = MatrixKernel(program, node, vectors.dims[:-2], cube(size).times(Size(8)))
-    kernel, code, dtype = work.kernel, work.code, vectors.dtype
-    calls = Fortran(code, dtype)
-    room, integers = work.room(rooms[0], dtype), work.room(rooms[1], dtypes.int32)
-    sizes = [calls.integer(kernel.argument(text)) for text in rooms]
-    extent = kernel.size(size)
-    number, info = calls.integer(extent), calls.room()
-    count = code.let(f"mul i64 {extent}, {extent}")
+class _Eigen:
+    """The call of syevd or heevd for a batch."""
 
-    def decompose(index: str) -> None:
-        pointer = work.pointer(vectors, index)
-        work.if_finite(pointer, count, dtype, lambda: calls.call(
-            "syevd", calls.letter(letters[0]), calls.letter(letters[1]), number, pointer, number,
-            work.pointer(values, index, 1), room, sizes[0], integers, sizes[1], info,
-        ), info)  # fmt: skip
+    def __init__(self, program: Program, node: Node, values: Array, vectors: Array) -> None:
+        self.program, self.node, self.values, self.vectors = program, node, values, vectors
+        self.size, self.dtype = vectors.dims[-1], vectors.dtype
+        self.complex = self.dtype in dtypes.COMPLEX
+        self.name = "heevd" if self.complex else "syevd"
+        self.task = "V" if node.op.name == "eigh" else "N"
+        # To LAPACK the lower triangle of rows is the upper one.
+        self.triangle = "L" if node.attrs["lower"] == self.complex else "U"
 
-    work.run(decompose)
+    def write(self) -> None:
+        """Writes the kernel and its call."""
+        program, size, dtype = self.program, self.size, self.dtype
+        part = dtypes.part_of(dtype)
+        counts = self._counts()
+        work = MatrixKernel(program, self.node, self.vectors.dims[:-2], cube(size).times(Size(8)))
+        kernel, code = work.kernel, work.code
+        calls = Fortran(code, dtype)
+        kinds = (dtype, part, dtypes.int32) if self.complex else (dtype, dtypes.int32)
+        rooms: list[str] = []
+        for count, kind in zip(counts, kinds, strict=True):
+            rooms += [work.room(count, kind), calls.integer(kernel.argument(count))]
+        extent = kernel.size(size)
+        number, info = calls.integer(extent), calls.room()
+        elements = code.let(f"mul i64 {extent}, {extent}")
+
+        def decompose(index: str) -> None:
+            pointer = work.pointer(self.vectors, index)
+            work.if_finite(pointer, elements, dtype, lambda: calls.call(
+                self.name, calls.letter(self.task), calls.letter(self.triangle), number, pointer,
+                number, work.pointer(self.values, index, 1), *rooms, info,
+            ), info)  # fmt: skip
+
+        work.run(decompose)
+
+    def _counts(self) -> list[str]:
+        """How many elements of each kind of room are wanted."""
+        program = self.program
+        size = program.text(self.size)
+        calls = Fortran(program.code, self.dtype)
+        number, room, unknown = calls.integer(size), calls.room(), calls.integer("-1")
+        lwork = calls.asked(
+            self.name,
+            (calls.letter(self.task), calls.letter(self.triangle), number, room, number, room),
+            (room, unknown) * (2 if self.complex else 1),
+        )
+        five = program.arithmetic("mul", size, "5")
+        integers = program.arithmetic("add", five, "3") if self.task == "V" else "1"
+        if not self.complex:
+            return [lwork, integers]
+        square = program.arithmetic("mul", program.arithmetic("mul", size, size), "2")
+        parts = program.arithmetic("add", program.arithmetic("add", five, "1"), square)
+        return [lwork, parts if self.task == "V" else size, integers]
 
 
 # -- singular values ------------------------------------------------------------------------------
@@ -116,12 +130,12 @@ def lower_svd(program: Program, node: Node) -> None:
                    rows, columns)  # fmt: skip
     if node.op.name == "svdvals":
         task, left, right = "N", None, None
-        values = program.result(node.out, (*batch, least), dtype)
+        values = program.result(node.out, (*batch, least), node.out.type.dtype)
     else:
         full = node.attrs["full_matrices"]
         task = "A" if full else "S"
         left = program.result(node.outputs[0], (*batch, rows, rows if full else least), dtype)
-        values = program.result(node.outputs[1], (*batch, least), dtype)
+        values = program.result(node.outputs[1], (*batch, least), node.outputs[1].type.dtype)
         right = program.result(
             node.outputs[2], (*batch, columns if full else least, columns), dtype
         )
@@ -204,6 +218,7 @@ class _Svd:
         calls = Fortran(code, dtype)
         eight = program.arithmetic("mul", program.text(self.least), "8")
         room, integers = work.room(asked, dtype), work.room(eight, dtypes.int32)
+        parts = self._parts(work)
         lwork = calls.integer(kernel.argument(asked))
         rows, columns = [kernel.size(size) for size in (self.rows, self.columns)]
         of_rows, of_columns = calls.integer(rows), calls.integer(columns)
@@ -218,11 +233,25 @@ class _Svd:
             work.if_finite(pointer, count, dtype, lambda: calls.call(
                 "gesdd", calls.letter(self.task), of_rows, of_columns, pointer, of_rows,
                 work.pointer(values, index, 1), first, of_rows, second, inner,
-                room, lwork, integers, info,
+                room, lwork, *parts, integers, info,
             ), info)  # fmt: skip
 
         work.run(decompose)
         program.free(matrices.buffer)
+
+    def _parts(self, work: MatrixKernel) -> list[str]:
+        """Room for real numbers, which complex matrices want."""
+        program, dtype = self.program, self.source.dtype
+        if dtype not in dtypes.COMPLEX:
+            return []
+        least = program.text(self.least)
+        longer = larger(program, program.text(self.rows), program.text(self.columns))
+        # Without vectors 7 k are enough, with them the larger one of 5 k k + 5 k and
+        # 2 m k + 2 k k + k: here their sum.
+        wide = program.arithmetic("mul", longer, "2")
+        seven = program.arithmetic("mul", least, "7")
+        each = program.arithmetic("add", program.arithmetic("add", wide, seven), "7")
+        return [work.room(program.arithmetic("mul", least, each), dtypes.part_of(dtype))]
 
     def _asked(self) -> str:
         program = self.program
@@ -235,7 +264,7 @@ class _Svd:
         return calls.asked(
             "gesdd",
             (calls.letter(self.task), rows, columns, room, rows, room, room, rows, room, inner),
-            (room,),
+            (room, room) if self.source.dtype in dtypes.COMPLEX else (room,),
         )
 
 
@@ -244,7 +273,7 @@ class _Svd:
 
 @lowering("qr")
 def lower_qr(program: Program, node: Node) -> None:
-    """LQ factors of the transposed matrix (gelqf), and the orthogonal one made of them (orglq)."""
+    """LQ factors of the transposed matrix (gelqf), the orthogonal one made of them (orglq)."""
     source = program.array(node.inputs[0])
     dtype = source.dtype
     batch, (rows, columns) = source.dims[:-2], source.dims[-2:]
@@ -272,6 +301,7 @@ class _Qr:
         # To LAPACK the matrix is transposed.
         self.columns, self.rows = source.dims[-2:]
         self.inner = orthogonal.dims[-1]
+        self.made_of = "unglq" if source.dtype in dtypes.COMPLEX else "orglq"
 
     def write(self) -> None:
         """Writes the kernel and its call."""
@@ -302,7 +332,9 @@ class _Qr:
             ))  # fmt: skip
             self._take_upper(work, matrix, work.pointer(self.upper, index), shared)
             self._take_reflectors(work, matrix, q, shared)
-            calls.call("orglq", inner, columns, reflectors, q, inner, scales, room, lwork, info)
+            calls.call(
+                self.made_of, inner, columns, reflectors, q, inner, scales, room, lwork, info
+            )
 
         work.run(decompose)
         program.free(matrices.buffer)
@@ -315,7 +347,9 @@ class _Qr:
         columns, inner = [calls.integer(program.text(size)) for size in (self.columns, self.inner)]
         room = calls.room("double")
         first = calls.asked("gelqf", (rows, columns, room, rows, room))
-        second = calls.asked("orglq", (inner, columns, calls.integer(shared), room, inner, room))
+        second = calls.asked(
+            self.made_of, (inner, columns, calls.integer(shared), room, inner, room)
+        )
         return larger(program, first, second)
 
     def _take_upper(self, work: MatrixKernel, matrix: str, upper: str, shared: str) -> None:
