@@ -20,7 +20,7 @@ KEPT = 2000
 _kept: OrderedDict[Hashable, tuple[Callable[..., Any] | None, Any]] = OrderedDict()
 
 
-def backend() -> str:
+def backend() -> Any:
     """The backend that the environment chooses: "reference", or "native"."""
     return os.environ.get("STATICGRAPH_CONFORMANCE_BACKEND", "reference")
 

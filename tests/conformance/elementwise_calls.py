@@ -64,10 +64,12 @@ def values_of(dtype: str) -> Array:
         return _GRID.astype(dtype)
     if kind == "c":
         # How complex functions treat infinities differs between C libraries, so between NumPys.
-        return _SMALL.astype(dtype)
+        complexes: Array = _SMALL.astype(dtype)
+        return complexes
     limits = np.iinfo(dtype)
     inner = [0, 1, 2, 5, 100] + ([-1, -2, -7] if kind == "i" else [])
-    return np.array([limits.min, *inner, limits.max], dtype)
+    whole: Array = np.array([limits.min, *inner, limits.max], dtype)
+    return whole
 
 
 def pairs_of(name: str, dtypes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -87,9 +89,9 @@ def second_values(name: str, dtype: str) -> Array:
     if np.dtype(dtype).kind not in "iu":
         return values
     if name in ("floor_divide", "remainder"):
-        return values[values != 0]
+        values = values[values != 0]
     if name == "pow" or name.endswith("_shift"):
-        return np.array([0, 1, 2, 3], dtype)
+        values = np.array([0, 1, 2, 3], dtype)
     return values
 
 

@@ -154,8 +154,7 @@ def agrees(found: Any, wanted: Any, tolerance: float) -> bool:
     if isinstance(wanted, bool):
         return bool(found) is wanted
     if math.isnan(wanted) or math.isinf(wanted) or wanted == 0:
-        alike = math.isnan(found) if math.isnan(wanted) else found == wanted
-        return alike and (
-            math.isnan(wanted) or math.copysign(1.0, found) == math.copysign(1.0, wanted)
-        )
-    return abs(found - wanted) <= tolerance * abs(wanted)
+        if math.isnan(wanted):
+            return math.isnan(found)
+        return bool(found == wanted) and math.copysign(1.0, found) == math.copysign(1.0, wanted)
+    return bool(abs(found - wanted) <= tolerance * abs(wanted))

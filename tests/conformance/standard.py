@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from typing import Any
 
 VERSION = "2024.12"
 
@@ -239,7 +240,7 @@ def _signature(line: str) -> inspect.Signature:
     given = definition.args
     kind = inspect.Parameter
     parameters = []
-    places = [(a, kind.POSITIONAL_ONLY) for a in given.posonlyargs]
+    places: list[tuple[ast.arg, Any]] = [(a, kind.POSITIONAL_ONLY) for a in given.posonlyargs]
     places += [(a, kind.POSITIONAL_OR_KEYWORD) for a in given.args]
     late = len(places) - len(given.defaults)
     for place, (argument, where) in enumerate(places):
