@@ -266,18 +266,27 @@ class Fusion:
         self, held: Sequence[Held], dims: tuple[Size, ...], node: Node, fresh: bool = False
     ) -> Group:
         """The open group over `dims` that a node may join, or a new one."""
-        oldest = _oldest(held)
-        group = self._latest.get(dims)
-        if not fresh and group is not None and not group.full and group.index >= oldest:
-            inside = [h for h in held if isinstance(h, Lazy) and h.group is group]
-            # What has nothing to do with a product is better off in a kernel of its own.
-            welcome = group.product is None or (inside and _suits(node))
-            if welcome and all(self._fits(h, dims) for h in inside):
+        # Since what the node uses was computed, another group over these dims may have been opened.
+        newest = _newest(held)
+        for group in () if fresh else (newest, self._latest.get(dims)):
+            if group is None or (newest is not None and group.index < newest.index):
+                continue
+            if group.domain == dims and self._welcomes(group, held, node):
                 return group
         group = Group(len(self.groups), dims, node)
         self.groups.append(group)
         self._latest[dims] = group
         return group
+
+    def _welcomes(self, group: Group, held: Sequence[Held], node: Node) -> bool:
+        """Whether a node with these operands, over the group's domain, may be computed in it."""
+        if group.full:
+            return False
+        inside = [h for h in held if isinstance(h, Lazy) and h.group is group]
+        # What has nothing to do with a product is better off in a kernel of its own.
+        if group.product is not None and not (inside and _suits(node)):
+            return False
+        return all(self._fits(h, group.domain) for h in inside)
 
     def _fits(self, held: Lazy, dims: tuple[Size, ...]) -> bool:
         """Whether a lazy value is known where an element of its group's domain is computed."""
@@ -307,8 +316,10 @@ class Fusion:
         group: Group = rows[0].group
         if group.full or group.outer is None:
             return None
-        oldest = _oldest(held)
-        if group.index < oldest or self._row_axes(group, held, dims) is None:
+        newest = _newest(held)
+        if (newest is not None and group.index < newest.index) or self._row_axes(
+            group, held, dims
+        ) is None:
             return None
         return group
 
@@ -451,13 +462,16 @@ class Fusion:
         ]
 
 
-def _oldest(held: Sequence[Held]) -> int:
-    """The number of the last open group that a node with these operands needs; -1 for none."""
-    # What counts is counted anew, or written before it is needed.
-    groups = [
-        h.group for h in held if isinstance(h, Lazy) and not h.group.written and not _is_index(h)
-    ]
-    return max([group.index for group in groups], default=-1)
+def _newest(held: Sequence[Held]) -> Group | None:
+    """The last open group that a node with these operands needs, the oldest that it may join."""
+    newest = None
+    for item in held:
+        # What counts is counted anew, or written before it is needed.
+        if not isinstance(item, Lazy) or item.group.written or _is_index(item):
+            continue
+        if newest is None or item.group.index > newest.index:
+            newest = item.group
+    return newest
 
 
 def _suits(node: Node) -> bool:

@@ -44,6 +44,9 @@ FUSED: dict[str, tuple[int, Make]] = {
     "values per row": (1, lambda x, y, b: [sg.tanh(sg.sum(x, axis=1)) + sg.max(y, axis=1)]),
     "a sum": (2, lambda x, y, b: [sg.sum(sg.tanh(x) * y)]),
     "a product with its bias": (1, lambda x, y, b: [sg.tanh(x @ sg.permute_dims(y) + 1.0)]),
+    "products of one shape with their biases": (
+        3, lambda x, y, b: [sg.tanh(p) for p in (_dot(x, y) + 1.0, _dot(y, x) - 1.0, _dot(x, x))],
+    ),
     "a product and its result": (
         1, lambda x, y, b: list(itertools.chain(*[(p, sg.relu(p), p > 0.0) for p in [_dot(x, y)]])),
     ),
