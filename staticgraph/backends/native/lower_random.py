@@ -16,11 +16,12 @@ from staticgraph.backends.native.random_code import (
     BlockKey,
     Generator,
     as_short,
+    first_words,
     fraction,
     interleaved,
+    key_words,
     normal_pair,
     signed,
-    wide_words,
 )
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ONE, Size, product
@@ -42,8 +43,7 @@ def node_key(program: Program, node: Node) -> BlockKey:
     """The key of a random node in this run."""
     seed, run = _key(program, node.inputs[0])
     stream = str(signed(node.attrs["stream"]))
-    words = wide_words(program.code, ("1", "0", run, "0"), (seed, stream))
-    return BlockKey(words[0], words[1])
+    return BlockKey(*key_words(program.code, ("0", run, "0"), (seed, stream)))
 
 
 @lowering("random_fold")
@@ -54,11 +54,11 @@ def lower_fold(program: Program, node: Node) -> None:
     number = program.scalar(node.inputs[1]).text
     # The reference takes no number below 0 for a word.
     program.fail_if(code.let(f"icmp slt i64 {number}, 0"), node)
-    words = wide_words(code, ("1", number, run, "1"), (seed, "0"))
+    word, _ = key_words(code, (number, run, "1"), (seed, "0"))
     room = code.stack("[2 x i64]")
     result = Array(Buffer(room, owned=False), room, dtypes.uint64, (Size(2),), (ONE,))
-    for place, word in enumerate((seed, words[0])):
-        program.store(Register(word, dtypes.uint64), program.place(result, [str(place)]))
+    for place, part in enumerate((seed, word)):
+        program.store(Register(part, dtypes.uint64), program.place(result, [str(place)]))
     program.hold(node.out, result)
     done(program, node)
 
@@ -80,26 +80,15 @@ def lower_drawn(program: Program, node: Node) -> None:
 def _single(program: Program, node: Node) -> Register:
     """Number 0 of a node."""
     code, s, dtype = program.code, program.builder, node.out.type.dtype
-    key = node_key(program, node)
-    # The keys of the rounds are made here, not at the entry of the main function.
-    generator = _Here(code, key, 1)
-    x0, x1, x2, x3 = generator.block("0", "0")
+    first, second = first_words(code, node_key(program, node))
     if dtype == dtypes.float32:
-        first, second = [code.let(f"trunc i64 {word} to i32") for word in (x0, x1)]
-    else:
-        first, second = generator.wide(x0, x1), generator.wide(x2, x3)
+        halves = first, code.let(f"lshr i64 {first}, 32")
+        first, second = [code.let(f"trunc i64 {half} to i32") for half in halves]
     if node.op.name == "random_bits":
         return s.shift_right(Register(first, dtype), 64 - node.attrs["count"])
     if node.op.name == "random_unit":
         return fraction(s, first, dtype, node.attrs["inner"])
     return normal_pair(s, first, second, dtype)[0]
-
-
-class _Here(Generator):
-    """A generator whose key is not known at the entry of the function."""
-
-    def _entry(self, instruction: str) -> str:
-        return self.code.let(instruction)
 
 
 class _Filling:

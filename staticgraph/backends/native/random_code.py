@@ -35,7 +35,34 @@ def signed(number: int) -> int:
 # -- keys: Philox4x64 of one counter --------------------------------------------------------------
 
 
-def wide_words(code: Code, counter: tuple[str, ...], key: tuple[str, str]) -> tuple[str, ...]:
+def key_words(code: Code, counter: tuple[str, ...], key: tuple[str, str]) -> tuple[str, str]:
+    """The words 0 and 1 of a counter that begins with 1, by a call: a program may need many."""
+    name = "philox_key"
+    if not code.module.has_function(name):
+        given = ("%c1", "%c2", "%c3", "%k0", "%k1")
+        body = Code(code.module, name, "internal {i64, i64}", [f"i64 {word}" for word in given])
+        words = _wide_words(body, ("1", *given[:3]), given[3:])
+        _return_pair(body, words[0], words[1])
+    return _called_pair(code, name, (*counter, *key))
+
+
+def _return_pair(body: Code, first: str, second: str) -> None:
+    """Ends a function that gives two i64, and adds it to the module."""
+    pair = body.let(f"insertvalue {{i64, i64}} poison, i64 {first}, 0")
+    pair = body.let(f"insertvalue {{i64, i64}} {pair}, i64 {second}, 1")
+    body.do(f"ret {{i64, i64}} {pair}")
+    body.module.add_function(body.name, body.text())
+
+
+def _called_pair(code: Code, name: str, operands: tuple[str, ...]) -> tuple[str, str]:
+    given = ", ".join(f"i64 {operand}" for operand in operands)
+    pair = code.let(f"call {{i64, i64}} {code.callee(name)}({given})")
+    code.called()
+    first, second = [code.let(f"extractvalue {{i64, i64}} {pair}, {place}") for place in (0, 1)]
+    return first, second
+
+
+def _wide_words(code: Code, counter: tuple[str, ...], key: tuple[str, str]) -> tuple[str, ...]:
     """The four 64-bit words of a counter."""
     words, keys = counter, key
     for number in range(ROUNDS):
@@ -147,6 +174,17 @@ class Generator:
 
     def _do(self, name: str, lhs: str, rhs: str) -> str:
         return self.code.let(f"{name} {self.type} {lhs}, {rhs}")
+
+
+def first_words(code: Code, key: BlockKey) -> tuple[str, str]:
+    """The 64-bit words 0 and 1 of a node, by a call."""
+    name = "philox_block"
+    if not code.module.has_function(name):
+        body = Code(code.module, name, "internal {i64, i64}", ["i64 %k", "i64 %s"])
+        generator = Generator(body, BlockKey("%k", "%s"), 1)
+        x0, x1, x2, x3 = generator.block("0", "0")
+        _return_pair(body, generator.wide(x0, x1), generator.wide(x2, x3))
+    return _called_pair(code, name, key)
 
 
 def interleaved(code: Code, first: str, second: str, element: str, lanes: int) -> str:
