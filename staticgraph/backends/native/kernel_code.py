@@ -7,58 +7,24 @@ the code is as long for large arrays as for small ones.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from staticgraph.backends.native.ir import (
-    UNREAD,
-    Code,
-    in_slot,
-    memory_type,
-    slots_of_type,
-    vector,
-)
+from staticgraph.backends.native.ir import memory_type, vector
+from staticgraph.backends.native.kernel_base import Kernel, add_kernel
 from staticgraph.backends.native.program import CHUNK_WORK, Program
 from staticgraph.backends.native.scalars import Register, Scalars
-from staticgraph.backends.native.sizes import ONE, ZERO, Size
-from staticgraph.core import dtypes
+from staticgraph.backends.native.sizes import Size
 from staticgraph.core.dtypes import DType
 
 
-class KernelCode:
+class KernelCode(Kernel):
     """One kernel while it is written, and the call of it."""
 
     def __init__(self, program: Program) -> None:
+        super().__init__(program.module)
         self.program = program
-        parameters = ("ptr noalias readonly %args", "i64 %lo", "i64 %hi")
-        self.code = Code(program.module, "KERNEL", "void", parameters)
         self.scalar = program.scalars.builder(self.code, 1)
-        self._arguments: dict[tuple[str, str], str] = {}
-        self._sizes: dict[Size, str] = {}
-
-    def argument(self, value: str, type: str = "i64") -> str:
-        """A value of the caller, loaded at entry."""
-        if not value.startswith("%"):
-            return value
-        known = self._arguments.get((value, type))
-        if known is None:
-            number = len(self._arguments)
-            known = self._arguments[value, type] = f"%a{number}"
-            self.code.entry(f"{known}p = getelementptr i64, ptr %args, i64 {number}")
-            self.code.entry(f"{known} = load {type}, ptr {known}p{in_slot(type)}")
-            if slots_of_type(type) == 2:
-                self._arguments[UNREAD, value] = ""
-        return known
-
-    def size(self, size: Size) -> str:
-        """A size of the caller."""
-        if not size.names:
-            return str(size.factor)
-        known = self._sizes.get(size)
-        if known is None:
-            known = self._sizes[size] = self.argument(self.program.text(size))
-        return known
 
     def loop(self, begin: str, end: str, body: Callable[[str], None], step: int = 1) -> None:
         """A loop whose counter goes from `begin` by `step` while it is below `end`."""
@@ -87,43 +53,27 @@ class KernelCode:
         self.code.jump(after)
         self.code.begin(after)
 
-    def offset(self, pointer: str, dtype: DType, index: str, stride: Size = ONE) -> str:
-        """`pointer` moved by `index` steps of `stride` elements."""
-        if stride == ZERO or index == "0":
-            return pointer
-        if stride != ONE:
-            index = self.code.let(f"mul i64 {index}, {self.size(stride)}")
-        return self.code.let(f"getelementptr {memory_type(dtype)}, ptr {pointer}, i64 {index}")
-
     def load(self, dtype: DType, pointer: str, lanes: int = 1) -> Register:
         """`lanes` elements in order."""
         type = vector(memory_type(dtype), lanes)
         text = self.code.let(f"load {type}, ptr {pointer}, align {dtype.alignment}")
-        if dtype == dtypes.bool_:
-            zero = "0" if lanes == 1 else "zeroinitializer"
-            text = self.code.let(f"icmp ne {type} {text}, {zero}")
-        return Register(text, dtype)
+        return self.loaded(text, dtype, lanes)
 
     def store(self, register: Register, pointer: str, lanes: int = 1) -> None:
         """Writes `lanes` elements in order."""
-        dtype, text = register.dtype, register.text
+        dtype, text = register.dtype, self.stored(register, lanes)
         type = vector(memory_type(dtype), lanes)
-        if dtype == dtypes.bool_:
-            text = self.code.let(f"zext {vector('i1', lanes)} {text} to {type}")
         self.code.do(f"store {type} {text}, ptr {pointer}, align {dtype.alignment}")
 
     def call(self, count: str, grain: str | None) -> None:
         """Ends the kernel and calls it for [0, count), in chunks of `grain` or in one go."""
         self.code.do("ret void")
-        text = self.code.text()
-        name = f"kernel_{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
         program = self.program
-        if not program.module.has_function(name):
-            program.module.add_function(name, text.replace("@KERNEL(", f"@{name}(", 1))
+        name = add_kernel(program.module, self.code.text(), 1)
         program.kernels.append(name)
         nodes = () if program.notes.node is None else (program.notes.node,)
         program.notes.kernel(name, nodes, (program.size(count),), grain)
-        program.call(name, list(self._arguments), count, grain)
+        program.call(name, self.arguments, count, grain)
 
 
 # -- what kernels are planned with ----------------------------------------------------------------

@@ -1,36 +1,24 @@
 """From a nest to a kernel: loops, vectors, accumulators.
 
-A kernel is ``void @kernel(ptr args, i64 lo, i64 hi)`` and covers [lo, hi) of the first loop. What
-it knows of the caller comes through `args`, 8 bytes a slot; the writer says which values of the
-caller belong there. Equal nests have equal text, so equal kernels are compiled once. Sums of floats
-add vector lanes by halves, in an order that depends on the sizes alone.
+A kernel covers [lo, hi) of the first loop. Equal nests have equal text, so equal kernels are
+compiled once. Sums of floats add vector lanes by halves, in an order that depends on the sizes
+alone.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 
-from staticgraph.backends.native import complex_scalars
-from staticgraph.backends.native.ir import (
-    UNREAD,
-    Code,
-    Module,
-    aligned,
-    element_type,
-    in_slot,
-    memory_type,
-    slots_of_type,
-    splat,
-    vector,
-)
+from staticgraph.backends.native.ir import Module, aligned, element_type, memory_type
+from staticgraph.backends.native.kernel_base import add_kernel
+from staticgraph.backends.native.kernel_functions import ScalarOptions, often_used, outlined
+from staticgraph.backends.native.kernel_vectors import VectorKernel
 from staticgraph.backends.native.nest import Access, Expression, Nest
 from staticgraph.backends.native.reduce import Reducer
 from staticgraph.backends.native.scalars import Register, Scalars
-from staticgraph.backends.native.sizes import ONE, ZERO, Size, product
+from staticgraph.backends.native.sizes import ONE, ZERO, product
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
-from staticgraph.core.node import Node
 
 # The effort of code generation. With some, a kernel is 15 to 30 % faster and takes three times as
 # long to compile: that is for kernels that have, or may have, so many elements in a run. Where one
@@ -61,9 +49,6 @@ class KernelWriter:
         self.nest = nest
         self.options = options
         self.arguments: list[tuple[str, str]] = []
-        self._slots: dict[tuple[str, str], int] = {}
-        self._local: dict[tuple[str, str], str] = {}
-        self._sizes: dict[Size, str] = {}
         self.fails = False
         # Whether the kernel always covers the first axis whole, whose size is known.
         self.whole = False
@@ -72,44 +57,16 @@ class KernelWriter:
 
     def write(self) -> str:
         """Adds the kernel to the module, once for equal text; its name."""
-        body = _Body(self, Code(self.module, "KERNEL", "void", _PARAMETERS))
+        body = _Body(self)
         body.write()
+        self.arguments = body.arguments
         text = body.code.text()
-        level = self._level(text)
-        digest = hashlib.blake2b(f"{level}\n{text}".encode(), digest_size=8).hexdigest()
-        name = f"kernel_{digest}"
-        if not self.module.has_function(name):
-            self.module.add_function(name, text.replace("@KERNEL(", f"@{name}(", 1), level)
-        return name
+        return add_kernel(self.module, text, self._level(text))
 
     def _level(self, text: str) -> int:
         elements = product(self.nest.domain).known
         many = elements is None or elements >= _MANY_ELEMENTS
         return 1 if many and text.count("\n") <= _LONG_LINES else 0
-
-    def slot(self, value: str, type: str) -> int:
-        """The number of the argument slot that holds `value` of the caller."""
-        key = (value, type)
-        if key not in self._slots:
-            self._slots[key] = len(self.arguments)
-            self.arguments += [key, *[(UNREAD, "")] * (slots_of_type(type) - 1)]
-        return self._slots[key]
-
-
-_PARAMETERS = ("ptr noalias readonly %args", "i64 %lo", "i64 %hi")
-
-
-class ScalarOptions:
-    """How the scalars of a module are written: for which machine, and how strictly."""
-
-    def __init__(self, contract: bool = False, fused: bool = True, scales: bool = False) -> None:
-        self.contract = contract
-        self.fused = fused
-        self.scales = scales
-
-    def builder(self, code: Code, lanes: int) -> Scalars:
-        """A builder for registers of `lanes` elements."""
-        return Scalars(code, lanes, self.contract, self.fused, self.scales)
 
 
 def _lanes(nest: Nest, vector_bytes: int) -> int:
@@ -140,18 +97,6 @@ def _width(dtype: DType) -> int:
     return max(dtype.itemsize, 4)
 
 
-# Functions of many instructions: a kernel has so many copies of one, then it calls it.
-HEAVY = frozenset(
-    (
-        "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "sigmoid", "softplus", "erf",
-        "sigmoid_cross_entropy_with_logits",
-        "exp2", "log2", "log10", "logaddexp", "cbrt", "fmod", "remainder", "floor_divide", "asin",
-        "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "erfinv",
-        "xlogy", "lgamma", "digamma", "polygamma",
-    )
-)  # fmt: skip
-COPIES = 2
-
 # Ops that are an instruction or two.
 LIGHT = frozenset(
     (
@@ -166,52 +111,13 @@ LIGHT = frozenset(
 )  # fmt: skip
 
 
-class _Body:
+class _Body(VectorKernel):
     """The code of one kernel while it is written."""
 
-    def __init__(self, writer: KernelWriter, code: Code) -> None:
+    def __init__(self, writer: KernelWriter) -> None:
+        super().__init__(writer.module, writer.nest, writer.options, writer.lanes)
         self.writer = writer
-        self.nest = writer.nest
-        self.code = code
-        self.scalar = writer.options.builder(code, 1)
-        self.lanes = writer.lanes
-        self.vector = writer.options.builder(code, self.lanes)
-        # Registers of one value per row, made in code that comes before all that uses them.
-        self.rows: dict[Expression, Register] = {}
-        self.splats: dict[tuple[Expression, int], Register] = {}
-        self.pointers: dict[tuple[Access, int], str] = {}
-        self.indices: list[str] = []
-        self.mask: str | None = None
-        self.outlined = _often_used(writer.nest)
-
-    # -- what the caller gives ------------------------------------------------------------
-
-    def argument(self, value: str, type: str) -> str:
-        """A value of the caller, loaded at entry."""
-        if not value.startswith("%"):
-            return value
-        known = self.writer._local.get((value, type))
-        if known is None:
-            number = self.writer.slot(value, type)
-            known = f"%a{number}"
-            self.code.entry(f"{known}p = getelementptr i64, ptr %args, i64 {number}")
-            self.code.entry(f"{known} = load {type}, ptr {known}p{in_slot(type)}")
-            self.writer._local[value, type] = known
-        return known
-
-    def size(self, size: Size) -> str:
-        """The text of a size inside the kernel, multiplied at entry."""
-        if not size.names:
-            return str(size.factor)
-        known = self.writer._sizes.get(size)
-        if known is None:
-            known = self.argument(size.names[0], "i64")
-            for name in size.names[1:]:
-                known = self.code.entry_let(f"mul i64 {known}, {self.argument(name, 'i64')}")
-            if size.factor != 1:
-                known = self.code.entry_let(f"mul i64 {known}, {size.factor}")
-            self.writer._sizes[size] = known
-        return known
+        self.outlined = often_used(writer.nest)
 
     # -- loops ----------------------------------------------------------------------------
 
@@ -230,14 +136,6 @@ class _Body:
         grain = self.argument("%grain", "i64")
         chunk = self.code.let(f"sdiv i64 %lo, {grain}")
         return self.offset(pointer, access.dtype, chunk, access.chunk)
-
-    def offset(self, pointer: str, dtype: DType, index: str, stride: Size) -> str:
-        """`pointer` moved by `index` steps of `stride` elements."""
-        if stride == ZERO or index == "0":
-            return pointer
-        if stride != ONE:
-            index = self.code.let(f"mul i64 {index}, {self.size(stride)}")
-        return self.code.let(f"getelementptr {memory_type(dtype)}, ptr {pointer}, i64 {index}")
 
     def bounds(self, axis: int) -> tuple[str, str]:
         """Where the loop over an axis begins and ends."""
@@ -303,13 +201,7 @@ class _Body:
 
     def _single_from(self, pointer: str, dtype: DType) -> Register:
         text = self.code.let(f"load {memory_type(dtype)}, ptr {pointer}{aligned(dtype)}")
-        return self._loaded(text, dtype, 1)
-
-    def _loaded(self, text: str, dtype: DType, lanes: int) -> Register:
-        if dtype == dtypes.bool_:
-            zero = "0" if lanes == 1 else "zeroinitializer"
-            text = self.code.let(f"icmp ne {vector('i8', lanes)} {text}, {zero}")
-        return Register(text, dtype)
+        return self.loaded(text, dtype, 1)
 
     def store_scalar(self, expression: Expression, access: Access) -> None:
         """Writes a value per row."""
@@ -319,13 +211,6 @@ class _Body:
         self.code.do(
             f"store {memory_type(access.dtype)} {text}, ptr {pointer}{aligned(access.dtype)}"
         )
-
-    def stored(self, register: Register, lanes: int) -> str:
-        """A register as it stands in memory."""
-        if register.dtype != dtypes.bool_:
-            return register.text
-        bits, byte = vector("i1", lanes), vector("i8", lanes)
-        return self.code.let(f"zext {bits} {register.text} to {byte}")
 
     # -- one walk over the row --------------------------------------------------------------
 
@@ -424,7 +309,7 @@ class _Body:
             self._vector_loop(begin, end, "1", walk)
             return
         type = f"<{lanes} x {width}>"
-        splat = self._splat_text(left, width)
+        splat = self.spread_text(left, width)
         self.mask = code.let(f"icmp ult {type} <{places}>, {splat}")
         self._vector_body(begin, walk)
         self.mask = None
@@ -455,7 +340,7 @@ class _Body:
                 pointer = self.pointers[access, axis - 1]
                 register = self._single_from(pointer, access.dtype)
                 walk.scalars[expression] = register
-                walk.hoisted[expression] = self._splat(register)
+                walk.hoisted[expression] = self.spread(register)
             elif expression.kind == "gather" and access is not None:
                 places = [walk.scalars.get(e, self.rows.get(e)) for e in expression.operands]
                 known = [place for place in places if place is not None]
@@ -481,6 +366,10 @@ class _Body:
     def _value(self, expression: Expression, values: dict[Expression, Register]) -> Register:
         return self.splat(expression) if expression.row else values[expression]
 
+    def _store_vector(self, register: Register, access: Access, index: str) -> None:
+        pointer, many = self.addresses(access, index)
+        self.store_at(register, access.dtype, pointer, many)
+
     def _element(
         self, expression: Expression, index: str, values: dict[Expression, Register]
     ) -> Register:
@@ -489,7 +378,7 @@ class _Body:
             pointer, many = self.addresses(expression.access, index)
             return self.load_at(expression.access.dtype, pointer, many)
         if expression.kind == "index":
-            return self._index(expression.axis, index)
+            return self.index_along(expression.axis, index)
         if expression.kind == "spread":
             return self.splat(expression.operands[0])
         operands = [self._value(operand, values) for operand in expression.operands]
@@ -513,8 +402,8 @@ class _Body:
         places = [self._value(operand, values) for operand in expression.operands]
         moved = self._gather_offset(builder, expression, places)
         if access.strides[axis] != ZERO:
-            step = self._splat(Register(self.size(access.strides[axis]), dtypes.int64))
-            along = builder.multiply(self._index(axis, index), step)
+            step = self.spread(Register(self.size(access.strides[axis]), dtypes.int64))
+            along = builder.multiply(self.index_along(axis, index), step)
             moved = builder.add(moved, along)
         base = self.pointers[access, axis - 1]
         if self.lanes == 1:
@@ -533,7 +422,7 @@ class _Body:
         for place, (dim, stride) in zip(places, expression.steps, strict=True):
             size, step = [
                 Register(self.size(s), dtypes.int64) if builder.lanes == 1
-                else self._splat(Register(self.size(s), dtypes.int64))
+                else self.spread(Register(self.size(s), dtypes.int64))
                 for s in (dim, stride)
             ]  # fmt: skip
             below = builder.less(place, zero)
@@ -548,7 +437,7 @@ class _Body:
         node = expression.node
         assert node is not None and node.op.emit is not None
         if node.op.name in self.outlined and builder.lanes > 1:
-            return outlined(self.writer.options, builder, node, operands)
+            return outlined(self.options, builder, node, operands)
         builder.failed = None
         result: Register = node.op.emit(builder, *operands, **node.attrs)
         if builder.failed is not None:
@@ -574,207 +463,6 @@ class _Body:
         self.code.jump(after)
         self.code.begin(after)
 
-    # -- vectors --------------------------------------------------------------------------
-
-    def splat(self, expression: Expression) -> Register:
-        """A value per row in every lane; made where the row is entered."""
-        key = (expression, self.lanes)
-        if key not in self.splats:
-            self.splats[key] = self._splat(self.rows[expression])
-        return self.splats[key]
-
-    def _splat(self, register: Register) -> Register:
-        if self.lanes == 1:
-            return register
-        return Register(
-            self._splat_text(register.text, element_type(register.dtype)), register.dtype
-        )
-
-    def _splat_text(self, text: str, element: str) -> str:
-        lanes = self.lanes
-        if not text.startswith("%"):
-            return splat(text, element, lanes)
-        if element.startswith("<"):
-            type, places = vector(element, 1), ", ".join(["i32 0, i32 1"] * lanes)
-            return self.code.let(
-                f"shufflevector {type} {text}, {type} poison, <{2 * lanes} x i32> <{places}>"
-            )
-        type = f"<{lanes} x {element}>"
-        single = self.code.let(f"insertelement {type} poison, {element} {text}, i64 0")
-        return self.code.let(
-            f"shufflevector {type} {single}, {type} poison, <{lanes} x i32> zeroinitializer"
-        )
-
-    def halved(self, lanes: int) -> Scalars:
-        """A builder for fewer lanes."""
-        return self.writer.options.builder(self.code, lanes)
-
-    def flat_index(self, index: str) -> Register:
-        """The place within the row, counted over all of its axes, an int64."""
-        nest = self.nest
-        base = "0"
-        for axis in range(nest.outer, len(nest.domain) - 1):
-            scaled = self.code.let(f"mul i64 {base}, {self.size(nest.domain[axis])}")
-            base = self.code.let(f"add i64 {scaled}, {self.indices[axis]}")
-        if base != "0":
-            base = self.code.let(f"mul i64 {base}, {self.size(nest.domain[-1])}")
-            index = self.code.let(f"add i64 {base}, {index}")
-        return self._index(len(nest.domain) - 1, index)
-
-    def _index(self, axis: int, index: str) -> Register:
-        """The place along `axis`, an int64."""
-        if axis < len(self.nest.domain) - 1:
-            return self._splat(Register(self.indices[axis], dtypes.int64))
-        if self.lanes == 1:
-            return Register(index, dtypes.int64)
-        places = ", ".join(f"i64 {lane}" for lane in range(self.lanes))
-        splat = self._splat_text(index, "i64")
-        type = f"<{self.lanes} x i64>"
-        return Register(self.code.let(f"add {type} {splat}, <{places}>"), dtypes.int64)
-
-    def addresses(
-        self, access: Access, index: str, base: str | None = None
-    ) -> tuple[str, str | None]:
-        """Where a vector of elements stands: one address, or one per lane."""
-        axis = len(self.nest.domain) - 1
-        if base is None:
-            base = self.pointers[access, axis - 1]
-        stride = access.strides[axis]
-        element = memory_type(access.dtype)
-        if self.lanes == 1 or stride == ONE:
-            return self.offset(base, access.dtype, index, stride), None
-        places = self._index(axis, index).text
-        lanes = f"<{self.lanes} x i64>"
-        step = self._splat_text(self.size(stride), "i64")
-        places = self.code.let(f"mul {lanes} {places}, {step}")
-        return "", self.code.let(f"getelementptr {element}, ptr {base}, {lanes} {places}")
-
-    def load_at(
-        self, dtype: DType, pointer: str, many: str | None, lanes: int | None = None
-    ) -> Register:
-        """Reads a vector in order from `pointer`, or lane by lane from `many`."""
-        lanes = self.lanes if lanes is None else lanes
-        type = vector(memory_type(dtype), lanes)
-        if many is not None:
-            text = self._gather(dtype, many)
-        elif self.mask is None or lanes == 1:
-            text = self.code.let(f"load {type}, ptr {pointer}, align {dtype.alignment}")
-        else:
-            text = self.masked(
-                f"masked.load.{_suffix(dtype, lanes)}.p0", type, [("ptr", pointer)], dtype,
-                [(type, "zeroinitializer")],
-            )  # fmt: skip
-        return self._loaded(text, dtype, lanes)
-
-    def _gather(self, dtype: DType, pointers: str) -> str:
-        type = vector(memory_type(dtype), self.lanes)
-        lanes, pointers = self._each_part(dtype, pointers)
-        name = f"masked.gather.{_suffix(dtype, self.lanes)}.v{lanes}p0"
-        return self.masked(
-            name, type, [(f"<{lanes} x ptr>", pointers)], dtype, [(type, "zeroinitializer")]
-        )
-
-    def _each_part(self, dtype: DType, pointers: str) -> tuple[int, str]:
-        """The addresses of both parts of complex elements, and how many they are."""
-        lanes = self.lanes
-        if dtype not in dtypes.COMPLEX:
-            return lanes, pointers
-        twice = ", ".join(f"i32 {lane}, i32 {lane}" for lane in range(lanes))
-        type = f"<{lanes} x ptr>"
-        pointers = self.code.let(
-            f"shufflevector {type} {pointers}, {type} poison, <{2 * lanes} x i32> <{twice}>"
-        )
-        steps = ", ".join(["i64 0, i64 1"] * lanes)
-        part = element_type(dtypes.part_of(dtype))
-        pointers = self.code.let(
-            f"getelementptr {part}, <{2 * lanes} x ptr> {pointers}, <{2 * lanes} x i64> <{steps}>"
-        )
-        return 2 * lanes, pointers
-
-    def masked(
-        self,
-        name: str,
-        result: str,
-        operands: Sequence[tuple[str, str]],
-        dtype: DType,
-        rest: Sequence[tuple[str, str]] = (),
-    ) -> str:
-        """A masked load, store, gather or scatter, for the lanes that count."""
-        kind, mask = f"<{self.lanes} x i1>", self.mask or "splat (i1 true)"
-        if dtype in dtypes.COMPLEX:
-            kind, mask = complex_scalars.mask(self.code, mask, self.lanes)
-        given = [*operands, ("i32", str(dtype.alignment)), (kind, mask), *rest]
-        if result != "void":
-            return self.code.intrinsic(name, result, given)
-        types = ", ".join(type for type, _ in given)
-        self.code.module.declare(f"declare void @llvm.{name}({types})")
-        self.code.do(f"call void @llvm.{name}({', '.join(f'{t} {v}' for t, v in given)})")
-        return ""
-
-    def _store_vector(self, register: Register, access: Access, index: str) -> None:
-        pointer, many = self.addresses(access, index)
-        self.store_at(register, access.dtype, pointer, many)
-
-    def store_at(
-        self,
-        register: Register,
-        dtype: DType,
-        pointer: str,
-        many: str | None = None,
-        lanes: int | None = None,
-    ) -> None:
-        """Writes a vector in order at `pointer`, or lane by lane at `many`."""
-        element = memory_type(dtype)
-        lanes = self.lanes if lanes is None else lanes
-        type = vector(element, lanes)
-        text = self.stored(register, lanes)
-        if many is not None:
-            count, many = self._each_part(dtype, many)
-            name = f"masked.scatter.{_suffix(dtype, lanes)}.v{count}p0"
-            self.masked(name, "void", [(type, text), (f"<{count} x ptr>", many)], dtype)
-        elif self.mask is None or lanes == 1:
-            self.code.do(f"store {type} {text}, ptr {pointer}, align {dtype.alignment}")
-        else:
-            name = f"masked.store.{_suffix(dtype, lanes)}.p0"
-            self.masked(name, "void", [(type, text), ("ptr", pointer)], dtype)
-
-
-def _often_used(nest: Nest) -> set[str]:
-    """The functions that a nest computes so often that calls of them are better than copies."""
-    counts: dict[str, int] = {}
-    phases = nest.phases
-    for expression in nest.expressions:
-        if expression.node is not None and expression.kind == "map":
-            name = expression.node.op.name
-            counts[name] = counts.get(name, 0) + phases
-    return {name for name, count in counts.items() if name in HEAVY and count > COPIES}
-
-
-def outlined(
-    options: ScalarOptions, builder: Scalars, node: Node, operands: Sequence[Register]
-) -> Register:
-    """What an op makes of its operands, by a call of a function that is compiled once."""
-    code, op = builder.code, node.op
-    types = [builder.type(operand.dtype) for operand in operands]
-    result = node.out.type.dtype
-    names = [dtypes.name(operand.dtype) for operand in operands]
-    names += [str(value) for value in node.attrs.values()]
-    name = f"map_{op.name}_{'_'.join(names)}_{builder.lanes}"
-    if not code.module.has_function(name):
-        parameters = [f"{type} %x{number}" for number, type in enumerate(types)]
-        body = Code(code.module, name, f"internal {builder.type(result)}", parameters)
-        given = [Register(f"%x{n}", operand.dtype) for n, operand in enumerate(operands)]
-        assert op.emit is not None
-        value: Register = op.emit(options.builder(body, builder.lanes), *given, **node.attrs)
-        body.do(f"ret {builder.type(result)} {value.text}")
-        code.module.add_function(name, body.text())
-    given_text = ", ".join(f"{t} {o.text}" for t, o in zip(types, operands, strict=True))
-    # The quick way is for scalars only.
-    callee = code.callee(name) if builder.lanes == 1 else f"@{name}"
-    made = code.let(f"call {builder.type(result)} {callee}({given_text})")
-    code.called()
-    return Register(made, result)
-
 
 class _Walk:
     """What one walk over a row computes, writes and combines."""
@@ -790,15 +478,6 @@ class _Walk:
         # What is one value for the whole innermost loop, and where gathers that use it read.
         self.scalars: dict[Expression, Register] = {}
         self.bases: dict[Expression, str] = {}
-
-
-def _suffix(dtype: DType, lanes: int) -> str:
-    """What the name of an intrinsic says of a vector in memory."""
-    if dtype in dtypes.COMPLEX:
-        dtype, lanes = dtypes.part_of(dtype), 2 * lanes
-    element = memory_type(dtype)
-    named = {"float": "f32", "double": "f64"}.get(element, element)
-    return f"v{lanes}{named}"
 
 
 def _walk_of(expression: Expression) -> int:

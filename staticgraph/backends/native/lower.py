@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from staticgraph.backends.native.checks import with_checks
 from staticgraph.backends.native.expand import expanded
-from staticgraph.backends.native.kernels import COPIES, HEAVY, outlined
+from staticgraph.backends.native.kernel_functions import COPIES, HEAVY, outlined
 from staticgraph.backends.native.program import Program
 from staticgraph.backends.native.scalars import Register
 from staticgraph.backends.native.schedule import scheduled

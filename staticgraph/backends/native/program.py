@@ -19,10 +19,10 @@ import numpy as np
 
 from staticgraph.backends.native.fusion import Fusion
 from staticgraph.backends.native.ir import UNREAD, Code, Module, aligned, in_slot, memory_type
-from staticgraph.backends.native.kernels import KernelWriter, ScalarOptions
-from staticgraph.backends.native.nest import Access, Expression, Nest, add_axis, collapse, work_of
+from staticgraph.backends.native.kernel_functions import ScalarOptions
+from staticgraph.backends.native.nest import Access, Expression, Nest, work_of
+from staticgraph.backends.native.nest_runs import multiple, run_nest
 from staticgraph.backends.native.notes import MEMORY, Notes
-from staticgraph.backends.native.reduce import identity
 from staticgraph.backends.native.scalars import Register
 from staticgraph.backends.native.sizes import ONE, ZERO, Size, product, row_major, size_of
 from staticgraph.backends.native.values import Array, Buffer, Held, Lazy, Scalar
@@ -436,96 +436,7 @@ class Program:
         A reduction of the nest whose target has an `array` is completed there: chunks of a parallel
         loop add up side by side, and then one after the other in their order.
         """
-        collapse(nest)
-        if not nest.domain:
-            add_axis(nest)
-        totals = [e for e in nest.expressions if e.kind == "reduce" and e.target is not None]
-        reduces = any(e.kind == "reduce" for e in nest.expressions)
-        if not reduces and any(dim == ZERO for dim in nest.domain):
-            return
-        writer = KernelWriter(self.module, nest, self.options.vector_bytes, self.scalars)
-        grain = self.grain(nest, writer.lanes)
-        extent = nest.domain[0]
-        if serial:
-            grain = self.arithmetic("add", self.text(extent), "1")
-        split = [e for e in totals if e.target is not None and e.target.strides[0] == ZERO]
-        if split and any(e.array.dims for e in split) and not serial:
-            grain = self._few_chunks(extent, grain, writer.lanes if len(nest.domain) == 1 else 1)
-        chunks = ONE if serial else self.chunks(extent, grain)
-        if chunks == ZERO:
-            # One call that walks nothing still writes what nothing adds up to.
-            chunks = ONE
-        partial = [self._prepare(nest, e, chunks, node) for e in totals]
-        writer.whole = extent.known is not None and (serial or chunks == ONE)
-        name = writer.write()
-        self.kernels.append(name)
-        flag = None
-        if writer.fails:
-            flag = self.code.stack("i8", 8)
-            self.code.do(f"store i8 0, ptr {flag}")
-        special = {"%failed": flag or "null", "%grain": grain}
-        whole = serial or chunks in (ONE, ZERO)
-        self.notes.kernel(
-            name, tuple([e.node for e in nest.expressions if e.node is not None]), nest.domain,
-            None if whole else grain, nest.outer, nest.phases, writer.lanes,
-        )  # fmt: skip
-        arguments = [(special.get(value, value), type) for value, type in writer.arguments]
-        self.call(name, arguments, self.text(extent), None if whole else grain)
-        if flag is not None:
-            failed = self.code.let(f"load i8, ptr {flag}")
-            self.fail_if(self.code.let(f"icmp ne i8 {failed}, 0"), node)
-        for expression, parts in zip(totals, partial, strict=True):
-            if parts is not None:
-                self._combine(expression, parts, node)
-                self.free(parts.buffer)
-
-    def _few_chunks(self, extent: Size, grain: str, step: int) -> str:
-        """A grain that makes 16 chunks at most: each adds up an array of its own."""
-        if extent.known is not None and grain.isdigit():
-            return str(_multiple(max(int(grain), -(-extent.known // 16)), step))
-        part = self.arithmetic("add", self.code.let(f"sdiv i64 {self.text(extent)}, 16"), str(step))
-        if step > 1:
-            part = self.code.let(f"and i64 {part}, {-step}")
-        return self.code.intrinsic("smax.i64", "i64", [("i64", part), ("i64", grain)])
-
-    def _prepare(
-        self, nest: Nest, expression: Expression, chunks: Size, node: Node
-    ) -> Array | None:
-        """Gives a reduction the memory in which it adds up; the parts where there are several."""
-        target = expression.target
-        assert target is not None
-        result: Array = expression.array
-        parts = None
-        place = result
-        if target.strides[0] == ZERO and chunks != ONE:
-            place = parts = self.allocate((chunks, *result.dims), result.dtype)
-            target.chunk = product(result.dims)
-        target.pointer = place.pointer
-        if nest.outer == 0 and all(stride == ZERO for stride in target.strides):
-            # The whole nest is one row: its value is kept in registers and written once.
-            expression.target, expression.row = None, True
-            nest.stores.append((expression, target))
-        else:
-            neutral = self.builder.constant(
-                identity(expression.combine, expression.dtype), expression.dtype
-            )
-            self.fill(place, neutral, node)
-        return parts
-
-    def _combine(self, expression: Expression, parts: Array, node: Node) -> None:
-        """Adds the parts of a reduction up, in their order."""
-        result: Array = expression.array
-        count = product(result.dims)
-        loaded = Expression("load", parts.dtype)
-        loaded.access = Access(parts.pointer, parts.dtype, (count, ONE))
-        total = Expression("reduce", parts.dtype, (loaded,), expression.node)
-        total.combine = expression.combine
-        total.array = Array(
-            result.buffer, result.pointer, result.dtype, (count,) if result.dims else (),
-            (ONE,) if result.dims else (),
-        )  # fmt: skip
-        total.target = Access("", parts.dtype, (ZERO, ONE if result.dims else ZERO))
-        self.run(Nest((parts.dims[0], count), 0, [loaded, total]), node, serial=True)
+        run_nest(self, nest, node, serial)
 
     def grain(self, nest: Nest, lanes: int) -> str:
         """How much of the first axis a chunk of a parallel loop is: a function of sizes alone."""
@@ -534,7 +445,7 @@ class Program:
         wanted = max(CHUNK_WORK // work, lanes)
         step = lanes if len(nest.domain) == 1 else 1
         if row.known is not None:
-            return str(_multiple(max(wanted // max(row.known, 1), 1), step))
+            return str(multiple(max(wanted // max(row.known, 1), 1), step))
         rows = self.code.let(f"sdiv i64 {wanted}, {self._at_least_one(self.text(row))}")
         rows = self.code.let(f"add i64 {rows}, 1")
         return rows
@@ -607,7 +518,3 @@ class Program:
         )
         # Beside a kernel the code that calls it takes no time worth more effort.
         self.code.finish(level=1 if self.scalar_loops else 0)
-
-
-def _multiple(count: int, step: int) -> int:
-    return -(-count // step) * step
