@@ -179,13 +179,14 @@ EIGH = register(
 
 
 def eigh(x: Any, UPLO: str = "L", *, name: str | None = None) -> EigenDecomposition:
-    """Eigenvalues and eigenvectors of symmetric matrices.
+    """Eigenvalues and eigenvectors of symmetric matrices, or of complex Hermitian ones.
 
     x      matrices ``(..., n, n)``, of which one triangle is read
     UPLO   which one: "L", the lower one, or "U"
 
     Returns ``(eigenvalues, eigenvectors)``, a named tuple: ``(..., n)``, ascending, and
-    ``(..., n, n)``, a vector per column. The sign of a vector is LAPACK's choice. Derivatives:
+    ``(..., n, n)``, a vector per column. The sign of a vector is LAPACK's choice, and the phase of
+    a complex one. Derivatives:
     Giles (2008), section 3.1; of equal eigenvalues the page on linear algebra tells. Raises
     ShapeError for what is not square, RunError in a run for NaN and infinities.
 
@@ -398,7 +399,8 @@ def svd(x: Any, full_matrices: bool = True, *, name: str | None = None) -> Singu
 
     Returns ``(U, S, Vh)``, a named tuple; S is ``(..., k)``, descending. The sign of a pair of
     vectors is LAPACK's choice. Derivatives: J. Townsend, "Differentiating the singular value
-    decomposition" (2016). The vectors that belong to no singular value, which only
+    decomposition" (2016); of complex matrices they are those of functions that do not depend on the
+    phase of a pair. The vectors that belong to no singular value, which only
     ``full_matrices=True`` gives, may be turned freely: derivatives are those of functions that do
     not depend on how. Raises RunError in a run for NaN and infinities.
 
