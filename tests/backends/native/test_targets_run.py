@@ -70,7 +70,8 @@ def _complex(x: sg.Tensor, y: sg.Tensor) -> Any:
     slopes = sg.gradients(sg.sum(sg.abs(sg.tanh(z * z[:1]) / (2.0 + sg.conj(z)))), [x, y])
     return [
         z * (1 - 2j) + z / (3.0 + z * z), sg.exp(z), sg.log(z), sg.sqrt(z), sg.asin(z),
-        sg.sum(z), sg.sum(z, 0), z[::-1, ::2] * 1j, z @ sg.permute_dims(z), sg.where(x > y, z, -z), *slopes,
+        sg.sum(z), sg.sum(z, 0), z[::-1, ::2] * 1j, z @ sg.permute_dims(z), sg.where(x > y, z, -z),
+        *slopes,
     ]  # fmt: skip
 
 
