@@ -259,6 +259,10 @@ class ElementBuilder(Protocol[E]):
         """The derivative of `lgamma`."""
         ...
 
+    def igamma(self, a: E, x: E, upper: bool) -> E:
+        """The regularised incomplete gamma function: the lower one, or the upper one."""
+        ...
+
     def polygamma(self, x: E, order: int) -> E:
         """The derivative of `digamma` of a known order from 1 on."""
         ...

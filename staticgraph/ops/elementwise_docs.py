@@ -89,6 +89,8 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "erfinv": ("sg.erfinv([0.0, 0.5])", "array([0.    , 0.4769], dtype=float32)"),
     "xlogy": ("sg.xlogy([0.0, 2.0], [0.0, 3.0])", "array([0.    , 2.1972], dtype=float32)"),
     "lgamma": ("sg.lgamma([1.0, 5.0])", "array([0.    , 3.1781], dtype=float32)"),
+    "igamma": ("sg.igamma([1.0, 3.0], 2.0)", "array([0.8647, 0.3233], dtype=float32)"),
+    "igammac": ("sg.igammac([1.0, 3.0], 2.0)", "array([0.1353, 0.6767], dtype=float32)"),
     "digamma": ("sg.digamma([1.0, 2.0])", "array([-0.5772,  0.4228], dtype=float32)"),
 }
 
@@ -98,7 +100,7 @@ _ROUNDED = frozenset(
         "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "tanh", "sigmoid",
         "softplus", "erf", "exp2", "log2", "log10", "logaddexp", "cbrt", "hypot", "asin", "acos",
         "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "erfinv", "xlogy",
-        "lgamma", "digamma",
+        "lgamma", "digamma", "igamma", "igammac",
     }
 )  # fmt: skip
 

@@ -148,6 +148,8 @@ _SPECIAL: dict[str, Function] = {
     "xlogy": functions.xlogy,
     "gammaln": functions.lgamma,
     "psi": functions.digamma,
+    "gammainc": functions.igamma,
+    "gammaincc": functions.igammac,
 }
 _REDUCTIONS: dict[Any, Function] = {
     np.add: reduction.sum,

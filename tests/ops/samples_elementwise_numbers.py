@@ -374,6 +374,57 @@ SAMPLES += [
     ),
 ]  # fmt: skip
 
+
+def _below(a: float, x: float) -> float:
+    """The power series, 400 terms of it, after moving a up by 1 so that small ones are exact."""
+    if math.isnan(a) or math.isnan(x) or a < 0 or x < 0 or a == x == math.inf or a == x == 0:
+        return math.nan
+    if a == 0 or x == math.inf:
+        return 1.0
+    if x == 0 or a == math.inf:
+        return 0.0
+    term = total = 1.0
+    for n in range(1, 400):
+        term *= x / (a + n)
+        total += term
+    return math.exp(a * math.log(x) - x - math.lgamma(a + 1)) * total
+
+
+_CONCENTRATIONS = np.array([[0.4, 0.9, 1.7], [3.0, 6.5, 9.1]], np.float32)
+_PLACES = np.array([[0.3, 1.9, 1.1], [2.2, 8.0, 6.5]], np.float32)
+for _name, _meaning in (
+    ("igamma", _wide(_below)),
+    ("igammac", _wide(lambda a, x: 1 - _below(a, x))),
+):
+    _call = getattr(sg, _name)
+    SAMPLES += [
+        Sample(_name, _call, (_CONCENTRATIONS, _PLACES), _meaning, wrt=(0, 1), label="both"),
+        Sample(
+            _name, _call, (_CONCENTRATIONS[:, :1], _PLACES[0]), _meaning, wrt=(0, 1),
+            label="column and row",
+        ),
+        Sample(_name, _call, (np.float32(2.5), _PLACES), _meaning, wrt=(0, 1), label="scalar"),
+        Sample(_name, _call, (np.ones((0, 1), np.float32), _PLACES[0]), _meaning, label="empty"),
+        Sample(_name, _call, _EDGE_PAIRS, _meaning, label="edges"),
+        Sample(
+            _name, _call, (np.array([1, 3], np.int32), np.array([2, 4], np.int32)),
+            lambda a, x, meaning=_meaning: meaning(a.astype(float), x.astype(float)),
+            label="integers",
+        ),
+    ]  # fmt: skip
+    REFUSALS.append(
+        Refusal(
+            _name,
+            lambda call=_call: call(sg.placeholder("complex64", (), name="a"), 1.0),
+            DTypeError,
+            f"{_name}: does not take complex64\n"
+            "  a 'a'  complex64[]  placeholder at {here}\n"
+            "  x 'constant'  complex64[]  constant at {here}\n"
+            "  a may be float32, float64; sg.cast(x, dtype) converts\n"
+            "  created at {here}: {line}",
+        )
+    )
+
 # -- bits -------------------------------------------------------------------------------------
 
 for _name, _moved in (

@@ -11,6 +11,7 @@ from staticgraph.backends.native import (
     math_error,
     math_exponential,
     math_gamma,
+    math_gamma_incomplete,
     math_hyperbolic,
     math_inverse,
     math_logarithm,
@@ -115,6 +116,10 @@ class FloatFunctions:
     def digamma(self, x: Register) -> Register:
         """The derivative of `lgamma`."""
         return math_gamma.digamma(self._value(x)).register
+
+    def igamma(self, a: Register, x: Register, upper: bool) -> Register:
+        """The regularised incomplete gamma function, of what is below x or of what is above."""
+        return math_gamma_incomplete.igamma(self._value(a), self._value(x), upper).register
 
     def polygamma(self, x: Register, order: int) -> Register:
         """The derivative of `digamma` of an order from 1 on."""

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from staticgraph.backends.native.math_logarithm import log, log_in_two_parts
+from staticgraph.backends.native.math_logarithm import log, log1p, log_in_two_parts
 from staticgraph.backends.native.math_trigonometric import half_turn
 from staticgraph.backends.native.math_values import (
     Value,
@@ -135,8 +135,7 @@ def _logarithm(x: Value, wanted: DType) -> Value:
 
 def _stirling(x: Value, high: Value, low: Value, wanted: DType) -> Value:
     """lgamma of a large number whose logarithm is a sum of two."""
-    inverse = 1.0 / at_least(x, _LARGE)
-    tail = inverse * polynomial(inverse * inverse, _FAR[wanted])
+    tail = stirling_tail(at_least(x, _LARGE), wanted)
     half, steep = x - 0.5, high - 1.0
     product = half * steep
     if wanted == dtypes.float32:
@@ -145,6 +144,17 @@ def _stirling(x: Value, high: Value, low: Value, wanted: DType) -> Value:
     _, product_low = two_product(at_most(half, 2.0**500), steep)
     rest = fma(bounded, low, product_low) + (tail + _STIRLING)
     return product + where(x < 2.0**500, rest, 0.0)
+
+
+def lgamma_from_one(x: Value) -> Value:
+    """``lgamma(1 + x)`` of a float64 from 0 to 1/2."""
+    return fma(x, x, x) * horner(x, _NEAR[x.dtype]) - log1p(x)
+
+
+def stirling_tail(x: Value, wanted: DType = dtypes.float64) -> Value:
+    """What Stirling's formula lacks at an x from 8.5 on."""
+    inverse = 1.0 / x
+    return inverse * polynomial(inverse * inverse, _FAR[wanted])
 
 
 def digamma(x: Value) -> Value:

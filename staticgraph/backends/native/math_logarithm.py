@@ -153,8 +153,8 @@ _TWO_TO_BASE_10: dict[DType, tuple[float, float]] = {
 }
 
 
-def _bent(f: Value) -> Value:
-    """``log(1 + f) - f``."""
+def bent(f: Value) -> Value:
+    """``log(1 + f) - f`` for a 1 + f between the roots of 1/2 and 2."""
     table = _TABLE[f.dtype]
     square = f * f
     if f.dtype == dtypes.float32:
@@ -170,7 +170,7 @@ def log2(x: Value) -> Value:
     k, m = _split(x)
     f = m - 1.0
     high, low = _TO_BASE_2[x.dtype]
-    return _at_the_ends(x, fma(f, high, k) + fma(_bent(f), high, f * low))
+    return _at_the_ends(x, fma(f, high, k) + fma(bent(f), high, f * low))
 
 
 def log10(x: Value) -> Value:
@@ -181,7 +181,7 @@ def log10(x: Value) -> Value:
     two, two_low = _TWO_TO_BASE_10[x.dtype]
     product, product_low = two_product(f, f.of(high))
     total, lost = two_sum(k * two, product)
-    rest = fma(_bent(f), high, fma(f, low, fma(k, two_low, product_low + lost)))
+    rest = fma(bent(f), high, fma(f, low, fma(k, two_low, product_low + lost)))
     return _at_the_ends(x, total + rest)
 
 
