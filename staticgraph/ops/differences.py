@@ -25,7 +25,7 @@ from staticgraph.ops.linalg import matmul
 from staticgraph.ops.reduction import sum
 from staticgraph.ops.searching import searchsorted
 from staticgraph.ops.shaping import broadcast_to, expand_dims
-from staticgraph.ops.sizes import dim_of, is_int, refusal, size
+from staticgraph.ops.sizes import dim_of, is_int, refusal, size, size_or_dim
 
 
 def part(x: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
@@ -82,13 +82,8 @@ def _end(x: Tensor, end: Tensor, axis: int) -> Tensor:
     if end.type.ndim != 0:
         return end
     with x.graph.as_default():
-        shape = [1 if a == axis else _length(x, a) for a in range(known_rank(SLICE, x))]
+        shape = [1 if a == axis else size_or_dim(x, a) for a in range(known_rank(SLICE, x))]
         return broadcast_to(end, shape)
-
-
-def _length(x: Tensor, axis: int) -> Any:
-    dim = dim_of(x, axis)
-    return dim if isinstance(dim, int) else size(x, axis)
 
 
 # -- running totals ---------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from staticgraph.ops.shaping import (
     expand_dims,
     permute_dims,
 )
-from staticgraph.ops.sizes import is_int, refusal, size
+from staticgraph.ops.sizes import is_int, refusal, size, size_or_dim
 
 # -- broadcasting -----------------------------------------------------------------------------
 
@@ -50,7 +50,6 @@ def broadcast_arrays(*arrays: Any, name: str | None = None) -> list[Tensor]:
         return tensors
     shape = tensors[0]
     for other in tensors[1:]:
-        # Zeros of the joined shape: nothing but their shape is ever looked at.
         shape = _joined(shape, other)
     return [
         tensor if tensor.type.is_static and tensor.type.shape == shape.type.shape
@@ -60,6 +59,7 @@ def broadcast_arrays(*arrays: Any, name: str | None = None) -> list[Tensor]:
 
 
 def _joined(first: Tensor, second: Tensor) -> Tensor:
+    """Something of the shape of both, of which nothing but the shape is ever looked at."""
     empty = [zeros_like(x, dtypes.bool_) for x in (first, second)]
     return less_equal(*empty)
 
@@ -103,8 +103,7 @@ def meshgrid(*arrays: Any, indexing: str = "xy", name: str | None = None) -> lis
     with vectors[0].graph.as_default():
         lengths: list[Any] = [None] * count
         for vector, axis in zip(vectors, axes, strict=True):
-            dim = (vector.type.shape or (None,))[0]
-            lengths[axis] = dim if isinstance(dim, int) else size(vector, 0)
+            lengths[axis] = size_or_dim(vector, 0)
         return [broadcast_to(x, lengths, name=name) for x in spread]
 
 

@@ -6,7 +6,7 @@ made of it have an axis of unknown size; `size=` gives it one, by leaving out or
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -40,8 +40,6 @@ from staticgraph.ops.joining import concat, stack
 from staticgraph.ops.shaping import reshape
 from staticgraph.ops.sizes import is_int, refusal, size
 from staticgraph.ops.sorting import ORDERED, sort
-
-Side = Literal["left", "right"]
 
 # -- what is not 0 ----------------------------------------------------------------------------
 
@@ -188,7 +186,7 @@ SEARCHSORTED = register(
 
 
 def searchsorted(
-    x1: Any, x2: Any, side: Side = "left", sorter: Any = None, *, name: str | None = None
+    x1: Any, x2: Any, side: str = "left", sorter: Any = None, *, name: str | None = None
 ) -> Tensor:
     """For each element of `x2` the place in the sorted row `x1` before which it belongs, int64.
 

@@ -25,7 +25,7 @@ from staticgraph.ops.indexing import GATHER, SCATTER_ADD, as_entry, infer_scatte
 from staticgraph.ops.joining import concat
 from staticgraph.ops.reduction import max as largest
 from staticgraph.ops.shaping import expand_dims, sum_to
-from staticgraph.ops.sizes import is_int, refusal, size
+from staticgraph.ops.sizes import is_int, refusal, size_or_dim
 
 # -- scatters that choose ---------------------------------------------------------------------
 
@@ -135,12 +135,6 @@ def _segments(data: Any, segment_ids: Any, num_segments: Any) -> tuple[Tensor, T
             "give one number per entry along axis 0",
         ))  # fmt: skip
     return tensor, ids, shape
-
-
-def size_or_dim(x: Tensor, axis: int) -> Any:
-    """The size of one axis: an int where it is known, else an int64 scalar."""
-    dim = (x.type.shape or ())[axis]
-    return dim if isinstance(dim, int) else size(x, axis)
 
 
 def segment_sum(

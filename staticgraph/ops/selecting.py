@@ -17,7 +17,7 @@ from staticgraph.ops.grids import moveaxis
 from staticgraph.ops.indexing import FULL, SLICE, Range, take_along_axis
 from staticgraph.ops.reduction import max as largest_of
 from staticgraph.ops.shaping import expand_dims, reshape
-from staticgraph.ops.sizes import dim_of, is_int, refusal, size
+from staticgraph.ops.sizes import dim_of, is_int, refusal, size_or_dim
 from staticgraph.ops.sorting import ARGSORT, argsort, sort
 
 # Elements of a long row of which the largest stands for all.
@@ -81,7 +81,7 @@ def _largest_of_blocks(x: Tensor, k: int, axis: int, dim: int) -> Tensor:
         width = (*[(0, 0)] * last, (0, count * _BLOCK - dim))
         least = scalar(x.graph, _least(x.dtype), x.dtype)
         filled = x.graph.add(PAD, (rows, least), {"width": width}).out
-        lead = [_size(rows, a) for a in range(last)]
+        lead = [size_or_dim(rows, a) for a in range(last)]
         blocks = reshape(filled, (*lead, count, _BLOCK))
         best = argsort(largest_of(blocks, last + 1), last, descending=True)
         kept = expand_dims(sort(_first(best, k, last), last), last + 1)
@@ -89,11 +89,6 @@ def _largest_of_blocks(x: Tensor, k: int, axis: int, dim: int) -> Tensor:
         order = _first(argsort(among, last, descending=True), k, last)
         block = take_along_axis(reshape(kept, (*lead, k)), order // _BLOCK, last)
         return moveaxis(block * _BLOCK + order % _BLOCK, last, axis)
-
-
-def _size(x: Tensor, axis: int) -> Any:
-    dim = dim_of(x, axis)
-    return dim if isinstance(dim, int) else size(x, axis)
 
 
 def _least(dtype: DType) -> Any:

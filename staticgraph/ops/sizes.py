@@ -162,6 +162,12 @@ def dim_of(x: Tensor, axis: int) -> Dim:
     return None if x.type.shape is None else x.type.shape[axis]
 
 
+def size_or_dim(x: Tensor, axis: int) -> Any:
+    """The size of one axis: an int where it is known, else an int64 scalar of the run."""
+    dim = dim_of(x, axis)
+    return dim if isinstance(dim, int) else size(x, axis)
+
+
 def shape_of(x: Tensor) -> Target:
     """The shape of `x` as a target; at run time `x` is needed only for its shape."""
     if x.type.is_static:

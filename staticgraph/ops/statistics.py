@@ -33,7 +33,7 @@ from staticgraph.ops.shaping import (
     permute_dims,
     reshape,
 )
-from staticgraph.ops.sizes import dim_of, is_int, refusal, size
+from staticgraph.ops.sizes import is_int, refusal, size, size_or_dim
 from staticgraph.ops.sorting import SORT, sort
 from staticgraph.ops.variance import var
 
@@ -111,9 +111,7 @@ def _in_front(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     if len(axes) == 1:
         return moved
     with x.graph.as_default():
-        dims = [dim_of(x, axis) for axis in rest]
-        wanted = [dim if isinstance(dim, int) else size(x, axis)
-                  for dim, axis in zip(dims, rest, strict=True)]  # fmt: skip
+        wanted = [size_or_dim(x, axis) for axis in rest]
         return reshape(moved, (-1, *wanted))
 
 
@@ -412,8 +410,7 @@ def _edges(values: Tensor, bins: Any, range: Any) -> tuple[Tensor, Any]:
             refuse(SEARCHSORTED, (edges,), Mismatch(
                 f"the edges have shape {format_shape(edges.type.shape)}", "give a vector"
             ))  # fmt: skip
-        dim = dim_of(edges, 0)
-        return edges, dim - 1 if isinstance(dim, int) else size(edges, 0) - 1
+        return edges, size_or_dim(edges, 0) - 1
     if bins < 1:
         raise refusal("histogram", f"bins={bins} is no number of bins", "give an int from 1")
     if range is None:

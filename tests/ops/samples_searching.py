@@ -86,7 +86,8 @@ _ORDERS = [
         ]
     ],
     Sample(
-        "gather", lambda x: sg.square(sg.top_k(x[0] * np.arange(4096.0), 3)[0]), (np.array([[1.5]]),),
+        "gather", lambda x: sg.square(sg.top_k(x[0] * np.arange(4096.0), 3)[0]),
+        (np.array([[1.5]]),),
         lambda x: (x[0, 0] * np.array([4095.0, 4094.0, 4093.0])) ** 2, wrt=(0,),
         label="top_k of a long row, curved",
     ),
@@ -132,11 +133,11 @@ _SEARCHES = [
         "flatnonzero", lambda x: x[x > 0], (_X,), lambda x: x[x > 0], wrt=(0,), label="x[mask]",
     ),
     Sample(
-        "flatnonzero", lambda x, m: x[m], (_X, np.bool_(True)), lambda x, m: x[None], wrt=(0,),
+        "flatnonzero", lambda x, m: x[m], (_X, np.array(True)), lambda x, m: x[None], wrt=(0,),
         label="a mask of one element that holds",
     ),
     Sample(
-        "flatnonzero", lambda x, m: x[m], (_X, np.bool_(False)), lambda x, m: x[None][:0],
+        "flatnonzero", lambda x, m: x[m], (_X, np.array(False)), lambda x, m: x[None][:0],
         wrt=(0,), label="a mask of one element that does not",
     ),
     Sample(

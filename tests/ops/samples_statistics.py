@@ -80,6 +80,11 @@ def _counts(result: Any) -> Any:
     return result[0].astype(np.int64), result[1]
 
 
+_OF_NUMBERS: list[tuple[str, Any, Any]] = [
+    ("sum", sg.nansum, np.sum), ("sum", sg.nanmean, np.mean), ("sum", sg.nanvar, np.var),
+    ("max", sg.nanmax, np.max), ("prod", sg.nanprod, np.prod),
+]  # fmt: skip
+
 _STATISTICS = [
     Sample("max", lambda x: sg.ptp(x, 1), (_X,), lambda x: np.ptp(x, 1), wrt=(0,), label="ptp"),
     Sample(
@@ -104,10 +109,7 @@ _STATISTICS = [
     ],
     *[
         Sample(op, ours, (_X,), theirs, wrt=(0,), label=f"{ours.__name__} of numbers")
-        for op, ours, theirs in [
-            ("sum", sg.nansum, np.sum), ("sum", sg.nanmean, np.mean), ("sum", sg.nanvar, np.var),
-            ("max", sg.nanmax, np.max), ("prod", sg.nanprod, np.prod),
-        ]
+        for op, ours, theirs in _OF_NUMBERS
     ],
     Sample(
         "max", sg.nanmax, (np.array([np.nan, np.nan]),), lambda x: np.array(np.nan),

@@ -81,7 +81,12 @@ def test_a_function_of_numpy(call: Callable[..., Any], arrays: tuple[Any, ...]) 
 
 
 def test_what_is_not_there_is_refused() -> None:
-    x = sg.placeholder("float64", (None,))
-    for call in (lambda: np.unique(x, axis=0), lambda: np.cov(x, x), lambda: np.where(x > 0)):
+    x: Any = sg.placeholder("float64", (None,))
+    calls: list[Callable[[], Any]] = [
+        lambda: np.unique(x, axis=0),
+        lambda: np.cov(x, x),
+        lambda: np.where(x > 0),
+    ]
+    for call in calls:
         with pytest.raises(sg.GraphError):
             call()
