@@ -24,7 +24,7 @@ from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.complex import conj, real
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, cast_to, constant
-from staticgraph.ops.creation import zeros
+from staticgraph.ops.creation import check_device, zeros
 from staticgraph.ops.elementwise import divide, floor_divide, multiply, sqrt
 from staticgraph.ops.joining import concat
 from staticgraph.ops.sizes import is_int, refusal, size
@@ -441,11 +441,14 @@ def _frequencies(
     return constant(values, wanted, name or what)
 
 
-def fftfreq(n: int, d: float = 1.0, dtype: Any = None, *, name: str | None = None) -> Tensor:
+def fftfreq(
+    n: int, d: float = 1.0, dtype: Any = None, *, device: Any = None, name: str | None = None
+) -> Tensor:
     """The frequencies of the results of `fft`, of samples that are `d` apart.
 
-    n       the length of the transform, an int
-    dtype   float32 (the default) or float64
+    n        the length of the transform, an int
+    dtype    float32 (the default) or float64
+    device   None or ``"cpu"``
 
     0 and the positive ones come first, then the negative ones. Raises ShapeError for an `n` that is
     no length and DTypeError for another dtype.
@@ -455,6 +458,8 @@ def fftfreq(n: int, d: float = 1.0, dtype: Any = None, *, name: str | None = Non
     array([ 0.,  2.,  4., -4., -2.], dtype=float32)
     """
 
+    check_device("fftfreq", device)
+
     def numbers(count: int) -> Any:
         places = np.arange(count)
         return np.where(places < (count + 1) // 2, places, places - count)
@@ -462,13 +467,16 @@ def fftfreq(n: int, d: float = 1.0, dtype: Any = None, *, name: str | None = Non
     return _frequencies("fftfreq", numbers, n, d, dtype, name)
 
 
-def rfftfreq(n: int, d: float = 1.0, dtype: Any = None, *, name: str | None = None) -> Tensor:
+def rfftfreq(
+    n: int, d: float = 1.0, dtype: Any = None, *, device: Any = None, name: str | None = None
+) -> Tensor:
     """The frequencies of the results of `rfft`, of samples that are `d` apart. See `fftfreq`.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.fft.rfftfreq(5, 0.1))
     array([0., 2., 4.], dtype=float32)
     """
+    check_device("rfftfreq", device)
     return _frequencies("rfftfreq", lambda count: np.arange(count // 2 + 1), n, d, dtype, name)
 
 

@@ -108,6 +108,8 @@ def install(namespace: Any) -> None:
 
     members: dict[str, Any] = {
         "__hash__": None,
+        # NumPy's own operators leave arrays of this class alone.
+        "__array_ufunc__": None,
         "__array_namespace__": array_namespace,
         "__getitem__": _getitem,
         "__setitem__": _setitem,

@@ -115,12 +115,10 @@ class _Info:
 
     def dtypes(self, *, device: Any = None, kind: Any = None) -> dict[str, Any]:
         _on_device({"device": device})
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        names = [
-            name for name in DTYPES
-            if kind is None or any(name in _KINDS[each] for each in kinds)
-        ]  # fmt: skip
-        return {name: np.dtype(name) for name in names}
+        kinds = tuple(_KINDS) if kind is None else kind if isinstance(kind, tuple) else (kind,)
+        # `any` is the standard's here.
+        names = {name for each in kinds for name in _KINDS[each]}
+        return {name: np.dtype(name) for name in DTYPES if name in names}
 
     def devices(self) -> list[str]:
         return [DEVICE]
