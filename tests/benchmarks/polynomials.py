@@ -187,16 +187,21 @@ def _alternating(errors: Sequence[Real], wanted: int) -> list[int]:
     return places
 
 
-def main() -> None:
-    """Prints the errors, and with ``--fit`` the fits."""
+def report(fits: Sequence[Fit]) -> None:
+    """Prints the errors, and with ``--fit`` on the command line the fits."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fit", action="store_true", help="fit the polynomials anew")
     given = parser.parse_args()
-    for fit in fits():
+    for fit in fits:
         print(f"{fit.name}, {fit.dtype}: error {mp.nstr(largest_error(fit), 3)}", flush=True)
         if given.fit:
             coefficients, error = remez(fit)
             print(f"  fit to {mp.nstr(error, 3)}:", *(mp.nstr(c, 18) for c in coefficients))
+
+
+def main() -> None:
+    """What stands in the source, and constants in parts."""
+    report(fits())
     print("ln 2 in two parts:", *(split(mp.log(2), bits) for bits in (15, 42)))
     print(
         "pi / 2 in parts of 53 bits, and of 33:", split(mp.pi / 2, 53, 3), split(mp.pi / 2, 33, 3)

@@ -22,7 +22,7 @@ from staticgraph.backends.native.math_values import (
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 
-# Of (sinh(x) / x - 1) / x**2 in x**2, for x up to 1; times x**2, errors are below 6e-11, 1e-19.
+# Of (sinh(x) / x - 1) / x**2 in x**2, for x up to 1; times x**2, errors are below 6.6e-9, 1.1e-17.
 _SINE: dict[DType, tuple[float, ...]] = {
     dtypes.float32: (
         0.1666666648800064, 0.008333350650338415, 0.0001983605572993602, 2.8175021825799806e-06,
