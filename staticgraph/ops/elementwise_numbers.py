@@ -17,6 +17,8 @@ from staticgraph.core.location import capture
 from staticgraph.core.opdef import NOT_DIFFERENTIABLE
 from staticgraph.errors import DTypeError
 from staticgraph.ops import reduction
+from staticgraph.ops.complex import complex as complex_of
+from staticgraph.ops.complex import imag, real
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, promote
 from staticgraph.ops.elementwise import (
@@ -215,19 +217,25 @@ def nan_to_num(
     posinf   stands for inf; by default the largest number of the dtype
     neginf   stands for -inf; by default the least number of the dtype
 
-    Integers and bools stay as they are. The adjoint passes where x is finite.
+    Integers and bools stay as they are; of complex numbers each part is replaced by itself. The
+    adjoint passes where x is finite.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.nan_to_num([float("nan"), float("inf"), 2.0], posinf=9.0))
     array([0., 9., 2.], dtype=float32)
     """
     tensor = as_tensor(x)
+    if tensor.dtype in dtypes.COMPLEX:
+        parts = [nan_to_num(part(tensor), nan, posinf, neginf) for part in (real, imag)]
+        return complex_of(*parts, name=name)
     if tensor.dtype not in dtypes.FLOATING:
         return identity(tensor, name=name)
     limits = np.finfo(tensor.dtype)
     highest = float(limits.max) if posinf is None else posinf
     lowest = float(limits.min) if neginf is None else neginf
-    finite = where(isinf(tensor), where(tensor > 0, highest, lowest), tensor)
+    # Beside the tensor, whose dtype they take.
+    finite = where(equal(tensor, -math.inf), lowest, tensor)
+    finite = where(equal(tensor, math.inf), highest, finite)
     return where(isnan(tensor), nan, finite, name=name)
 
 

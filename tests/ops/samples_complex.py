@@ -119,6 +119,11 @@ SAMPLES += [
            lambda z: (np.abs(z.real) == np.inf) | (np.abs(z.imag) == np.inf), label="complex"),
     Sample("isfinite", sg.isfinite, (_EDGES,),
            lambda z: (np.abs(z.real) < np.inf) & (np.abs(z.imag) < np.inf), label="complex"),
+    Sample("complex", sg.nan_to_num, (_EDGES,),
+           lambda z: np.nan_to_num(z.real) + 1j * np.nan_to_num(z.imag), label="limits for inf",
+           tolerance=0.0),
+    Sample("complex", lambda z: sg.nan_to_num(z, 0.5, 9.0, -9.0), (_EDGES,),
+           lambda z: np.nan_to_num(z, nan=0.5, posinf=9.0, neginf=-9.0), label="numbers for NaN"),
     Sample("atan2", sg.angle, (_CIRCLE,), lambda z: np.log(z).imag, wrt=(0,), label="of complex"),
     Sample("where", lambda c, x, y: sg.where(c, x, y), (_MASK, POINTS, OTHERS),
            lambda c, x, y: c * x + ~c * y, wrt=(1, 2), label="complex"),
@@ -237,7 +242,7 @@ REFUSALS: list[Refusal] = [
     *[
         Refusal(
             name,
-            lambda name=name: getattr(sg, name)("three"),
+            lambda name=name: getattr(sg, name)("three"),  # type: ignore[misc]
             DTypeError,
             "constant: 'three' is no array of numbers\n"
             "  its dtype is <U5\n"
