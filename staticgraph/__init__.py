@@ -17,9 +17,11 @@ from staticgraph.autodiff.matrices import hessian, hessian_vector_product, jacob
 from staticgraph.autodiff.reverse import gradients
 from staticgraph.config import VERSION as __version__  # noqa: F401  (no part of __all__)
 from staticgraph.core.dtypes import (
+    bfloat16,
     bool_,
     complex64,
     complex128,
+    float16,
     float32,
     float64,
     int8,
@@ -358,6 +360,7 @@ __all__ = [
     "atan2",
     "atanh",
     "average",
+    "bfloat16",
     "bincount",
     "bitwise_and",
     "bitwise_invert",
@@ -416,6 +419,7 @@ __all__ = [
     "finfo",
     "flatnonzero",
     "flip",
+    "float16",
     "float32",
     "float64",
     "floor",

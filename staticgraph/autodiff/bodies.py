@@ -25,7 +25,7 @@ Adjoints = Sequence[Tensor | None]
 
 def floating(value: Value) -> bool:
     """Whether a value has a dtype that has derivatives."""
-    return value.type.dtype in dtypes.INEXACT
+    return value.type.dtype in dtypes.DIFFERENTIABLE
 
 
 class Loop:

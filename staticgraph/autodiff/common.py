@@ -82,7 +82,7 @@ def _results(ys: Sequence[Any], what: str, line: Location) -> list[Tensor]:
                 f"  y {describe(tensor)}\n"
                 f"  differentiate each in its own graph\n  at {line}"
             )
-        if tensor.dtype not in dtypes.INEXACT:
+        if tensor.dtype not in dtypes.DIFFERENTIABLE:
             raise GradientError(
                 f"{what}: y is {dtypes.name(tensor.dtype)}, which has no derivative\n"
                 f"  y {describe(tensor)}\n"
@@ -126,7 +126,7 @@ class Inputs:
                 if reads is None:
                     reads = reads_of(graph)
                 group = reads.get(x.name, group)
-            if tensor.dtype not in dtypes.INEXACT:
+            if tensor.dtype not in dtypes.DIFFERENTIABLE:
                 raise GradientError(
                     f"{what}: x is {dtypes.name(tensor.dtype)}, which has no derivative\n"
                     f"  x {describe(tensor)}\n"
@@ -252,7 +252,7 @@ class Paths:
         """The tensors that depend on the xs with a derivative, and the nodes that make them."""
         depends = set(self.inputs.all())
         active: list[Operation] = []
-        stops, floating = self._stops, dtypes.INEXACT
+        stops, floating = self._stops, dtypes.DIFFERENTIABLE
         for node in nodes:
             op = node.op
             for index, tensor in enumerate(node.inputs):
@@ -309,7 +309,7 @@ class Paths:
                 named = f"'{node.name}' ({node.op.name}, at {node.location.short}) lies between"
                 if not node.op.operand_vjp(index):
                     return f"{named} and has no derivative"
-                if all(output.dtype not in dtypes.INEXACT for output in node.outputs):
+                if all(output.dtype not in dtypes.DIFFERENTIABLE for output in node.outputs):
                     return f"{named} and its result is {dtypes.name(node.out.dtype)}"
                 if any(output in self._stops for output in node.outputs):
                     return f"{named} and is among stop_gradients"

@@ -153,7 +153,7 @@ def _floating(node: Operation) -> list[int]:
     return [
         index
         for index, operand in enumerate(node.inputs)
-        if operand.dtype in dtypes.INEXACT and node.op.operand_vjp(index)
+        if operand.dtype in dtypes.DIFFERENTIABLE and node.op.operand_vjp(index)
     ]
 
 
@@ -218,7 +218,7 @@ def _transposed(
     probes = {
         output: identity(broadcast_like(scalar(node.graph, 1.0, output.dtype), output))
         for output in node.outputs
-        if output.dtype in dtypes.INEXACT
+        if output.dtype in dtypes.DIFFERENTIABLE
     }
     adjoints: list[Tensor] = []
     tangents: list[Tensor] = []

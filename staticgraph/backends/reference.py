@@ -117,7 +117,7 @@ class ReferenceExecutable:
         for value, result in zip(node.outputs, results, strict=True):
             if checking:
                 _check_result(node, value, result)
-            if self.check_numerics and value.type.dtype in dtypes.INEXACT:
+            if self.check_numerics and value.type.dtype in dtypes.DIFFERENTIABLE:
                 _check_finite(node, operands, result)
 
 
@@ -173,7 +173,7 @@ def _check_finite(node: Node, operands: list[Any], result: Any) -> None:
         return
     for operand in operands:
         array = np.asarray(operand)
-        if array.dtype.kind in "fc" and not np.all(np.isfinite(array)):
+        if array.dtype in dtypes.DIFFERENTIABLE and not np.all(np.isfinite(array)):
             return
     array = np.asarray(result)
     nans = int(np.isnan(array).sum())

@@ -4,6 +4,9 @@ A dtype is a NumPy dtype object of native byte order; there is no second class f
 is NumPy 2's: arrays promote by `numpy.result_type`, Python scalars are weak and take the
 dtype of what they meet. A complex element stands in memory as its real part, then its imaginary
 part, each a float.
+
+The half-precision floats, float16 and ml_dtypes' bfloat16, are for storage: they are moved, chosen
+and converted as they are, and computed with in float32, each result rounded back.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from staticgraph.core.location import capture
@@ -27,6 +31,8 @@ uint8: DType = np.dtype(np.uint8)
 uint16: DType = np.dtype(np.uint16)
 uint32: DType = np.dtype(np.uint32)
 uint64: DType = np.dtype(np.uint64)
+float16: DType = np.dtype(np.float16)
+bfloat16: DType = np.dtype(ml_dtypes.bfloat16)
 float32: DType = np.dtype(np.float32)
 float64: DType = np.dtype(np.float64)
 complex64: DType = np.dtype(np.complex64)
@@ -37,21 +43,29 @@ SIGNED = frozenset({int8, int16, int32, int64})
 UNSIGNED = frozenset({uint8, uint16, uint32, uint64})
 INTEGER = SIGNED | UNSIGNED
 FLOATING = frozenset({float32, float64})
+# Stored in two bytes, computed in float32.
+HALF = frozenset({float16, bfloat16})
 # The real numbers; complex ones have sums and products as well, but no order.
 NUMERIC = INTEGER | FLOATING
 COMPLEX = frozenset({complex64, complex128})
-# What is rounded, and so has derivatives, NaN and infinities.
+# What is computed with rounding: it has NaN and infinities.
 INEXACT = FLOATING | COMPLEX
+# Real floats of every width.
+REAL_FLOATING = FLOATING | HALF
+# What has derivatives.
+DIFFERENTIABLE = INEXACT | HALF
 # What can be added and multiplied.
 ARITHMETIC = NUMERIC | COMPLEX
 # What can be ordered.
 REAL = BOOL | NUMERIC
-ANY = REAL | COMPLEX
+# What machine code and NumPy compute in.
+COMPUTED = REAL | COMPLEX
+ANY = COMPUTED | HALF
 
 # Listed once, narrow to wide, so that messages and tables have one order.
 ALL: tuple[DType, ...] = (
-    bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64,
-    complex64, complex128,
+    bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, bfloat16, float32,
+    float64, complex64, complex128,
 )  # fmt: skip
 
 _NAMES = {dtype: dtype.name for dtype in ALL}
@@ -98,8 +112,16 @@ def as_dtype(value: Any) -> DType:
 
 @cache  # bounded by the square of the dtypes
 def promote(first: DType, second: DType) -> DType:
-    """The dtype of a result of two strongly typed operands (`numpy.result_type`)."""
-    return np.result_type(first, second)
+    """The dtype of a result of two strongly typed operands (`numpy.result_type`).
+
+    bfloat16 promotes as float16 does, and with it to float32.
+    """
+    if bfloat16 not in (first, second) or first == second:
+        return np.result_type(first, second)
+    if {first, second} == HALF:
+        return float32
+    promoted: DType = np.result_type(*[float16 if d == bfloat16 else d for d in (first, second)])
+    return bfloat16 if promoted == float16 else promoted
 
 
 @cache  # bounded by the dtypes times three Python types
@@ -113,6 +135,8 @@ def promote_weak(dtype: DType, python_type: type) -> DType:
     """
     if python_type is bool:
         return promote(dtype, bool_)
+    if dtype in HALF:
+        return complex64 if python_type is complex else dtype
     weak: complex = {complex: 1j, float: 1.0}.get(python_type, 1)
     result: DType = np.result_type(dtype, weak)
     return result
@@ -124,9 +148,14 @@ def to_floating(dtype: DType) -> DType:
 
     NumPy would use float16 for 8-bit integers and bool; staticgraph starts at float32.
     """
-    if dtype in INEXACT:
+    if dtype in DIFFERENTIABLE:
         return dtype
     return float32 if dtype.itemsize <= 2 else float64
+
+
+def limits(dtype: DType) -> Any:
+    """`numpy.finfo` of a floating or complex dtype, bfloat16 among them."""
+    return ml_dtypes.finfo(dtype) if dtype == bfloat16 else np.finfo(dtype)
 
 
 _PARTS = {complex64: float32, complex128: float64}
@@ -149,4 +178,4 @@ def to_complex(dtype: DType) -> DType:
     >>> to_complex(float32)
     dtype('complex64')
     """
-    return dtype if dtype in COMPLEX else _WHOLES[to_floating(dtype)]
+    return dtype if dtype in COMPLEX else _WHOLES.get(to_floating(dtype), complex64)

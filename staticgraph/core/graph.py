@@ -17,7 +17,14 @@ from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 from staticgraph.core.location import Location, LocationTable
 from staticgraph.core.node import Node, Value
-from staticgraph.core.opdef import NO_ATTRS, Attrs, Mismatch, OpDef, infer_types
+from staticgraph.core.opdef import (
+    NO_ATTRS,
+    Attrs,
+    Mismatch,
+    OpDef,
+    conversion,
+    infer_types,
+)
 from staticgraph.core.types import Dim, Shape, public_shape
 from staticgraph.errors import GraphError, StaticGraphError
 
@@ -393,7 +400,10 @@ class Graph:
         try:
             results = infer_types(op, tuple([tensor.type for tensor in inputs]), attrs)
         except Mismatch as mismatch:
-            raise describe_mismatch(op, inputs, mismatch, location) from None
+            widened = self._in_float32(op, inputs, attrs, name)
+            if widened is None:
+                raise describe_mismatch(op, inputs, mismatch, location) from None
+            return widened
         node = Operation.__new__(Operation)
         node.op = op
         node.inputs = inputs
@@ -410,6 +420,32 @@ class Graph:
         self.operations.append(node)
         self._by_name[unique] = node
         return node
+
+    def _in_float32(
+        self, op: OpDef, inputs: tuple[Tensor, ...], attrs: Attrs, name: str | None
+    ) -> Operation | None:
+        """The node of an op that does not compute in half precision: in float32, rounded back.
+
+        None where that is not what is wrong. Several results, and those of operands which are not
+        all of one dtype, stay as they are.
+        """
+        half = {tensor.dtype for tensor in inputs} & dtypes.HALF
+        types = [t.type.with_dtype(dtypes.float32) if t.dtype in half else t.type for t in inputs]
+        if not half:
+            return None
+        try:
+            results = infer_types(op, tuple(types), attrs)
+        except Mismatch:
+            return None
+        alone = len(half) == 1 and not any(t.dtype in dtypes.INEXACT for t in inputs)
+        rounded = alone and len(results) == 1 and results[0].dtype == dtypes.float32
+        convert = conversion()
+        wide = [
+            self.add(convert, (t,), {"dtype": dtypes.float32}).out if t.dtype in half else t
+            for t in inputs
+        ]
+        node = self.add(op, tuple(wide), attrs, None if rounded else name)
+        return self.add(convert, (node.out,), {"dtype": half.pop()}, name) if rounded else node
 
     def adopt(self, op: OpDef, tensor: Tensor, location: Location) -> Tensor:
         """`tensor` as an operand of a node of this graph; a GraphError if it cannot be one."""

@@ -212,6 +212,11 @@ def get(name: str) -> OpDef:
     return _REGISTRY[name]
 
 
+def conversion() -> OpDef:
+    """The op that changes a dtype: what stores in half precision computes through it."""
+    return _REGISTRY["cast"]
+
+
 def registered() -> Iterator[OpDef]:
     """Every record, in order of registration."""
     return iter(list(_REGISTRY.values()))

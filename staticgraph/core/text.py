@@ -238,7 +238,7 @@ class _Printer:
 
 def _readable(flat: np.ndarray[Any, Any]) -> bool:
     """Whether decimals stand for these elements exactly: a NaN with a payload has none."""
-    if flat.dtype not in dtypes.INEXACT:
+    if flat.dtype not in dtypes.DIFFERENTIABLE:
         return True
     flat = flat.view(dtypes.part_of(flat.dtype))
     nans = flat[np.isnan(flat)]

@@ -370,7 +370,8 @@ class _Parser:
             "f": lambda item: isinstance(item, float),
             "c": lambda item: isinstance(item, tuple) and [type(part) for part in item] == _PARTS,
         }
-        fits = kinds.get(dtype.kind, lambda item: type(item) is int)
+        kind = "f" if dtype in dtypes.HALF else dtype.kind
+        fits = kinds.get(kind, lambda item: type(item) is int)
         if not all(map(fits, items)):
             self.fail(f"elements of {dtypes.name(dtype)}", begin)
         if dtype in dtypes.COMPLEX:

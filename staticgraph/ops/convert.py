@@ -101,7 +101,7 @@ def scalar(graph: Graph, value: complex, dtype: DType) -> Tensor:
         # 2, 2.0 and 2+0j are one constant of a complex dtype.
         if dtype in dtypes.COMPLEX:
             value = complex(value)
-        elif dtype in dtypes.FLOATING:
+        elif dtype in dtypes.FLOATING | dtypes.HALF:
             value = float(value)  # type: ignore[arg-type]
         known = graph.scalar_key(dtype, value)
         if known is not None:
@@ -125,7 +125,7 @@ def _as_array(value: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
         raise _holds_tensors() from None
     except (ValueError, TypeError, OverflowError) as problem:
         raise _no_value(value, str(problem)) from None
-    if array.dtype.kind not in "biufc":
+    if array.dtype.kind not in "biufc" and array.dtype != dtypes.bfloat16:
         if _holds_tensor(value):
             raise _holds_tensors()
         if weak:
@@ -152,7 +152,7 @@ def _checked_cast(array: np.ndarray[Any, Any], dtype: DType, value: Any) -> np.n
         raise _does_not_fit(value, dtype)
     with np.errstate(all="ignore"):
         converted = array.astype(dtype)
-    if dtype not in dtypes.INEXACT and not np.array_equal(converted, array):
+    if dtype not in dtypes.DIFFERENTIABLE and not np.array_equal(converted, array):
         raise _does_not_fit(value, dtype)
     return converted
 
@@ -278,7 +278,7 @@ def scalar_value(value: Any) -> Any:
 
 def _infer_cast(types: Types, attrs: Attrs) -> TensorType:
     have, wanted = types[0].dtype, attrs["dtype"]
-    if have in dtypes.COMPLEX and wanted in dtypes.NUMERIC:
+    if have in dtypes.COMPLEX and wanted in dtypes.NUMERIC | dtypes.HALF:
         raise Mismatch(
             f"{dtypes.name(have)} does not become {dtypes.name(wanted)}: the imaginary part would "
             "be lost",
@@ -294,7 +294,7 @@ def _reference_cast(x: Any, *, dtype: DType) -> Any:
 
 def _vjp_cast(node: Any, adjoint: Tensor) -> Tensor:
     wanted = node.inputs[0].dtype
-    if adjoint.type.dtype in dtypes.COMPLEX and wanted in dtypes.FLOATING:
+    if adjoint.type.dtype in dtypes.COMPLEX and wanted in dtypes.FLOATING | dtypes.HALF:
         # A real number moves along the real axis only.
         adjoint = adjoint.node.graph.add(get("real"), (adjoint,), NO_ATTRS).outputs[0]
     return cast_to(adjoint, wanted)

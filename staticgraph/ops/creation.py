@@ -136,7 +136,7 @@ def _literal(graph: Graph, value: Any, dtype: Any) -> Tensor:
             return as_tensor(value) if dtype is None else constant(value, dtype)
         wanted = dtypes.as_dtype(dtype)
         fits = wanted in dtypes.COMPLEX or (
-            wanted in dtypes.FLOATING and type(value) is not complex
+            wanted in dtypes.REAL_FLOATING and type(value) is not complex
         )
         if fits or (wanted in dtypes.INTEGER and is_int(value)):
             return scalar(graph, value, wanted)
@@ -262,7 +262,7 @@ def arange(
     if _is_number(stride, 0):
         raise _no_step()
     from_zero = _is_number(first, 0) and _is_number(stride, 1)
-    if first.dtype in dtypes.FLOATING:
+    if first.dtype in dtypes.REAL_FLOATING:
         count = cast_to(ceil((last - first) / stride), dtypes.int64)
     else:
         whole = cast_to(last, dtypes.int64)
@@ -354,10 +354,10 @@ def _ends(start: Any, stop: Any, wanted: dtypes.DType | None) -> tuple[Tensor, T
         # Numbers have no dtype of their own, so nothing is rounded before the wanted one.
         weak = dtypes.complex64 if complex in (type(start), type(stop)) else dtypes.float32
         exact = dtypes.float64 if wanted in dtypes.INTEGER | dtypes.BOOL else weak
-        computing = wanted if wanted in dtypes.INEXACT else exact
+        computing = wanted if wanted in dtypes.DIFFERENTIABLE else exact
         start, stop = [np.asarray(end, computing) for end in (start, stop)]
     first, last = promote((start, stop), floating=True)
-    if wanted in dtypes.INEXACT:
+    if wanted in dtypes.DIFFERENTIABLE:
         computing = dtypes.promote(first.dtype, wanted)
         return cast_to(first, computing), cast_to(last, computing)
     return first, last

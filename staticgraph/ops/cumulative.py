@@ -29,7 +29,7 @@ ACCUMULATED = frozenset({dtypes.int64, dtypes.uint64}) | dtypes.INEXACT
 
 def accumulator(dtype: DType) -> DType:
     """The dtype in which NumPy adds and multiplies elements of `dtype`."""
-    if dtype in ACCUMULATED:
+    if dtype in ACCUMULATED | dtypes.HALF:
         return dtype
     return dtypes.uint64 if dtype in dtypes.UNSIGNED else dtypes.int64
 

@@ -135,7 +135,7 @@ def _read(subscripts: Any, operands: tuple[Any, ...]) -> _Reading:
             "einsum", problem, f"subscripts {_written(terms, output)}", *listed, way_out, **options
         )
 
-    if tensors[0].dtype not in dtypes.ARITHMETIC:
+    if tensors[0].dtype not in dtypes.ARITHMETIC | dtypes.HALF:
         raise fail("the operands are bool", "convert them: sg.cast(x, 'int64')", error=DTypeError)
     spread = [_spread(term, tensor, place, fail)
               for place, (term, tensor) in enumerate(zip(terms, tensors, strict=True))]  # fmt: skip

@@ -19,6 +19,7 @@ from staticgraph.core.dtypes import (
     ARITHMETIC,
     BOOL,
     COMPLEX,
+    COMPUTED,
     INEXACT,
     INTEGER,
     NUMERIC,
@@ -380,7 +381,7 @@ def _comparison(
     name: str, reference: Callable[..., Any], symbol: str, ordered: bool = True
 ) -> ElementwiseFunction:
     return elementwise(
-        name, reference, operands=_TWO, dtypes=REAL if ordered else ANY, infer=infer_bool,
+        name, reference, operands=_TWO, dtypes=REAL if ordered else COMPUTED, infer=infer_bool,
         commutative=not ordered,
         emit=lambda s, lhs, rhs: getattr(s, name)(lhs, rhs),
         vjp=NOT_DIFFERENTIABLE, doc=f"Whether ``lhs {symbol} rhs``, elementwise; a bool array.",

@@ -121,6 +121,7 @@ _WHOLE = frozenset({"ceil", "floor", "round", "trunc"})
 
 _KINDS = {
     dtypes.ANY: "any dtype",
+    dtypes.COMPUTED: "any dtype",
     dtypes.REAL: "any real dtype",
     dtypes.ARITHMETIC: "any numeric dtype",
     dtypes.NUMERIC: "any real numeric dtype",
@@ -136,7 +137,7 @@ def _taken(op: OpDef) -> str:
         kind = "any dtype" if allowed == dtypes.INEXACT else "any real dtype"
         computed = "bools" if op.name in _WHOLE else "integers and bools"
         return f"Takes {names} of {kind}; {computed} are computed in floating point."
-    other = "" if allowed == dtypes.ANY else "; raises DTypeError for another"
+    other = "" if allowed in (dtypes.ANY, dtypes.COMPUTED) else "; raises DTypeError for another"
     kind = "an integer dtype or bool" if op.name.startswith("bitwise_") else _KINDS[allowed]
     if op.name.endswith("_shift"):
         kind = _KINDS[allowed]

@@ -198,7 +198,7 @@ def fmin(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
 
 def _ignoring_nan(choose: ElementwiseFunction, lhs: Any, rhs: Any, name: str | None) -> Tensor:
     lhs, rhs = promote((lhs, rhs))
-    if lhs.dtype not in dtypes.FLOATING:
+    if lhs.dtype not in dtypes.REAL_FLOATING:
         return choose(lhs, rhs, name=name)
     return where(isnan(lhs), rhs, where(isnan(rhs), lhs, choose(lhs, rhs)), name=name)
 
@@ -228,9 +228,9 @@ def nan_to_num(
     if tensor.dtype in dtypes.COMPLEX:
         parts = [nan_to_num(part(tensor), nan, posinf, neginf) for part in (real, imag)]
         return complex_of(*parts, name=name)
-    if tensor.dtype not in dtypes.FLOATING:
+    if tensor.dtype not in dtypes.REAL_FLOATING:
         return identity(tensor, name=name)
-    limits = np.finfo(tensor.dtype)
+    limits = dtypes.limits(tensor.dtype)
     highest = float(limits.max) if posinf is None else posinf
     lowest = float(limits.min) if neginf is None else neginf
     # Beside the tensor, whose dtype they take.

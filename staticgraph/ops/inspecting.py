@@ -19,7 +19,7 @@ _KINDS: dict[str, frozenset[DType]] = {
     "signed integer": dtypes.SIGNED,
     "unsigned integer": dtypes.UNSIGNED,
     "integral": dtypes.INTEGER,
-    "real floating": dtypes.FLOATING,
+    "real floating": dtypes.FLOATING | dtypes.HALF,
     "complex floating": frozenset(dtype for dtype in dtypes.ANY if dtype.kind == "c"),
     "numeric": dtypes.ANY - dtypes.BOOL,
 }
@@ -64,7 +64,7 @@ def finfo(type: Any) -> FloatInfo:
             "finfo", f"{dtypes.name(dtype)} is not floating", "sg.iinfo has the limits of integers",
             error=DTypeError,
         )  # fmt: skip
-    limits = np.finfo(dtype)
+    limits = dtypes.limits(dtype)
     return FloatInfo(
         int(limits.bits), float(limits.eps), float(limits.max), float(limits.min),
         float(limits.smallest_normal), np.dtype(limits.dtype),

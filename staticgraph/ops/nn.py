@@ -260,7 +260,7 @@ def _scored(logits: Any, labels: Any) -> tuple[Tensor, Tensor]:
     (scores,) = promote((logits,), floating=True)
     with scores.graph.as_default():
         wanted = as_tensor(labels)
-    if wanted.dtype not in dtypes.FLOATING:
+    if wanted.dtype not in dtypes.REAL_FLOATING:
         return scores, cast_to(wanted, scores.dtype)
     scores, wanted = promote((scores, wanted))
     return scores, wanted

@@ -105,7 +105,7 @@ def _equality(function: Method) -> Method:
 
 def _is_numeric(value: Any) -> bool:
     if isinstance(value, np.ndarray | np.generic):
-        return value.dtype.kind in "biufc"
+        return value.dtype in dtypes.ANY
     return isinstance(value, int | float | complex | list | tuple) or is_tensor_like(value)
 
 

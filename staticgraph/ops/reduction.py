@@ -372,7 +372,7 @@ def _accumulating(x: Tensor) -> Tensor:
 
 def averaging(x: Tensor) -> Tensor:
     """The operand of a mean: NumPy averages integers in float64."""
-    return x if x.dtype in dtypes.INEXACT else cast_to(x, dtypes.float64)
+    return x if x.dtype in dtypes.DIFFERENTIABLE else cast_to(x, dtypes.float64)
 
 
 def _floating(x: Tensor) -> Tensor:

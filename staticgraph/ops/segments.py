@@ -179,7 +179,7 @@ def segment_mean(
     array([2., 0., 2.], dtype=float32)
     """
     tensor = as_tensor(data)
-    if tensor.dtype not in dtypes.FLOATING:
+    if tensor.dtype not in dtypes.REAL_FLOATING:
         tensor = cast_to(tensor, dtypes.float64)
     total = segment_sum(tensor, segment_ids, num_segments)
     with tensor.graph.as_default():

@@ -71,7 +71,7 @@ def quantile(
     if method not in _METHODS:
         raise refusal("quantile", f"method={method!r} is not there", f"give one of {_METHODS}")
     tensor = as_tensor(x)
-    if tensor.dtype not in dtypes.FLOATING:
+    if tensor.dtype not in dtypes.REAL_FLOATING:
         tensor = cast_to(tensor, dtypes.float64)
     known_rank(SORT, tensor)
     axes = several_axes(SORT, tensor, axis) or ()
@@ -226,7 +226,7 @@ def average(
 def _without_nan(x: Any, fill: float) -> tuple[Tensor, Tensor]:
     """`x` with another number in place of NaN, and where it has numbers."""
     tensor = as_tensor(x)
-    if tensor.dtype not in dtypes.FLOATING:
+    if tensor.dtype not in dtypes.REAL_FLOATING:
         return tensor, ew.equal(tensor, tensor)
     there = ew.logical_not(ew.isnan(tensor))
     return ew.where(there, tensor, fill), there
@@ -264,7 +264,7 @@ def nanmean(
     np.float32(1.5)
     """
     values, there = _without_nan(x, 0.0)
-    if values.dtype not in dtypes.FLOATING:
+    if values.dtype not in dtypes.REAL_FLOATING:
         return reduce.mean(values, axis, keepdims, name=name or "nanmean")
     count = cast_to(reduce.count_nonzero(there, axis, keepdims), values.dtype)
     return ew.divide(reduce.sum(values, axis, keepdims), count, name=name or "nanmean")
@@ -281,7 +281,7 @@ def nanvar(
     np.float32(1.0)
     """
     values, there = _without_nan(x, 0.0)
-    if values.dtype not in dtypes.FLOATING:
+    if values.dtype not in dtypes.REAL_FLOATING:
         return var(values, axis, correction, keepdims, name=name or "nanvar")
     off = ew.where(there, values - nanmean(x, axis, keepdims=True), 0.0)
     count = cast_to(reduce.count_nonzero(there, axis, keepdims), values.dtype)
@@ -313,7 +313,7 @@ def _nan_extreme(x: Any, axis: Axis, keepdims: bool, largest: bool, name: str) -
     values, there = _without_nan(x, -np.inf if largest else np.inf)
     function = reduce.max if largest else reduce.min
     result = function(values, axis, keepdims, name=name)
-    if values.dtype not in dtypes.FLOATING:
+    if values.dtype not in dtypes.REAL_FLOATING:
         return result
     return ew.where(reduce.any(there, axis, keepdims), result, np.nan, name=name)
 
@@ -362,7 +362,7 @@ def histogram(
     """
     (values,) = promote((x,))
     values = reshape(values, (-1,))
-    if values.dtype not in dtypes.FLOATING:
+    if values.dtype not in dtypes.REAL_FLOATING:
         values = cast_to(values, dtypes.float64)
     with values.graph.as_default():
         edges, count = _edges(values, bins, range)
@@ -459,7 +459,7 @@ def _deviations(x: Tensor, rowvar: bool) -> Tensor:
         refuse(GATHER, (x,), Mismatch(
             f"this has {x.type.ndim} axes", "give a matrix of variables and samples, or a vector"
         ))  # fmt: skip
-    values = x if x.dtype in dtypes.FLOATING else cast_to(x, dtypes.float64)
+    values = x if x.dtype in dtypes.REAL_FLOATING else cast_to(x, dtypes.float64)
     rows = values if rowvar else matrix_transpose(values)
     return rows - reduce.mean(rows, 1, keepdims=True)
 

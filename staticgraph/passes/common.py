@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from staticgraph.core.dtypes import FLOATING
+from staticgraph.core.dtypes import REAL_FLOATING
 from staticgraph.core.function import Function, attr_key, attrs_key, functions_in, has_effect
 from staticgraph.core.graph import describe_mismatch, read_only
 from staticgraph.core.node import Node, Value, make_node
@@ -70,7 +70,7 @@ def commutes(node: Node) -> bool:
     op = node.op
     if not op.commutative:
         return False
-    return op not in ORDER_SHOWS_IN_ZEROS or node.inputs[0].type.dtype not in FLOATING
+    return op not in ORDER_SHOWS_IN_ZEROS or node.inputs[0].type.dtype not in REAL_FLOATING
 
 
 def node_key(node: Node, number: Mapping[Value, int]) -> tuple[Any, ...] | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from staticgraph.core.dtypes import BOOL, COMPLEX, FLOATING, UNSIGNED
+from staticgraph.core.dtypes import BOOL, COMPLEX, REAL_FLOATING, UNSIGNED
 from staticgraph.core.node import Node, Value
 from staticgraph.core.types import Dim, Shape
 from staticgraph.passes.common import array_of, is_constant, node_key
@@ -153,7 +153,7 @@ def _number(value: Value) -> object:
             both = np.signbit(number.real) and np.signbit(number.imag)
             return NEGATIVE_ZERO if both else repr(number)
         return number
-    if array.dtype in FLOATING and first == 0 and array.size > 1:
+    if array.dtype in REAL_FLOATING and first == 0 and array.size > 1:
         signs = np.signbit(array)
         if signs.any() != signs.all():
             return None
@@ -170,9 +170,9 @@ def _sources(value: Value) -> tuple[Value, ...] | None:
     node = value.node
     if is_constant(value):
         array = array_of(value)
-        negative = np.signbit(array) & ~np.isnan(array) if dtype in FLOATING else array < 0
+        negative = np.signbit(array) & ~np.isnan(array) if dtype in REAL_FLOATING else array < 0
         return None if negative.any() else ()
-    if dtype not in FLOATING:
+    if dtype not in REAL_FLOATING:
         # Sums and products of integers wrap around into the sign.
         return None
     rule = SIGN_RULES.get(node.op.name)

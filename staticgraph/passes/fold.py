@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from staticgraph.core.dtypes import INEXACT
+from staticgraph.core.dtypes import DIFFERENTIABLE
 from staticgraph.core.function import Function, has_effect
 from staticgraph.core.node import Node, Value
 from staticgraph.core.types import compatible
@@ -96,7 +96,7 @@ def _bytes_known(node: Node) -> int:
 
 
 def _finite(array: Array) -> bool:
-    return array.dtype not in INEXACT or bool(np.isfinite(array).all())
+    return array.dtype not in DIFFERENTIABLE or bool(np.isfinite(array).all())
 
 
 def _constant(node: Node, value: Value, result: Array) -> Node:

@@ -37,7 +37,7 @@ def floats(match: Match) -> bool:
 
 def no_floats(match: Match) -> bool:
     """x is an integer or a bool, so that no NaN is unordered."""
-    return match["x"].type.dtype not in dtypes.INEXACT
+    return match["x"].type.dtype not in dtypes.DIFFERENTIABLE
 
 
 def inexact(match: Match) -> bool:
@@ -178,11 +178,15 @@ def holds_exactly(wide: DType, narrow: DType) -> bool:
     if wide in dtypes.COMPLEX or narrow in dtypes.COMPLEX:
         parts = holds_exactly(dtypes.part_of(wide), dtypes.part_of(narrow))
         return wide in dtypes.COMPLEX and parts
+    if narrow in dtypes.HALF:
+        return wide in dtypes.FLOATING
+    if wide in dtypes.HALF and narrow in dtypes.FLOATING:
+        return False
     if narrow in dtypes.FLOATING:
         return wide in dtypes.FLOATING and wide.itemsize >= narrow.itemsize
     bits = np.iinfo(narrow).bits - (narrow in dtypes.SIGNED)
-    if wide in dtypes.FLOATING:
-        return bits <= np.finfo(wide).nmant + 1
+    if wide in dtypes.FLOATING | dtypes.HALF:
+        return bits <= dtypes.limits(wide).nmant + 1
     if narrow in dtypes.SIGNED and wide in dtypes.UNSIGNED:
         return False
     return bits <= np.iinfo(wide).bits - (wide in dtypes.SIGNED)
@@ -200,14 +204,14 @@ def cast_chain(match: Match) -> bool:
     last = match.root.out.type.dtype
     if not holds_exactly(middle, first):
         return False
-    if last in dtypes.INEXACT or last in dtypes.BOOL or holds_exactly(last, first):
+    if last in dtypes.DIFFERENTIABLE or last in dtypes.BOOL or holds_exactly(last, first):
         return True
     return middle in dtypes.INTEGER and last in dtypes.INTEGER
 
 
 def whole_numbers(match: Match) -> bool:
     """x is a cast of integers or bools, so it has no fraction."""
-    return match["x"].type.dtype not in dtypes.INEXACT
+    return match["x"].type.dtype not in dtypes.DIFFERENTIABLE
 
 
 def _sizes(value: Value) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from staticgraph.core.dtypes import INEXACT
+from staticgraph.core.dtypes import DIFFERENTIABLE
 from staticgraph.core.types import Dim
 from staticgraph.ops.indexing import FULL, Entry, Range
 from staticgraph.passes.guards import all_of, known_rank
@@ -112,7 +112,7 @@ def _adds_nothing(match: Match) -> bool:
 
 def _no_negative_zero_shows(match: Match) -> bool:
     """The sum of one -0.0 is 0.0, since sums start at 0."""
-    return match["x"].type.dtype not in INEXACT or match.facts.sign_is_clear(match["x"])
+    return match["x"].type.dtype not in DIFFERENTIABLE or match.facts.sign_is_clear(match["x"])
 
 
 RULES = of_complex(

@@ -145,7 +145,7 @@ def _convert(tensor: Tensor, value: Any, dtype: DType) -> Array:
         raise _bad(tensor, f"is no array: {problem}", remedy) from None
     if array.dtype == dtype:
         return array.astype(dtype, copy=False)
-    if array.dtype.kind not in "biufc":
+    if array.dtype.kind not in "biufc" and array.dtype not in dtypes.HALF:
         kind = type(value).__name__
         raise _bad(
             tensor, f"is no array of numbers but {kind} of dtype {array.dtype}", "feed numbers"
@@ -170,7 +170,7 @@ def _convert(tensor: Tensor, value: Any, dtype: DType) -> Array:
 
 def _to_integer(tensor: Tensor, array: Array, dtype: DType) -> Array:
     name = dtypes.name(dtype)
-    if array.dtype.kind == "f":
+    if array.dtype.kind == "f" or array.dtype in dtypes.HALF:
         if np.isnan(array).any():
             raise _bad(
                 tensor, f"holds NaN, the tensor is {name}", "integers have no NaN; replace it first"

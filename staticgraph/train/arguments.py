@@ -44,7 +44,7 @@ def checked_rate(what: str, learning_rate: Any) -> Any:
             "  give one number, or a scalar tensor\n"
             f"  at {capture()}"
         )
-    if tensor.dtype not in dtypes.FLOATING:
+    if tensor.dtype not in dtypes.REAL_FLOATING:
         raise DTypeError(
             f"{what}: the learning rate is {dtypes.name(tensor.dtype)}\n"
             f"  learning_rate {describe(tensor)}\n"
@@ -70,7 +70,7 @@ def checked_loss(what: str, loss: Any) -> Tensor:
             "  reduce it first, for example with sg.mean(loss)\n"
             f"  at {capture()}"
         )
-    if tensor.dtype not in dtypes.FLOATING:
+    if tensor.dtype not in dtypes.REAL_FLOATING:
         raise GradientError(
             f"{what}: the loss is {dtypes.name(tensor.dtype)}, which has no derivative\n"
             f"  loss {describe(tensor)}\n"
@@ -88,7 +88,7 @@ def trainable_variables(what: str, loss: Tensor) -> list[Variable]:
     variables = [
         variable
         for variable in loss.graph.variables.values()
-        if variable.trainable and variable.dtype in dtypes.INEXACT
+        if variable.trainable and variable.dtype in dtypes.DIFFERENTIABLE
     ]
     paths = Paths(what, loss, variables)
     found = [variable for index, variable in enumerate(variables) if paths.connected(index)]
@@ -124,7 +124,7 @@ def named_variables(
         )
     for variable in listed:
         _check_variable(what, variable)
-        if variable.dtype not in dtypes.INEXACT:
+        if variable.dtype not in dtypes.DIFFERENTIABLE:
             raise GradientError(
                 f"{what}: variable '{variable.name}' is {dtypes.name(variable.dtype)}, which has "
                 "no derivative\n"

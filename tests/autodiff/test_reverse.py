@@ -267,7 +267,7 @@ def test_a_grad_y_that_is_no_array() -> None:
         "constant: 'much' is no array of numbers\n"
         "  its dtype is <U4\n"
         "  staticgraph computes in bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, "
-        "float32, float64, complex64, complex128\n"
+        "float16, bfloat16, float32, float64, complex64, complex128\n"
         "  at <here>"
     )
 

@@ -32,10 +32,10 @@ def with_checks(function: Function) -> Function:
     nodes: list[Node] = []
     for node in function.nodes:
         nodes.append(node)
-        made = [value for value in node.outputs if value.type.dtype in dtypes.INEXACT]
+        made = [value for value in node.outputs if value.type.dtype in dtypes.DIFFERENTIABLE]
         if not made or node.op.name in _UNCHECKED:
             continue
-        taken = [value for value in node.inputs if value.type.dtype in dtypes.INEXACT]
+        taken = [value for value in node.inputs if value.type.dtype in dtypes.DIFFERENTIABLE]
         attrs = {"results": len(made), "node": node}
         nodes.append(Node(CHECK, (*made, *_distinct(taken)), attrs, (), node.name, node.location))
     return function.replace(nodes, function.outputs)

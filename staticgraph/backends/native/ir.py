@@ -13,6 +13,8 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 
@@ -21,6 +23,8 @@ _TYPES = {
     dtypes.bool_: "i1",
     dtypes.int8: "i8", dtypes.int16: "i16", dtypes.int32: "i32", dtypes.int64: "i64",
     dtypes.uint8: "i8", dtypes.uint16: "i16", dtypes.uint32: "i32", dtypes.uint64: "i64",
+    # Half-precision floats are bits: conversion.py knows what they mean.
+    dtypes.float16: "i16", dtypes.bfloat16: "i16",
     dtypes.float32: "float", dtypes.float64: "double",
     # Real and imaginary part: a vector of elements has the parts in turn, as they lie in memory.
     dtypes.complex64: "<2 x float>", dtypes.complex128: "<2 x double>",
@@ -84,6 +88,8 @@ def literal(value: object, dtype: DType) -> str:
         part = dtypes.part_of(dtype)
         parts = [f"{_TYPES[part]} {literal(item, part)}" for item in (number.real, number.imag)]
         return f"<{', '.join(parts)}>"
+    if dtype in dtypes.HALF:
+        return str(np.array(value, dtype).view(np.uint16)[()])
     if dtype.kind == "f":
         # LLVM writes a float32 constant with the bits of the float64 of the same value.
         if dtype == dtypes.float32:

@@ -387,6 +387,8 @@ class Scalars(ComplexFunctions):
 
     def isfinite(self, x: Register) -> Register:
         """Whether x is neither NaN nor infinite."""
+        if x.dtype in dtypes.HALF:
+            return self.isfinite(self.cast(x, dtypes.float32))
         if x.dtype in dtypes.COMPLEX:
             return self.logical_and(*complex_scalars.compared(self, self.isfinite, x))
         return self.compare("olt", self.abs(x), self.constant(np.inf, x.dtype))

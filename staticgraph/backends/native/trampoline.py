@@ -246,7 +246,7 @@ def _argument_row(dtype: DType, ndim: int, slot: int, dims: int) -> list[int]:
         stored = code.STORED_FLOAT64
     elif dtype == dtypes.bool_:
         stored, most = code.STORED_BOOL, 1
-    elif dtype in dtypes.COMPLEX:
+    elif dtype in dtypes.COMPLEX | dtypes.HALF:
         # No number but NumPy's own is taken as it is: none lies within these bounds.
         least, most = 1, 0
     else:

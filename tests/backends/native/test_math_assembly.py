@@ -64,7 +64,13 @@ def test_whole_vectors_of_the_machine(cpu: str, dtype: DType, level: int) -> Non
 
 
 @pytest.mark.parametrize("dtype", (dtypes.float32, dtypes.float64), ids=str)
-@pytest.mark.parametrize("name", ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf"))
+@pytest.mark.parametrize(
+    "name",
+    (
+        "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "exp2", "log2", "log10", "asin",
+        "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "erfinv",
+    ),
+)  # fmt: skip
 def test_no_processor_needs_a_library(name: str, dtype: DType) -> None:
     def emit(s: Scalars, x: Register) -> Register:
         return getattr(s, name)(x)  # type: ignore[no-any-return]
