@@ -155,7 +155,8 @@ def to_floating(dtype: DType) -> DType:
 
 def limits(dtype: DType) -> Any:
     """`numpy.finfo` of a floating or complex dtype, bfloat16 among them."""
-    return ml_dtypes.finfo(dtype) if dtype == bfloat16 else np.finfo(dtype)
+    of: Any = ml_dtypes.finfo if dtype == bfloat16 else np.finfo
+    return of(dtype)
 
 
 _PARTS = {complex64: float32, complex128: float64}

@@ -186,7 +186,7 @@ def holds_exactly(wide: DType, narrow: DType) -> bool:
         return wide in dtypes.FLOATING and wide.itemsize >= narrow.itemsize
     bits = np.iinfo(narrow).bits - (narrow in dtypes.SIGNED)
     if wide in dtypes.FLOATING | dtypes.HALF:
-        return bits <= dtypes.limits(wide).nmant + 1
+        return bits <= int(dtypes.limits(wide).nmant) + 1
     if narrow in dtypes.SIGNED and wide in dtypes.UNSIGNED:
         return False
     return bits <= np.iinfo(wide).bits - (wide in dtypes.SIGNED)
