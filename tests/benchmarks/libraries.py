@@ -95,8 +95,9 @@ CACHES: dict[str, str] = {
     "TRITON_CACHE_DIR": "{caches}/triton",
 }
 
-# A check that a developer has switched on is no part of a comparison.
-SWITCHES: dict[str, str] = {"STATICGRAPH_CHECK": "0"}
+# What a developer has switched on is no part of a comparison: neither a check nor doing without
+# the bytecode that pip makes when it installs.
+SWITCHES: dict[str, str] = {"STATICGRAPH_CHECK": "0", "PYTHONDONTWRITEBYTECODE": ""}
 
 # Another name under which a distribution may be installed.
 OTHER_NAMES: dict[str, tuple[str, ...]] = {"tensorflow": ("tensorflow_cpu", "tensorflow-intel")}

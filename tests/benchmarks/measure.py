@@ -9,6 +9,7 @@ which nobody else used the machine (see `calm`); a round in which somebody did i
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from typing import Any
 
 from tests.benchmarks import calm
 from tests.benchmarks.driver import ROOT, Failure, Stable, disagreement
-from tests.benchmarks.libraries import CONTENDERS
+from tests.benchmarks.libraries import CONTENDERS, SWITCHES
 from tests.benchmarks.workloads import GROWTHS, Growth, Workload
 
 Figure = dict[str, Any]
@@ -245,7 +246,10 @@ def peak_memory(stable: Stable, workload: Workload, calls: int = 10) -> Figure:
 
 
 def _answers(python: str, arguments: Iterable[str]) -> str:
-    done = subprocess.run([python, *arguments], cwd=ROOT, capture_output=True, text=True)
+    environment = {**os.environ, **SWITCHES}
+    done = subprocess.run(
+        [python, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
     if done.returncode:
         lines = done.stderr.strip().splitlines()
         raise Failure(lines[-1][:160] if lines else "failed")
