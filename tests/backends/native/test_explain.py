@@ -166,8 +166,16 @@ def test_where_python_is_called(session: sg.Session) -> None:
 
 
 def test_library_functions_are_named(session: sg.Session) -> None:
-    x = sg.placeholder("float32", (), name="x")
-    assert "library calls: fmodf\n" in session.explain(sg.remainder(x, 3.0))
+    x = sg.placeholder("float32", (40, 40), name="x")
+    (line,) = [
+        line
+        for line in session.explain(sg.linalg.cholesky(x)).splitlines()
+        if line.startswith("library calls: ")
+    ]
+    assert sorted(line.removeprefix("library calls: ").split(", ")) == [
+        "lapack_begin", "lapack_end", "lapack_spotrf",
+    ]  # fmt: skip
+    assert "library calls: none\n" in session.explain(x + 1.0)
 
 
 def test_where_the_code_came_from(
