@@ -23,13 +23,12 @@ from staticgraph.ops.linalg_parts import (
     multi_dot,
     trace,
 )
-from staticgraph.ops.linalg_products import MATMUL, dot, matmul, outer, vecdot
+from staticgraph.ops.linalg_products import dot, matmul, outer, vecdot
 from staticgraph.ops.linalg_rank import cond, lstsq, matrix_rank, pinv
 from staticgraph.ops.linalg_spectral import eigh, eigvalsh, qr, svd, svdvals
 from staticgraph.ops.shaping import matrix_transpose
 
 __all__ = [
-    "MATMUL",
     "cholesky",
     "cond",
     "cross",

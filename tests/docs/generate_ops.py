@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Iterator
 from types import ModuleType
@@ -11,6 +12,7 @@ import staticgraph as sg
 from staticgraph import ops
 from staticgraph.core import dtypes
 from staticgraph.core.opdef import HOST_CALL, NOT_DIFFERENTIABLE, ZERO_DERIVATIVE, OpDef, registered
+from staticgraph.ops import elementwise_record
 
 HEAD = """\
 # Ops
@@ -41,14 +43,23 @@ FAMILIES = (
     ("Inputs, variables, effects", ("convert", "state")),
     ("Control", ("control",)),
     ("Loops and branches", ("looping", "branches")),
-    ("Elementwise", ("elementwise",)),
-    ("Reductions and scans", ("reduction", "cumulative")),
-    ("Products", ("linalg",)),
+    (
+        "Elementwise",
+        (
+            "elementwise", "elementwise_numbers", "elementwise_trigonometric", "special", "complex",
+        ),
+    ),
+    ("Reductions, statistics and running sums",
+     ("reduction", "variance", "statistics", "cumulative", "differences")),
+    ("Products", ("linalg_products", "contraction", "einsum")),
+    ("Sorting, searching, sets and segments",
+     ("sorting", "selecting", "searching", "sets", "segments")),
     ("Making arrays", ("creation",)),
-    ("Shapes", ("sizes", "shaping", "joining", "arranging")),
+    ("Shapes", ("sizes", "shaping", "joining", "arranging", "grids")),
     ("Indexing", ("subscript", "indexing")),
-)
-NAMESPACES = ("fft", "linalg", "nn", "random")
+    ("Dtypes", ("inspecting",)),
+)  # fmt: skip
+NAMESPACES = ("fft", "initializers", "linalg", "nn", "random")
 
 _KINDS = (
     (dtypes.ANY, "any"),
@@ -80,10 +91,10 @@ def families() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
     for title, files in FAMILIES:
         found = []
         for file in files:
-            module = getattr(ops, file)
+            module = importlib.import_module(f"{ops.__name__}.{file}")
             for function in vars(module).values():
                 for name in [n for n, thing in left.items() if thing is function]:
-                    if _is_op_function(function) and home(function) is module:
+                    if _is_op_function(function) and home(function) in (module, elementwise_record):
                         found.append((f"sg.{name}", left.pop(name)))
         yield title, found
     for name in NAMESPACES:
@@ -96,10 +107,8 @@ def _is_op_function(thing: Any) -> bool:
 
 
 def home(thing: Any) -> ModuleType | None:
-    """The module in which a function was written."""
-    module = inspect.getmodule(getattr(thing, "__code__", thing))
-    # These are made from their records, which stand in another file.
-    return ops.elementwise if module is ops.elementwise_record else module
+    """The module in which a function was written; that of its maker for elementwise ops."""
+    return inspect.getmodule(getattr(thing, "__code__", thing))
 
 
 def _function_row(call: str, function: Any) -> str:
