@@ -52,6 +52,7 @@ ROUNDED = frozenset(
         "lgamma",
         "digamma",
         "polygamma",
+        "normal_quantile",
         "igamma",
         "igammac",
         "sigmoid_cross_entropy_with_logits",
