@@ -48,6 +48,7 @@ from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, promote, scalar, scalar_value
 from staticgraph.ops.elementwise_record import (
     ElementwiseFunction,
+    chosen_between,
     infer_bool,
     infer_same,
     infer_where,
@@ -518,11 +519,12 @@ WHERE = register(
 )
 
 
-def where(condition: Any, x: Any, y: Any, *, name: str | None = None) -> Tensor:
+def where(condition: Any, x: Any = None, y: Any = None, *, name: str | None = None) -> Tensor:
     """``x`` where `condition` holds, else ``y``, elementwise; all three broadcast.
 
     `condition` is bool; `x` and `y` promote to one dtype. The derivative with respect to the branch
-    that was not taken is exactly 0, even where its own derivative is NaN or infinite.
+    that was not taken is exactly 0, even where its own derivative is NaN or infinite. Raises
+    GraphError without `x` or `y`: places are what `nonzero` gives.
 
     >>> import staticgraph as sg
     >>> x = sg.constant([-1.0, 4.0])
@@ -532,19 +534,9 @@ def where(condition: Any, x: Any, y: Any, *, name: str | None = None) -> Tensor:
     if type(condition) is not Tensor:
         condition = as_tensor(condition)
     if not (type(x) is Tensor and type(y) is Tensor and x.type.dtype is y.type.dtype):
-        x, y = promote((x, y)) if _any_tensor(x, y) else _beside(condition, x, y)
+        x, y = chosen_between(condition, x, y)
     result: Tensor = condition.node.graph.add(WHERE, (condition, x, y), NO_ATTRS, name).outputs[0]
     return result
-
-
-def _any_tensor(*values: Any) -> bool:
-    return any(isinstance(value, Tensor) for value in values)
-
-
-def _beside(condition: Tensor, x: Any, y: Any) -> list[Tensor]:
-    """Operands that are no tensors, as constants of the condition's graph."""
-    with condition.node.graph.as_default():
-        return promote((x, y))
 
 
 def _vjp_clip_x(node: Operation, adjoint: Tensor) -> Tensor:

@@ -26,9 +26,10 @@ from staticgraph.core.opdef import (
     register,
 )
 from staticgraph.core.types import BroadcastError, Shape, TensorType, broadcast_many, format_dim
-from staticgraph.errors import DTypeError
+from staticgraph.errors import DTypeError, GraphError
 from staticgraph.ops.convert import as_tensor, promote, scalar
 from staticgraph.ops.elementwise_docs import docstring
+from staticgraph.ops.sizes import refusal
 
 _NUMBERS = (float, int)
 
@@ -82,6 +83,23 @@ def infer_bool(types: Types, attrs: Attrs) -> TensorType:
 def infer_where(types: Types, attrs: Attrs) -> TensorType:
     """The result type of an op that chooses between its second and third operand."""
     return TensorType(_same_dtype(types[1:]), broadcast_types(types))
+
+
+def chosen_between(condition: Tensor, x: Any, y: Any) -> list[Tensor]:
+    """The operands between which `where` chooses, in one dtype; raises GraphError without both."""
+    if x is None or y is None:
+        raise refusal(
+            "where",
+            f"{'x' if x is None else 'y'} is missing, so there is nothing to choose between",
+            "sg.nonzero(condition) gives the places where it holds;"
+            " sg.where(condition, x, y) chooses elements",
+            error=GraphError,
+        )
+    if isinstance(x, Tensor) or isinstance(y, Tensor):
+        return promote((x, y))
+    # Operands that are no tensors are constants of the condition's graph.
+    with condition.node.graph.as_default():
+        return promote((x, y))
 
 
 def elementwise(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import staticgraph as sg
-from staticgraph.errors import DTypeError, ShapeError
+from staticgraph.errors import DTypeError, GraphError, ShapeError
 
 from .sample_types import Refusal, Sample
 
@@ -483,6 +483,16 @@ REFUSALS += [
         "  axis -1: 2 and 3 must be equal, or one of them 1\n"
         "  created at {here}: {line}",
         label="shapes",
+    ),
+    Refusal(
+        "where",
+        lambda: sg.where(sg.placeholder("bool", (2,), name="c")),
+        GraphError,
+        "where: x is missing, so there is nothing to choose between\n"
+        "  sg.nonzero(condition) gives the places where it holds; "
+        "sg.where(condition, x, y) chooses elements\n"
+        "  at {here}: {line}",
+        label="one argument",
     ),
     Refusal(
         "clip",

@@ -21,6 +21,7 @@ from staticgraph.backends.native import (  # noqa: F401  (the lowerings register
     lower_movement,
     lower_order,
     lower_random,
+    lower_scatters,
     lower_search,
     lower_searching,
     regions,

@@ -1,4 +1,4 @@
-"""Lowerings of slices and gathers, and of what writes where they read.
+"""Lowerings of slices and gathers, and the check of indices that scatters share.
 
 A slice is a view; only its bounds are computed. Indices are checked before anything is read or
 written with them, as NumPy does, so the kernels that follow need no checks.
@@ -22,7 +22,6 @@ from staticgraph.backends.native.kernel_code import (
 from staticgraph.backends.native.lower import lowering
 from staticgraph.backends.native.lower_basic import target_dims
 from staticgraph.backends.native.program import Program
-from staticgraph.backends.native.reduce import combined
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.sizes import ONE, ZERO, Size, product
 from staticgraph.backends.native.values import Array, Scalar
@@ -356,7 +355,7 @@ def lower_gather(program: Program, node: Node) -> None:
     pointer = array.pointer
     for axis, value in zip(picks.axes, indices, strict=True):
         index, size = _single(program, value), program.text(array.dims[axis])
-        place = _from_start(program.builder, index, size).text
+        place = from_start(program.builder, index, size).text
         pointer = program.offset(pointer, array.dtype, place, array.strides[axis])
     strides = picks.arranged(array.strides, [ZERO] * len(picks.dims))
     dims = picks.gathered(array.dims)
@@ -364,166 +363,7 @@ def lower_gather(program: Program, node: Node) -> None:
     done(program, node)
 
 
-def _from_start(builder: Scalars, index: Register, size: str) -> Register:
+def from_start(builder: Scalars, index: Register, size: str) -> Register:
     """A place in range, counted from the start of the axis."""
     moved = builder.add(index, Register(size, dtypes.int64))
     return builder.where(builder.less(index, builder.constant(0, dtypes.int64)), moved, index)
-
-
-# -- scatters -------------------------------------------------------------------------------------
-
-
-@lowering("scatter_add", "scatter_max", "scatter_min")
-def lower_scatter(program: Program, node: Node) -> None:
-    """Combines updates one after the other, in an order that depends on nothing but the shapes."""
-    x, updates, *indices = node.inputs
-    picks = checked_picks(program, node, program.dims(x), tuple(indices))
-    added = program.array(updates)
-    places = [program.array(value) for value in indices]
-    result = _started(program, node, x)
-    wanted = picks.gathered(result.dims)
-    given = added.dims
-    lead = len(wanted) - len(given)
-    for have, want in zip(given, wanted[lead:], strict=True):
-        require_fit(program, have, want, node)
-    strides = [ZERO] * lead + [
-        program.stride_along(have, stride, want)
-        for have, stride, want in zip(given, added.strides, wanted[lead:], strict=True)
-    ]
-    if not any(dim == ZERO for dim in wanted):
-        view = Array(added.buffer, added.pointer, added.dtype, wanted, tuple(strides))
-        combine = COMBINED[node.op.name]
-        _Scatter(program, picks, result, view, places, combine).write()
-    hold_array(program, node, result)
-    done(program, node)
-
-
-def _started(program: Program, node: Node, x: Value) -> Array:
-    """The array that is added to: x itself where nobody else needs it, else a copy."""
-    array, scope = program.array(x), program.scope
-    wanted = node.out in scope.reserved or scope.destinations.get(node.out)
-    free = array.buffer.owned and array.buffer.users == 1 and scope.uses[x] == 1
-    if free and not wanted and array.contiguous and node.inputs.count(x) == 1:
-        return array
-    result = program.result(node.out, array.dims, array.dtype)
-    program.copy(array, result, node)
-    return result
-
-
-# What the scatters do with an entry and an update.
-COMBINED = {"scatter_add": "sum", "scatter_max": "max", "scatter_min": "min"}
-
-
-class _Scatter:
-    """The kernel of a scatter.
-
-    Updates of one element are added in their order whatever the chunks are, because a chunk is a
-    part of the axes that are not indexed. Where there are none, there is one chunk.
-    """
-
-    def __init__(
-        self,
-        program: Program,
-        picks: Picks,
-        result: Array,
-        updates: Array,
-        places: list[Array],
-        combine: str,
-    ) -> None:
-        self.program, self.combine = program, combine
-        self.result, self.updates, self.places = result, updates, places
-        self.steps = [(result.dims[axis], result.strides[axis]) for axis in picks.axes]
-        end = picks.first + len(picks.dims)
-        kept = [
-            Axis(result.dims[axis], (result.strides[axis], updates.strides[number]))
-            for number, axis in zip(
-                [*range(picks.first), *range(end, len(updates.dims))], picks.kept, strict=True
-            )
-        ]
-        self.front = joined_axes(kept[: picks.first])
-        self.back = joined_axes(kept[picks.first :])
-        self.picked: list[Axis] = []
-        for number, dim in enumerate(picks.dims):
-            strides = [_stride_of(program, place, number, picks.dims) for place in places]
-            self.picked.append(Axis(dim, (ZERO, updates.strides[picks.first + number], *strides)))
-        self.axes = [*self.front, *self.picked, *self.back]
-        self.kernel = KernelCode(program)
-
-    def write(self) -> None:
-        """Writes the kernel and its call."""
-        program, kernel = self.program, self.kernel
-        split = self._split()
-        pointers = [
-            kernel.argument(array.pointer, "ptr")
-            for array in (self.result, self.updates, *self.places)
-        ]
-        self._walk(0, split, pointers)
-        if split is None:
-            count = "1" if not self.axes else program.text(self.axes[0].dim)
-            kernel.call(count, None)
-            return
-        others = product([axis.dim for number, axis in enumerate(self.axes) if number != split])
-        step = 1 if split < len(self.front) else 64
-        kernel.call(program.text(self.axes[split].dim), grain_of(program, others, step))
-
-    def _split(self) -> int | None:
-        """The axis of which a chunk is a part."""
-        if self.front:
-            return 0
-        return len(self.axes) - 1 if self.back else None
-
-    def _walk(self, number: int, split: int | None, pointers: list[str]) -> None:
-        kernel = self.kernel
-        if number == len(self.front) + len(self.picked):
-            pointers = [self._target(pointers), pointers[1]]
-        if number == len(self.axes):
-            self._add(pointers[0], pointers[1], kernel.scalar)
-            return
-        axis = self.axes[number]
-        chunked = number == (0 if split is None else split)
-        begin, end = ("%lo", "%hi") if chunked else ("0", kernel.size(axis.dim))
-        if self.back and number == len(self.axes) - 1 and axis.strides == (ONE, ONE):
-            dtype = self.result.dtype
-
-            def add(index: str, builder: Scalars) -> None:
-                target, source = [kernel.offset(p, dtype, index) for p in pointers]
-                self._add(target, source, builder)
-
-            kernel.vectors(begin, end, fitting_lanes(self.program, axis.dim, dtype), add)
-            return
-        kernel.loop(begin, end, lambda index: self._walk(
-            number + 1, split, self._moved(pointers, axis, index)
-        ))  # fmt: skip
-
-    def _moved(self, pointers: list[str], axis: Axis, index: str) -> list[str]:
-        """The pointers at `index` of an axis; only those that are indexed move those of indices."""
-        types = [self.result.dtype, self.result.dtype, *[dtypes.int64] * len(self.places)]
-        moved = [
-            self.kernel.offset(pointer, dtype, index, stride)
-            for pointer, dtype, stride in zip(pointers, types, axis.strides, strict=False)
-        ]
-        return [*moved, *pointers[len(moved) :]]
-
-    def _target(self, pointers: list[str]) -> str:
-        """Where the entry that the indices name begins."""
-        kernel, target = self.kernel, pointers[0]
-        for pointer, (dim, stride) in zip(pointers[2:], self.steps, strict=True):
-            index = kernel.load(dtypes.int64, pointer)
-            place = _from_start(kernel.scalar, index, kernel.size(dim))
-            target = kernel.offset(target, self.result.dtype, place.text, stride)
-        return target
-
-    def _add(self, target: str, source: str, builder: Scalars) -> None:
-        kernel, dtype = self.kernel, self.result.dtype
-        before = kernel.load(dtype, target, builder.lanes)
-        update = kernel.load(dtype, source, builder.lanes)
-        total = combined(builder, self.combine, before, update)
-        kernel.store(total, target, builder.lanes)
-
-
-def _stride_of(program: Program, place: Array, number: int, dims: tuple[Size, ...]) -> Size:
-    """The stride of an index along axis `number` of the dims to which it broadcasts."""
-    own = number - (len(dims) - len(place.dims))
-    if own < 0:
-        return ZERO
-    return program.stride_along(place.dims[own], place.strides[own], dims[number])
