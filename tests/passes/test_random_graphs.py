@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -38,10 +39,12 @@ EXACT_PIPELINE = tuple(
 
 UNARY: list[Callable[..., Tensor]] = [
     sg.negative, sg.abs, sg.exp, sg.square, sg.sqrt, sg.relu, sg.sigmoid, sg.floor, sg.round,
-    sg.sign, sg.identity, sg.stop_gradient, sg.reciprocal, sg.cos, sg.log1p,
+    sg.sign, sg.identity, sg.stop_gradient, sg.reciprocal, sg.cos, sg.log1p, sg.sinh, sg.asinh,
+    sg.atan, sg.cbrt, sg.exp2, sg.log2, sg.erf, sg.lgamma, sg.nan_to_num, sg.trunc,
 ]  # fmt: skip
 BINARY: list[Callable[..., Tensor]] = [
-    sg.add, sg.subtract, sg.multiply, sg.divide, sg.maximum, sg.minimum, sg.pow,
+    sg.add, sg.subtract, sg.multiply, sg.divide, sg.maximum, sg.minimum, sg.pow, sg.fmax, sg.fmin,
+    sg.hypot, sg.copysign, sg.atan2, sg.logaddexp, sg.remainder, sg.fmod, sg.xlogy,
 ]  # fmt: skip
 COMPARISONS: list[Callable[..., Tensor]] = [sg.less, sg.equal, sg.greater_equal, sg.not_equal]
 INTEGERS: list[Callable[..., Tensor]] = [
@@ -76,6 +79,19 @@ MOVES: list[Callable[[Tensor], Tensor]] = [
     lambda x: sg.broadcast_to(sg.sum(x), sg.shape(x)),
     lambda x: sg.mean(x),
     lambda x: sg.cumsum(x, axis=0),
+    lambda x: sg.cumprod(x, axis=-1),
+    lambda x: sg.sort(x, axis=-1),
+    lambda x: sg.take_along_axis(x, sg.argsort(x, axis=0), axis=0),
+    lambda x: sg.top_k(x, 1)[0],
+    lambda x: sg.segment_sum(x, np.array([1, 0], np.int32), num_segments=3),
+    lambda x: sg.real(sg.conj(sg.complex(x, x + 1.0))),
+    lambda x: sg.imag(sg.exp(sg.complex(x * 0.5, x))),
+    lambda x: sg.fft.irfft(sg.fft.rfft(x), n=3),
+    lambda x: sg.real(sg.fft.fft(x, axis=0)),
+    lambda x: sg.linalg.solve(sg.eye(3, dtype="float32") * 4.0 + 0.5, x),
+    lambda x: sg.linalg.cholesky(sg.eye(3, dtype="float32") * 2.0 + sg.sum(sg.sign(x)) * 0.0),
+    lambda x: sg.cast(sg.cast(x, "float16"), "float32"),
+    lambda x: sg.cast(sg.cast(x, "bfloat16") * 2, "float32"),
 ]
 
 
