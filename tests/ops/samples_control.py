@@ -42,7 +42,7 @@ _NO_NUMBER = (
     "constant: 'x' is no array of numbers\n"
     "  its dtype is <U1\n"
     "  staticgraph computes in bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, "
-    "float32, float64, complex64, complex128\n"
+    "float16, bfloat16, float32, float64, complex64, complex128\n"
 )
 
 REFUSALS = [

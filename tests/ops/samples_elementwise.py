@@ -131,7 +131,7 @@ for _name in (*_UNARY, "isnan", "isinf", "isfinite"):
                 "constant: 'three' is no array of numbers\n"
                 "  its dtype is <U5\n"
                 "  staticgraph computes in bool, int8, int16, int32, int64, uint8, uint16, uint32, "
-                "uint64, float32, float64, complex64, complex128\n"
+                "uint64, float16, bfloat16, float32, float64, complex64, complex128\n"
                 "  at {here}: {line}",
             )
         )

@@ -11,7 +11,9 @@ import staticgraph as sg
 from staticgraph.core import dtypes
 from tests.messages import whole
 
-PAIRS = [(first, second) for first in dtypes.ALL for second in dtypes.ALL]
+# NumPy's own functions do not answer for bfloat16: tests/ops/test_half.py asks about that.
+KNOWN = [dtype for dtype in dtypes.ALL if dtype != dtypes.bfloat16]
+PAIRS = [(first, second) for first in KNOWN for second in KNOWN]
 KINDS = (
     "bool", "signed integer", "unsigned integer", "integral", "real floating", "complex floating",
     "numeric",
@@ -49,7 +51,7 @@ def test_limits_of_what_has_none() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_kinds(kind: str) -> None:
-    for dtype in dtypes.ALL:
+    for dtype in KNOWN:
         assert sg.isdtype(dtype, kind) == np.isdtype(dtype, kind)
         assert sg.isdtype(dtype, ("bool", kind)) == np.isdtype(dtype, ("bool", kind))
         assert sg.isdtype(dtype, dtype) and sg.isdtype(dtype.name, dtype)
@@ -72,7 +74,7 @@ def test_casts_and_results() -> None:
 
 @pytest.mark.parametrize("number", [True, 3, 2.5])
 def test_results_of_weak_numbers(number: Any) -> None:
-    for dtype in dtypes.ALL:
+    for dtype in KNOWN:
         assert sg.result_type(dtype, number) == np.result_type(np.zeros(2, dtype), number)
     assert sg.result_type(number) == sg.constant(number).dtype
 
