@@ -246,7 +246,8 @@ REFUSALS: list[Refusal] = [
             DTypeError,
             "constant: 'three' is no array of numbers\n"
             "  its dtype is <U5\n"
-            f"  staticgraph computes in bool, {_INTEGERS}, {_FLOATS}, complex64, complex128\n"
+            f"  staticgraph computes in bool, {_INTEGERS}, float16, bfloat16, "
+            f"{_FLOATS}, complex64, complex128\n"
             "  at {here}: {line}",
         )
         for name in ("real", "conj")
