@@ -119,6 +119,16 @@ def _key(index: Sequence[Entry], bounds: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(key)
 
 
+def _reference_slice(x: Any, *bounds: Any, index: Any, shape: Shape) -> Any:
+    """A view; what the attribute `shape` promised of it is held to it."""
+    part = x[_key(index, bounds)]
+    if shape is not None and any(
+        isinstance(want, int) and have != want for have, want in zip(part.shape, shape, strict=True)
+    ):
+        raise Mismatch(f"the part is {format_shape(part.shape)}, not {format_shape(shape)}")
+    return part
+
+
 def _vjp_slice(node: Operation, adjoint: Tensor, number: int) -> Tensor | None:
     if number:
         return None
@@ -133,7 +143,7 @@ SLICE: OpDef = register(
         "slice",
         operands=("x", "bounds*"),
         infer=_infer_slice,
-        reference=lambda x, *bounds, index, shape: x[_key(index, bounds)],
+        reference=_reference_slice,
         attrs=("index", "shape"),
         dtypes=(dtypes.ANY, _INT64),
         vjp=Numbered(_vjp_slice),
