@@ -29,11 +29,12 @@ from staticgraph.ops.elementwise import divide, floor_divide, multiply, sqrt
 from staticgraph.ops.joining import concat
 from staticgraph.ops.sizes import is_int, refusal, size
 
-Norm = Literal["backward", "ortho", "forward"]
+Scale = Literal["backward", "ortho", "forward"]
+Norm = Scale | None
 Axes = Sequence[int] | None
 Sizes = Sequence[int] | None
 
-_NORMS = ("backward", "ortho", "forward")
+_NORMS: tuple[Scale, ...] = ("backward", "ortho", "forward")
 
 
 def _infer(types: Types, attrs: Attrs) -> TensorType:
@@ -101,11 +102,14 @@ def _complex(what: str, x: Any, only_real: bool = False) -> Tensor:
     return cast_to(tensor, to_complex(tensor.dtype))
 
 
-def _check_norm(what: str, norm: Any) -> None:
-    if norm not in _NORMS:
-        raise refusal(
-            what, f"norm={norm!r} is none", "norm may be 'backward', 'ortho' or 'forward'"
-        )
+def _read_norm(what: str, norm: Any) -> Scale:
+    """A scale that was given; None is NumPy's "backward"."""
+    if norm is None:
+        return "backward"
+    for known in _NORMS:
+        if norm == known:
+            return known
+    raise refusal(what, f"norm={norm!r} is none", "norm may be 'backward', 'ortho' or 'forward'")
 
 
 def _count(what: str, n: Any, name: str = "n") -> int:
@@ -165,7 +169,7 @@ def _length(x: Tensor, axis: int) -> int | Tensor:
     return dim if isinstance(dim, int) else size(x, axis)
 
 
-def _scaled(y: Tensor, n: int | Tensor, norm: str, inverse: bool, name: str) -> Tensor:
+def _scaled(y: Tensor, n: int | Tensor, norm: Scale, inverse: bool, name: str) -> Tensor:
     """`y` times what `norm` says for a transform of length `n`."""
     if norm == ("forward" if inverse else "backward"):
         return identity(y, name=name)
@@ -176,21 +180,21 @@ def _scaled(y: Tensor, n: int | Tensor, norm: str, inverse: bool, name: str) -> 
 
 
 def _one(
-    what: str, x: Tensor, n: Any, axis: Any, norm: str, inverse: bool, name: str | None
+    what: str, x: Tensor, n: Any, axis: Any, norm: Norm, inverse: bool, name: str | None
 ) -> Tensor:
-    _check_norm(what, norm)
+    scale = _read_norm(what, norm)
     number = one_axis(FFT, x, axis)
     given = _fitted(x, number, None if n is None else _count(what, n))
     result = _transform(given, number, inverse)
-    return _scaled(result, _length(given, number), norm, inverse, name or what)
+    return _scaled(result, _length(given, number), scale, inverse, name or what)
 
 
 def _several(
-    what: str, x: Tensor, s: Sizes, axes: Axes, norm: str, inverse: bool, name: str | None
+    what: str, x: Tensor, s: Sizes, axes: Axes, norm: Norm, inverse: bool, name: str | None
 ) -> Tensor:
-    _check_norm(what, norm)
+    scale = _read_norm(what, norm)
     for axis, n in reversed(_axes(what, x, s, axes)):
-        x = _one(what, x, n, axis, norm, inverse, None)
+        x = _one(what, x, n, axis, scale, inverse, None)
     return identity(x, name=name or what)
 
 
@@ -205,7 +209,7 @@ def fft(
 
     n      the length: `x` is cut off, or zeros are put behind, to that size of the axis
     norm   "backward": no scale, and ``1/n`` in `ifft`; "forward": ``1/n`` here; "ortho":
-           ``1/sqrt(n)`` in both, which makes the transform unitary
+           ``1/sqrt(n)`` in both, which makes the transform unitary; None is "backward"
 
     ``y[k] = sum_j x[j] exp(-2 pi i j k / n)``; the result is complex64 for float32 and complex64,
     else complex128. Any length is fast whose prime factors are small. Raises ShapeError for an axis
@@ -321,9 +325,9 @@ def irfft(
 
 
 def _inverse_of_half(
-    what: str, x: Tensor, n: Any, axis: Any, norm: str, name: str | None
+    what: str, x: Tensor, n: Any, axis: Any, norm: Norm, name: str | None
 ) -> Tensor:
-    _check_norm(what, norm)
+    scale = _read_norm(what, norm)
     number = one_axis(FFT, x, axis)
     if n is None:
         have = _length(x, number)
@@ -337,7 +341,7 @@ def _inverse_of_half(
         length = _count(what, n)
         x = _fitted(x, number, length // 2 + 1)
     full = _transform(_both_halves(x, number, length), number, True)
-    return _scaled(real(full), length, norm, True, name or what)
+    return _scaled(real(full), length, scale, True, name or what)
 
 
 def rfftn(
@@ -352,14 +356,14 @@ def rfftn(
            [0.+0.j, 2.+0.j]], dtype=complex64)
     """
     tensor = _complex("rfftn", x, only_real=True)
-    _check_norm("rfftn", norm)
+    scale = _read_norm("rfftn", norm)
     listed = _axes("rfftn", tensor, s, axes)
     if not listed:
         raise refusal("rfftn", "there is no axis to transform", "give one axis at least")
     axis, n = listed.pop()
-    result = _half(_one("rfftn", tensor, n, axis, norm, False, None), axis)
+    result = _half(_one("rfftn", tensor, n, axis, scale, False, None), axis)
     for axis, n in reversed(listed):
-        result = _one("rfftn", result, n, axis, norm, False, None)
+        result = _one("rfftn", result, n, axis, scale, False, None)
     return identity(result, name=name or "rfftn")
 
 
@@ -378,17 +382,17 @@ def irfftn(
            [3., 5.]], dtype=float32)
     """
     tensor = _complex("irfftn", x)
-    _check_norm("irfftn", norm)
+    scale = _read_norm("irfftn", norm)
     listed = _axes("irfftn", tensor, s, axes)
     if not listed:
         raise refusal("irfftn", "there is no axis to transform", "give one axis at least")
     last, n = listed.pop()
     for axis, count in listed:
-        tensor = _one("irfftn", tensor, count, axis, norm, True, None)
-    return _inverse_of_half("irfftn", tensor, n, last, norm, name)
+        tensor = _one("irfftn", tensor, count, axis, scale, True, None)
+    return _inverse_of_half("irfftn", tensor, n, last, scale, name)
 
 
-_OTHER_WAY = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
+_OTHER_WAY: dict[Scale, Scale] = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 
 
 def hfft(
@@ -403,8 +407,8 @@ def hfft(
     >>> sg.Session().run(sg.fft.hfft([1.0, 2j, 1.0]))
     array([ 2.,  4.,  2., -4.], dtype=float32)
     """
-    _check_norm("hfft", norm)
-    return _inverse_of_half("hfft", conj(_complex("hfft", x)), n, axis, _OTHER_WAY[norm], name)
+    scale = _read_norm("hfft", norm)
+    return _inverse_of_half("hfft", conj(_complex("hfft", x)), n, axis, _OTHER_WAY[scale], name)
 
 
 def ihfft(
@@ -417,10 +421,10 @@ def ihfft(
     >>> sg.Session().run(sg.fft.ihfft([2.0, 4.0, 2.0, -4.0]))
     array([1.-0.j, 0.+2.j, 1.-0.j], dtype=complex64)
     """
-    _check_norm("ihfft", norm)
+    scale = _read_norm("ihfft", norm)
     tensor = _complex("ihfft", x, only_real=True)
     number = one_axis(FFT, tensor, axis)
-    result = _half(_one("ihfft", tensor, n, axis, _OTHER_WAY[norm], False, None), number)
+    result = _half(_one("ihfft", tensor, n, axis, _OTHER_WAY[scale], False, None), number)
     return identity(conj(result), name=name or "ihfft")
 
 
