@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from staticgraph.config import LazyModule
+from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.errors import GraphError
 from staticgraph.ops import (
@@ -43,7 +44,7 @@ from staticgraph.ops import elementwise_numbers as numbers
 from staticgraph.ops import elementwise_trigonometric as angles
 from staticgraph.ops import special as functions
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor
+from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like
 from staticgraph.ops.einsum import einsum
 from staticgraph.ops.sizes import refusal
 
@@ -53,6 +54,17 @@ Function = Callable[..., Any]
 
 # -- ufuncs -----------------------------------------------------------------------------------
 
+
+def _float_power(base: Any, exponent: Any) -> Tensor:
+    """A power in float64 at least, in which that of integers does not overflow."""
+    given = [x if is_tensor_like(x) else np.asarray(x) for x in (base, exponent)]
+    kinds = {np.dtype(x.dtype).kind for x in given}
+    wanted = dtypes.complex128 if "c" in kinds else dtypes.float64
+    return ew.pow(*[
+        cast_to(as_tensor(x), wanted) if is_tensor_like(x) else x.astype(wanted) for x in given
+    ])  # fmt: skip
+
+
 _UFUNCS: dict[Any, Function] = {
     np.add: ew.add,
     np.subtract: ew.subtract,
@@ -61,7 +73,7 @@ _UFUNCS: dict[Any, Function] = {
     np.floor_divide: ew.floor_divide,
     np.remainder: ew.remainder,
     np.power: ew.pow,
-    np.float_power: ew.pow,
+    np.float_power: _float_power,
     np.negative: ew.negative,
     np.positive: numbers.positive,
     np.absolute: ew.abs,

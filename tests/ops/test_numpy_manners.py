@@ -20,3 +20,18 @@ def test_no_norm_of_real_numbers(name: str) -> None:
     x = np.array([1.0, 2.0, -0.5, 3.0])
     have = sg.Session().run(getattr(sg.fft, name)(sg.constant(x), norm=None))
     np.testing.assert_allclose(have, getattr(np.fft, name)(x), rtol=1e-12)
+
+
+def test_float_power_of_integers_is_a_float() -> None:
+    i = np.array([7, -3, 10])
+    x = np.array([0.1, 2.5, 3.0], np.float32)
+    z = np.array([1j, 2.0, 1 + 1j], np.complex64)
+    for base, exponent in [(i, 30), (x, 0.1), (2, i), (x, i), (z, 2), (i > 0, 2), (i, [2, 3, -1])]:
+        tensors = [
+            sg.constant(value) if isinstance(value, np.ndarray) else value
+            for value in (base, exponent)
+        ]
+        have = sg.Session().run(np.float_power(*tensors))
+        want = np.float_power(base, exponent)
+        assert have.dtype == want.dtype
+        np.testing.assert_allclose(have, want, rtol=1e-12)
