@@ -33,7 +33,7 @@ from staticgraph.ops.complex import conjugated
 from staticgraph.ops.convert import promote
 from staticgraph.ops.creation import arange
 from staticgraph.ops.shaping import BROADCAST_TO, expand_dims, matrix_transpose
-from staticgraph.ops.sizes import read_sizes, size
+from staticgraph.ops.sizes import read_sizes, refusal, size
 
 scipy_linalg = LazyModule("scipy.linalg")
 
@@ -86,6 +86,13 @@ def checked_matrices(what: str, x: Tensor, square: bool = False) -> Tensor:
         except Mismatch as mismatch:
             refuse_call(what, {"x": x}, mismatch)
     return x
+
+
+def as_bool(what: str, label: str, value: Any) -> bool:
+    """An option that is on or off; raises ShapeError for what is no bool."""
+    if not isinstance(value, bool | np.bool_):
+        raise refusal(what, f"{label}={value!r} is no bool", "give True or False")
+    return bool(value)
 
 
 def on_one_batch(what: str, *operands: Tensor) -> list[Tensor]:

@@ -29,6 +29,7 @@ from staticgraph.ops.complex import conjugated
 from staticgraph.ops.convert import promote
 from staticgraph.ops.linalg_common import (
     Array,
+    as_bool,
     as_matrices,
     check_square,
     each,
@@ -135,7 +136,9 @@ def cholesky(x: Any, *, upper: bool = False, name: str | None = None) -> Tensor:
            [1., 1.]], dtype=float32)
     """
     tensor = as_matrices("cholesky", x, square=True)
-    return tensor.graph.add(CHOLESKY, (tensor,), {"upper": bool(upper)}, name).out
+    return tensor.graph.add(
+        CHOLESKY, (tensor,), {"upper": as_bool("cholesky", "upper", upper)}, name
+    ).out
 
 
 # -- triangular systems ---------------------------------------------------------------------------
@@ -301,11 +304,10 @@ def solve_triangular(
     >>> sg.Session().run(sg.linalg.solve_triangular(factor, [2.0, 3.0], lower=True))
     array([1., 2.], dtype=float32)
     """
+    options = {"lower": lower, "transposed": transposed, "unit_diagonal": unit_diagonal}
+    attrs = {label: as_bool("solve_triangular", label, on) for label, on in options.items()}
     given = _system("solve_triangular", lhs, rhs)
     first, second = on_one_batch("solve_triangular", given.lhs, given.rhs)
-    attrs = {
-        "lower": bool(lower), "transposed": bool(transposed), "unit_diagonal": bool(unit_diagonal)
-    }  # fmt: skip
     found = first.graph.add(SOLVE_TRIANGULAR, (first, second), attrs, name).out
     return squeeze(found, -1) if given.is_vector else found
 

@@ -24,6 +24,7 @@ from staticgraph.ops.complex import conjugated, real
 from staticgraph.ops.joining import concat
 from staticgraph.ops.linalg_common import (
     Array,
+    as_bool,
     as_column,
     as_matrices,
     as_row,
@@ -410,7 +411,7 @@ def svd(x: Any, full_matrices: bool = True, *, name: str | None = None) -> Singu
     ((3, 3), array([4., 3.], dtype=float32))
     """
     tensor = as_matrices("svd", x)
-    attrs = {"full_matrices": bool(full_matrices)}
+    attrs = {"full_matrices": as_bool("svd", "full_matrices", full_matrices)}
     return SingularDecomposition(*tensor.graph.add(SVD, (tensor,), attrs, name).outputs)
 
 

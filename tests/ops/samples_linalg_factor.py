@@ -365,6 +365,22 @@ REFUSALS: list[Refusal] = [
         label="batches",
     ),
     Refusal(
+        "cholesky", lambda: linalg.cholesky(_given((3, 3)), upper="U"), ShapeError,
+        "cholesky: upper='U' is no bool\n  give True or False\n  at {here}: {line}",
+        label="upper",
+    ),
+    *[
+        Refusal(
+            "solve_triangular",
+            lambda given=given: linalg.solve_triangular(_given((3, 3)), _given((3,)), **given),
+            ShapeError,
+            f"solve_triangular: {label}=1 is no bool\n  give True or False\n"
+            "  at {here}: {line}",
+            label=label,
+        )
+        for label, given in [(name, {name: 1}) for name in ("lower", "transposed", "unit_diagonal")]
+    ],
+    Refusal(
         "lu_factor", lambda: linalg.inv(_given((None, 2, 3))), ShapeError,
         refused("inv", "x is no square matrix", "[?, 2, 3]", not_square(2, 3)),
     ),

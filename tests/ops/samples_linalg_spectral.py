@@ -391,6 +391,11 @@ REFUSALS: list[Refusal] = [
         refused("svd", "x is no matrix", "[3]", NO_MATRIX),
     ),
     Refusal(
+        "svd", lambda: linalg.svd(_given((2, 2)), full_matrices="no"), ShapeError,
+        "svd: full_matrices='no' is no bool\n  give True or False\n  at {here}: {line}",
+        label="full_matrices",
+    ),
+    Refusal(
         "svdvals", lambda: linalg.svdvals(_given(None)), ShapeError,
         refused("svdvals", "the rank of 'x' is not known", "[...]", NO_RANK),
     ),
