@@ -25,7 +25,7 @@ from staticgraph.ops.complex import conj, real
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, cast_to, constant
 from staticgraph.ops.creation import check_device, zeros
-from staticgraph.ops.elementwise import divide, floor_divide, multiply, sqrt
+from staticgraph.ops.elementwise import divide, floor_divide, minimum, multiply, sqrt
 from staticgraph.ops.joining import concat
 from staticgraph.ops.sizes import is_int, refusal, size
 
@@ -283,6 +283,9 @@ def _both_halves(x: Tensor, axis: int, n: int | Tensor) -> Tensor:
     """All n frequencies of a real sequence, of which `x` has those from 0 up."""
     stop = (n + 1) // 2 if isinstance(n, int) else floor_divide(n + 1, 2)
     below = flip(conj(x[_along(axis, slice(1, stop))]), axis)
+    if not isinstance(n, int):
+        # Of one frequency in the run n is 0: nothing is kept then, which the transform refuses.
+        x = x[_along(axis, slice(0, minimum(n, floor_divide(n, 2) + 1)))]
     return concat([x, below], axis)
 
 
@@ -314,8 +317,9 @@ def irfft(
     n   the length of the result; by default ``2 * (m - 1)`` for m frequencies, since the even and
         the odd length next to it have equally many
 
-    The imaginary parts of frequency 0, and of the last where n is even, count for nothing. For the
-    rest see `fft`.
+    The imaginary parts of frequency 0, and of the last where n is even, count for nothing. Raises
+    ShapeError for one frequency without `n`, in the run where only that knows m. For the rest see
+    `fft`.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.fft.irfft([2.0, 1 + 1j, 0.0]))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import staticgraph as sg
+from staticgraph.errors import ShapeError
 
 
 @pytest.mark.parametrize("name", ["fft", "ifft", "fftn", "ifftn", "irfft", "irfftn", "hfft"])
@@ -26,8 +29,11 @@ def test_float_power_of_integers_is_a_float() -> None:
     i = np.array([7, -3, 10])
     x = np.array([0.1, 2.5, 3.0], np.float32)
     z = np.array([1j, 2.0, 1 + 1j], np.complex64)
-    for base, exponent in [(i, 30), (x, 0.1), (2, i), (x, i), (z, 2), (i > 0, 2), (i, [2, 3, -1])]:
-        tensors = [
+    pairs: list[tuple[Any, Any]] = [
+        (i, 30), (x, 0.1), (2, i), (x, i), (z, 2), (i > 0, 2), (i, [2, 3, -1])
+    ]  # fmt: skip
+    for base, exponent in pairs:
+        tensors: Any = [
             sg.constant(value) if isinstance(value, np.ndarray) else value
             for value in (base, exponent)
         ]
@@ -35,3 +41,15 @@ def test_float_power_of_integers_is_a_float() -> None:
         want = np.float_power(base, exponent)
         assert have.dtype == want.dtype
         np.testing.assert_allclose(have, want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+@pytest.mark.parametrize("name", ["irfft", "irfftn", "hfft"])
+def test_one_frequency_of_the_run_is_that_of_no_even_length(name: str, backend: Any) -> None:
+    z = sg.placeholder("complex128", (None,), name="z")
+    y = getattr(sg.fft, name)(z)
+    session = sg.Session(backend=backend)
+    with pytest.raises(ShapeError, match="axis 0 is empty, and nothing has no spectrum"):
+        session.run(y, {z: [2.0]})
+    want = getattr(np.fft, name)([2.0, 1.0])
+    np.testing.assert_allclose(session.run(y, {z: [2.0, 1.0]}), want, rtol=1e-12)
