@@ -17,9 +17,18 @@ from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import format_shape
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
+from staticgraph.ops.arranging import flip
 from staticgraph.ops.axes import known_rank, one_axis, refuse, several_axes
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast_to, constant, is_tensor_like, promote
+from staticgraph.ops.convert import (
+    CAST,
+    as_tensor,
+    cast_to,
+    constant,
+    constant_value,
+    is_tensor_like,
+    promote,
+)
 from staticgraph.ops.creation import linspace
 from staticgraph.ops.differences import diff, part
 from staticgraph.ops.indexing import GATHER, SLICE, gather
@@ -324,14 +333,33 @@ def _nan_extreme(x: Any, axis: Axis, keepdims: bool, largest: bool, name: str) -
 def digitize(x: Any, bins: Any, right: bool = False, *, name: str | None = None) -> Tensor:
     """For each element of `x` the number of the bin it lies in, int64, as in NumPy.
 
-    bins    a vector of edges in ascending order
+    bins    a vector of edges in ascending order; those that are known now may descend
     right   a bin holds its upper edge instead of its lower one
+
+    Raises ShapeError for edges that are known now to be in no order. Those that only the run knows
+    must ascend: the numbers have no meaning otherwise.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.digitize(sg.constant([0.5, 1.0, 9.0]), [0.0, 1.0, 2.0]))
     array([1, 2, 3])
     """
-    return searchsorted(bins, x, "left" if right else "right", name=name or "digitize")
+    side = "left" if right else "right"
+    row, values = promote((bins, x))
+    edges = _known_vector(row)
+    if edges is None or not np.any(edges[1:] < edges[:-1]):
+        return searchsorted(row, values, side, name=name or "digitize")
+    if np.any(edges[1:] > edges[:-1]):
+        raise refusal("digitize", "the bins are in no order", "sg.sort(bins) brings them into one")
+    below = searchsorted(flip(row, 0), values, side)
+    return ew.subtract(len(edges), below, name=name or "digitize")
+
+
+def _known_vector(x: Tensor) -> Any:
+    """The elements of a vector, if they are known now, also behind a cast; else None."""
+    while x.node.op is CAST:
+        x = x.node.inputs[0]
+    value = constant_value(x)
+    return value if value is not None and value.ndim == 1 else None
 
 
 def histogram(

@@ -53,3 +53,23 @@ def test_one_frequency_of_the_run_is_that_of_no_even_length(name: str, backend: 
         session.run(y, {z: [2.0]})
     want = getattr(np.fft, name)([2.0, 1.0])
     np.testing.assert_allclose(session.run(y, {z: [2.0, 1.0]}), want, rtol=1e-12)
+
+
+DOWN = [2.0, 1.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+@pytest.mark.parametrize("right", [False, True])
+def test_bins_that_are_known_to_descend_count_from_the_top(backend: Any, right: bool) -> None:
+    x = np.array([-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 7.0, np.nan])
+    edges = [DOWN, tuple(DOWN), np.array(DOWN), sg.constant(DOWN), sg.constant([2, 1, 1, 0])]
+    results = [sg.digitize(sg.constant(x), bins, right) for bins in edges]
+    for have in sg.Session(backend=backend).run(results):
+        np.testing.assert_array_equal(have, np.digitize(x, DOWN, right))
+
+
+@pytest.mark.parametrize("bins", [[0.0, 2.0, 1.0], [2, 0, 1]])
+def test_bins_in_no_order_are_refused(bins: Any) -> None:
+    for given in (bins, np.array(bins), sg.constant(bins)):
+        with pytest.raises(ShapeError, match="digitize: the bins are in no order"):
+            sg.digitize([1.0], given)
