@@ -39,6 +39,12 @@ from staticgraph.ops.sizes import refusal
 # Importing SciPy's functions takes longer than the rest of the package.
 special = LazyModule("scipy.special")
 
+# What parameters are called, and the domains that they lie in.
+_SCALE = (("scale", "weight"),)
+_PLACED = (None, ("scale", "weight"))
+_STDDEV = (None, ("stddev", "weight"))
+_POWER = (("concentration", "positive"), ("scale", "weight"))
+
 
 def _is(value: Any, number: float) -> bool:
     """Whether a user gave just this Python number."""
@@ -99,18 +105,24 @@ def normal(
     Standard deviates come in pairs ``sqrt(-2 log(u)) * cos(2 pi v)`` and ``... * sin(2 pi v)`` of
     two independent uniform numbers (G. E. P. Box and M. E. Muller, "A note on the generation of
     random normal deviates", Annals of Mathematical Statistics 29, 1958). No float32 is further than
-    6.7 standard deviations from the mean, no float64 further than 9.5.
+    6.7 standard deviations from the mean, no float64 further than 9.5. Raises ShapeError for a
+    `stddev` that is known to be below 0 or not finite, RunError in a run.
 
     >>> import staticgraph as sg
     >>> draw = sg.random.normal((1000,), mean=5.0)
     >>> bool(abs(sg.Session(seed=1).run(sg.mean(draw)) - 5.0) < 0.1)
     True
     """
-    draw = draw_of("normal", shape, (mean, stddev), dtype)
+    return _normal("normal", shape, mean, stddev, dtype, name or "normal")
+
+
+def _normal(
+    what: str, shape: Any, mean: Any, stddev: Any, dtype: Any, name: str = "normal"
+) -> Tensor:
+    draw = draw_of(what, shape, (mean, stddev), dtype, _STDDEV)
     plain = _is(mean, 0) and _is(stddev, 1)
-    label = name or "normal"
-    deviate = standard_normal(draw.graph, draw.target, draw.dtype, label if plain else None)
-    return deviate if plain else _scaled(draw, deviate, label)
+    deviate = standard_normal(draw.graph, draw.target, draw.dtype, name if plain else None)
+    return deviate if plain else _scaled(draw, deviate, name)
 
 
 def _scaled(draw: Draw, standard: Tensor, name: str) -> Tensor:
@@ -129,13 +141,13 @@ def lognormal(
 ) -> Tensor:
     """Numbers whose logarithm is normal, of the given mean and standard deviation of it.
 
-    Arguments are those of `normal`; derivatives flow to `mean` and `stddev`.
+    Arguments and errors are those of `normal`; derivatives flow to `mean` and `stddev`.
 
     >>> import staticgraph as sg
     >>> bool(sg.Session(seed=1).run(sg.random.lognormal()) > 0)
     True
     """
-    return exp(normal(shape, mean, stddev, dtype), name=name or "lognormal")
+    return exp(_normal("lognormal", shape, mean, stddev, dtype), name=name or "lognormal")
 
 
 # -- the truncated normal -------------------------------------------------------------------------
@@ -235,7 +247,8 @@ def truncated_normal(
                    leave a side open
 
     Drawn by inversion: the quantile of a probability between those of the bounds, so no number is
-    rejected, however far out the bounds are. Raises ShapeError where low is not below high.
+    rejected, however far out the bounds are. Raises ShapeError where low is not below high; a
+    `stddev` that makes no sense is refused as by `normal`.
 
     >>> import staticgraph as sg
     >>> values = sg.Session(seed=1).run(sg.random.truncated_normal((1000,)))
@@ -250,7 +263,7 @@ def truncated_normal(
             )  # fmt: skip
     if not low < high:
         raise refusal("truncated_normal", f"low {low} is not below high {high}", "give low < high")
-    draw = draw_of("truncated_normal", shape, (mean, stddev), dtype)
+    draw = draw_of("truncated_normal", shape, (mean, stddev), dtype, _STDDEV)
     # Probabilities near 1 lose their digits: bounds above the middle are mirrored.
     mirrored = low > 0
     first, last = (-high, -low) if mirrored else (low, high)
@@ -290,13 +303,14 @@ def exponential(
     scale   a number or a tensor that broadcasts to `shape`; derivatives flow to it
     dtype   float32 or float64; that of `scale`, float32 for Python numbers
 
-    The result is ``-scale * log(1 - u)`` with u uniform in [0, 1).
+    The result is ``-scale * log(1 - u)`` with u uniform in [0, 1). Raises ShapeError for a scale
+    that is known to be below 0 or not finite, RunError in a run.
 
     >>> import staticgraph as sg
     >>> bool(sg.Session(seed=1).run(sg.random.exponential()) >= 0)
     True
     """
-    draw = draw_of("exponential", shape, (scale,), dtype)
+    draw = draw_of("exponential", shape, (scale,), dtype, _SCALE)
     standard = log1p(negative(unit(draw.graph, draw.target, draw.dtype)))
     return multiply(negative(draw.parameters[0]), standard, name=name or "exponential")
 
@@ -307,14 +321,14 @@ def laplace(
 ) -> Tensor:  # fmt: skip
     """Numbers whose distance from `loc`, to either side, is exponential with the mean `scale`.
 
-    Arguments are those of `normal`; derivatives flow to `loc` and `scale`. The result is ``loc -
-    scale * sign(v) * log(1 - 2 abs(v))`` with v uniform in (-1/2, 1/2).
+    Arguments and errors are those of `normal`; derivatives flow to `loc` and `scale`. The result is
+    ``loc - scale * sign(v) * log(1 - 2 abs(v))`` with v uniform in (-1/2, 1/2).
 
     >>> import staticgraph as sg
     >>> sg.random.laplace((2, 3)).shape
     (2, 3)
     """
-    draw = draw_of("laplace", shape, (loc, scale), dtype)
+    draw = draw_of("laplace", shape, (loc, scale), dtype, _PLACED)
     away = subtract(unit(draw.graph, draw.target, draw.dtype, inner=True), 0.5)
     distance = negative(log1p(multiply(absolute(away), -2.0)))
     return _scaled(draw, multiply(sign(away), distance), name or "laplace")
@@ -326,13 +340,13 @@ def gumbel(
 ) -> Tensor:  # fmt: skip
     """Numbers of Gumbel's distribution of largest values: ``loc - scale * log(-log(u))``.
 
-    Arguments are those of `normal`; derivatives flow to `loc` and `scale`.
+    Arguments and errors are those of `normal`; derivatives flow to `loc` and `scale`.
 
     >>> import staticgraph as sg
     >>> sg.random.gumbel((2, 3)).shape
     (2, 3)
     """
-    draw = draw_of("gumbel", shape, (loc, scale), dtype)
+    draw = draw_of("gumbel", shape, (loc, scale), dtype, _PLACED)
     standard = negative(log(unit(draw.graph, draw.target, draw.dtype, inner=True)))
     return _scaled(draw, negative(log(standard)), name or "gumbel")
 
@@ -343,13 +357,13 @@ def logistic(
 ) -> Tensor:  # fmt: skip
     """Numbers of the logistic distribution: ``loc + scale * log(u / (1 - u))``.
 
-    Arguments are those of `normal`; derivatives flow to `loc` and `scale`.
+    Arguments and errors are those of `normal`; derivatives flow to `loc` and `scale`.
 
     >>> import staticgraph as sg
     >>> sg.random.logistic((2, 3)).shape
     (2, 3)
     """
-    draw = draw_of("logistic", shape, (loc, scale), dtype)
+    draw = draw_of("logistic", shape, (loc, scale), dtype, _PLACED)
     fraction = unit(draw.graph, draw.target, draw.dtype, inner=True)
     standard = subtract(log(fraction), log1p(negative(fraction)))
     return _scaled(draw, standard, name or "logistic")
@@ -361,13 +375,13 @@ def cauchy(
 ) -> Tensor:  # fmt: skip
     """Numbers of Cauchy's distribution: ``loc + scale * tan(pi v)``, v uniform in (-1/2, 1/2).
 
-    Arguments are those of `normal`; derivatives flow to `loc` and `scale`.
+    Arguments and errors are those of `normal`; derivatives flow to `loc` and `scale`.
 
     >>> import staticgraph as sg
     >>> sg.random.cauchy((2, 3)).shape
     (2, 3)
     """
-    draw = draw_of("cauchy", shape, (loc, scale), dtype)
+    draw = draw_of("cauchy", shape, (loc, scale), dtype, _PLACED)
     away = subtract(unit(draw.graph, draw.target, draw.dtype, inner=True), 0.5)
     return _scaled(draw, tan(multiply(math.pi, away)), name or "cauchy")
 
@@ -377,14 +391,14 @@ def rayleigh(
 ) -> Tensor:
     """Lengths of vectors of two normal numbers of standard deviation `scale`.
 
-    Arguments are those of `exponential`; derivatives flow to `scale`. The result is ``scale *
-    sqrt(-2 log(u))`` with u uniform in (0, 1).
+    Arguments and errors are those of `exponential`; derivatives flow to `scale`. The result is
+    ``scale * sqrt(-2 log(u))`` with u uniform in (0, 1).
 
     >>> import staticgraph as sg
     >>> sg.random.rayleigh((2, 3)).shape
     (2, 3)
     """
-    draw = draw_of("rayleigh", shape, (scale,), dtype)
+    draw = draw_of("rayleigh", shape, (scale,), dtype, _SCALE)
     fraction = unit(draw.graph, draw.target, draw.dtype, inner=True)
     standard = sqrt(multiply(-2.0, log(fraction)))
     return multiply(draw.parameters[0], standard, name=name or "rayleigh")
@@ -401,11 +415,14 @@ def weibull(
                            tensor; that to which the parameters broadcast when not given
     dtype                  float32 or float64; that of the parameters, float32 for Python numbers
 
+    Raises ShapeError for parameters that are known to be wrong, a concentration that is not above 0
+    or a scale below 0, RunError in a run.
+
     >>> import staticgraph as sg
     >>> bool(sg.Session(seed=1).run(sg.random.weibull(1.5)) > 0)
     True
     """
-    draw = draw_of("weibull", shape, (concentration, scale), dtype)
+    draw = draw_of("weibull", shape, (concentration, scale), dtype, _POWER)
     power, width = draw.parameters
     standard = negative(log(unit(draw.graph, draw.target, draw.dtype, inner=True)))
     return multiply(width, exp(log(standard) / power), name=name or "weibull")
@@ -417,14 +434,14 @@ def pareto(
 ) -> Tensor:  # fmt: skip
     """Numbers from `scale` on of Pareto's distribution: ``scale * u ** (-1 / concentration)``.
 
-    Arguments are those of `weibull`; derivatives flow to `concentration` and `scale`.
+    Arguments and errors are those of `weibull`; derivatives flow to `concentration` and `scale`.
     (`numpy.random.pareto` draws what lies above 1 only: this less 1.)
 
     >>> import staticgraph as sg
     >>> bool(sg.Session(seed=1).run(sg.random.pareto(3.0)) >= 1)
     True
     """
-    draw = draw_of("pareto", shape, (concentration, scale), dtype)
+    draw = draw_of("pareto", shape, (concentration, scale), dtype, _POWER)
     power, least = draw.parameters
     standard = negative(log(unit(draw.graph, draw.target, draw.dtype, inner=True)))
     return multiply(least, exp(standard / power), name=name or "pareto")

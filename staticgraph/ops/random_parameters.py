@@ -13,7 +13,7 @@ from staticgraph.core.elements import ElementBuilder
 from staticgraph.core.graph import Graph, Tensor, get_default_graph
 from staticgraph.core.opdef import Mismatch, OpDef, register
 from staticgraph.errors import DTypeError, RunError
-from staticgraph.ops.convert import cast_to, constant_value, promote
+from staticgraph.ops.convert import CAST, cast_to, constant_value, promote
 from staticgraph.ops.elementwise import add
 from staticgraph.ops.shaping import BROADCAST_TO
 from staticgraph.ops.sizes import Target, read_sizes, refusal, shape_of
@@ -102,8 +102,17 @@ class Draw(NamedTuple):
     parameters: list[Tensor]
 
 
-def draw_of(what: str, shape: Any, values: Sequence[Any], dtype: Any) -> Draw:
-    """Reads the arguments of a draw; `shape` None stands for that of the parameters."""
+def draw_of(
+    what: str,
+    shape: Any,
+    values: Sequence[Any],
+    dtype: Any,
+    limits: Sequence[tuple[str, str] | None] = (),
+) -> Draw:
+    """Reads the arguments of a draw; `shape` None stands for that of the parameters.
+
+    limits   for the first parameters, what each is called and its domain, or None
+    """
     target = None if shape is None else read_sizes(what, shape)
     graph = target.operands[0].graph if target and target.operands else get_default_graph()
     with graph.as_default():
@@ -116,6 +125,9 @@ def draw_of(what: str, shape: Any, values: Sequence[Any], dtype: Any) -> Draw:
             "dtype is float32 or float64; sg.random.integers draws integers",
             error=DTypeError,
         )
+    for number, limit in enumerate(limits):
+        if limit is not None:
+            given[number] = limited(what, limit[0], given[number], limit[1])
     if target is None:
         target = same_shape_as(*given)
     fitted = [fit(cast_to(value, wanted), target) for value in given]
@@ -176,3 +188,22 @@ def checked(what: str, name: str, value: Tensor, domain: str) -> Tensor:
         return wide
     attrs = {"what": f"{what}'s {name}", "domain": domain}
     return wide.graph.add(RANDOM_DOMAIN, (wide,), attrs).out
+
+
+def limited(what: str, name: str, value: Tensor, domain: str) -> Tensor:
+    """A parameter in its own dtype, refused where it lies outside of its domain.
+
+    One that is known is refused now, and costs the run nothing; any other is checked in the run.
+    """
+    known = known_parameter(value)
+    if known is None:
+        return cast_to(checked(what, name, value, domain), value.dtype)
+    problem = _mismatch(known.astype(np.float64), name, domain)
+    if problem is not None:
+        raise refusal(what, problem.problem)
+    return value
+
+
+def known_parameter(value: Tensor) -> np.ndarray[Any, Any] | None:
+    """The value of a constant, or of the constant that `value` converts; None of any other."""
+    return constant_value(value.node.inputs[0] if value.node.op is CAST else value)

@@ -233,6 +233,49 @@ def test_wrong_parameters_end_the_run(name: str, backend: Any) -> None:
     assert message in str(caught.value)
 
 
+SCALES: dict[str, tuple[Callable[[Any], sg.Tensor], str]] = {
+    "normal": (lambda x: random.normal(2, stddev=x), "stddev"),
+    "lognormal": (lambda x: random.lognormal((3, 2), 1.0, x), "stddev"),
+    "truncated_normal": (lambda x: random.truncated_normal(2, stddev=x), "stddev"),
+    "exponential": (lambda x: random.exponential(2, x, "float32"), "scale"),
+    "laplace": (lambda x: random.laplace(scale=x), "scale"),
+    "gumbel": (lambda x: random.gumbel(2, 1.0, x), "scale"),
+    "logistic": (lambda x: random.logistic(2, 1.0, x), "scale"),
+    "cauchy": (lambda x: random.cauchy(2, 1.0, x), "scale"),
+    "rayleigh": (lambda x: random.rayleigh(2, x), "scale"),
+    "weibull": (lambda x: random.weibull(1.5, x), "scale"),
+    "pareto": (lambda x: random.pareto(1.5, x), "scale"),
+}
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_a_scale_that_makes_no_sense_is_refused(name: str) -> None:
+    make, what = SCALES[name]
+    problem = f"{what} -2 at \\[1\\] is below 0 or not finite"
+    for known in ([1, -2], [1.0, -2.0], np.array([1.0, -2.0]), sg.constant([1, -2])):
+        with pytest.raises(sg.ShapeError, match=f"^{name}: {problem}"):
+            make(known)
+    with pytest.raises(sg.ShapeError, match=f"^{name}: {what} inf is below 0 or not finite"):
+        make(math.inf)
+    parameter = sg.placeholder("float32", (2,))
+    node = make(parameter)
+    session = sg.Session(seed=0)
+    assert np.all(np.isfinite(session.run(node, {parameter: [1.0, 0.0]})))
+    with pytest.raises(sg.RunError, match=f"{name}'s {problem}"):
+        session.run(node, {parameter: [1.0, -2.0]})
+
+
+@pytest.mark.parametrize("make", [random.weibull, random.pareto])
+def test_a_concentration_of_nothing_is_refused(make: Any) -> None:
+    with pytest.raises(sg.ShapeError, match="concentration 0 is not above 0 and finite"):
+        make(0.0)
+
+
+def test_known_parameters_cost_the_run_nothing() -> None:
+    function = sg.optimize([random.normal(3), random.normal(3, 1.0, [1.0, 2.0, 3.0])])
+    assert function.count("random_domain") == 0
+
+
 @pytest.mark.parametrize("backend", ["native", "reference"])
 def test_no_integers_end_the_run(backend: Any) -> None:
     high = sg.placeholder("int64", ())
