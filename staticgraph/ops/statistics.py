@@ -345,8 +345,8 @@ def digitize(x: Any, bins: Any, right: bool = False, *, name: str | None = None)
     """
     side = "left" if right else "right"
     row, values = promote((bins, x))
-    edges = _known_vector(row)
-    if edges is None or not np.any(edges[1:] < edges[:-1]):
+    edges = _known(row)
+    if edges is None or edges.ndim != 1 or not np.any(edges[1:] < edges[:-1]):
         return searchsorted(row, values, side, name=name or "digitize")
     if np.any(edges[1:] > edges[:-1]):
         raise refusal("digitize", "the bins are in no order", "sg.sort(bins) brings them into one")
@@ -354,12 +354,11 @@ def digitize(x: Any, bins: Any, right: bool = False, *, name: str | None = None)
     return ew.subtract(len(edges), below, name=name or "digitize")
 
 
-def _known_vector(x: Tensor) -> Any:
-    """The elements of a vector, if they are known now, also behind a cast; else None."""
+def _known(x: Tensor) -> Any:
+    """The value of a tensor that is known now, also behind a cast; else None."""
     while x.node.op is CAST:
         x = x.node.inputs[0]
-    value = constant_value(x)
-    return value if value is not None and value.ndim == 1 else None
+    return constant_value(x)
 
 
 def histogram(
@@ -381,7 +380,7 @@ def histogram(
 
     A bin holds its lower edge; the last one holds both. What lies outside, and NaN, is not counted.
     Gives ``(counts, edges)``; counts are int64, or of the dtype of the weights. Of no elements
-    `range` must be given.
+    `range` must be given. Raises ShapeError for edges or a range that are known now to descend.
 
     >>> import staticgraph as sg
     >>> counts, edges = sg.histogram(sg.constant([0.5, 1.5, 1.75, 2.0]), 2, range=(0.0, 2.0))
@@ -438,6 +437,11 @@ def _edges(values: Tensor, bins: Any, range: Any) -> tuple[Tensor, Any]:
             refuse(SEARCHSORTED, (edges,), Mismatch(
                 f"the edges have shape {format_shape(edges.type.shape)}", "give a vector"
             ))  # fmt: skip
+        known = _known(edges)
+        if known is not None and np.any(known[1:] < known[:-1]):
+            raise refusal(
+                "histogram", "the edges do not ascend", "sg.sort(bins) brings them into order"
+            )
         return edges, size_or_dim(edges, 0) - 1
     if bins < 1:
         raise refusal("histogram", f"bins={bins} is no number of bins", "give an int from 1")
@@ -445,6 +449,11 @@ def _edges(values: Tensor, bins: Any, range: Any) -> tuple[Tensor, Any]:
         low, high = reduce.min(values), reduce.max(values)
     else:
         low, high = [cast_to(as_tensor(end), values.dtype) for end in range]
+        bottom, top = _known(low), _known(high)
+        if bottom is not None and top is not None and not np.all(bottom <= top):
+            raise refusal(
+                "histogram", f"range={range!r} is no range", "give the lower edge, then the upper"
+            )
     same = ew.equal(low, high)
     low, high = ew.where(same, low - 0.5, low), ew.where(same, high + 0.5, high)
     return linspace(low, high, int(bins) + 1), int(bins)

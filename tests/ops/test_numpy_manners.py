@@ -73,3 +73,15 @@ def test_bins_in_no_order_are_refused(bins: Any) -> None:
     for given in (bins, np.array(bins), sg.constant(bins)):
         with pytest.raises(ShapeError, match="digitize: the bins are in no order"):
             sg.digitize([1.0], given)
+
+
+def test_a_histogram_refuses_edges_that_are_known_to_descend() -> None:
+    x = sg.constant([0.5, 1.5])
+    for ends in ((1, 0), (sg.constant(1.0), 0.0), (0.0, float("nan"))):
+        with pytest.raises(ShapeError, match=r"histogram: range=.* no range"):
+            sg.histogram(x, 3, range=ends)
+    for bins in ([2.0, 1.0], [0.0, 2.0, 1.0], np.array([2, 1]), sg.constant([2, 1])):
+        with pytest.raises(ShapeError, match="histogram: the edges do not ascend"):
+            sg.histogram(x, bins)
+    counts, _ = sg.histogram(x, 3, range=(1, 1))
+    assert list(sg.Session().run(counts)) == list(np.histogram([0.5, 1.5], 3, range=(1, 1))[0])
