@@ -199,7 +199,8 @@ def interp(
     left, right   the values before the first and behind the last point; those points' by default
 
     Derivatives flow to `x`, `xp` and `fp`; at a point itself the slope is that of the piece behind
-    it. NaN in `x` gives NaN. Raises ShapeError for points that are no vectors.
+    it. NaN in `x` gives NaN. Raises ShapeError for points that are no vectors, or vectors
+    that are known to differ in size.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.interp(sg.constant([1.5, 9.0]), [1.0, 2.0, 3.0], [10.0, 20.0, 40.0]))
@@ -211,6 +212,11 @@ def interp(
             refuse(GATHER, (given,), Mismatch(
                 f"the points have shape {format_shape(given.type.shape)}", "give vectors"
             ))  # fmt: skip
+    have, want = dim_of(values, 0), dim_of(places, 0)
+    if isinstance(have, int) and isinstance(want, int) and have != want:
+        raise refusal(
+            "interp", f"there are {want} places xp and {have} values fp", "give one value per place"
+        )
     with at.graph.as_default():
         last = size(places, 0) - 1
         behind = ew.clip(searchsorted(places, at, side="right"), 1, ew.maximum(last, 1))

@@ -85,3 +85,12 @@ def test_a_histogram_refuses_edges_that_are_known_to_descend() -> None:
             sg.histogram(x, bins)
     counts, _ = sg.histogram(x, 3, range=(1, 1))
     assert list(sg.Session().run(counts)) == list(np.histogram([0.5, 1.5], 3, range=(1, 1))[0])
+
+
+def test_interp_refuses_points_of_unequal_numbers() -> None:
+    x = sg.constant([0.5])
+    with pytest.raises(ShapeError, match="interp: there are 2 places xp and 3 values fp") as caught:
+        sg.interp(x, [0.0, 1.0], [0.0, 1.0, 2.0])
+    assert "give one value per place" in str(caught.value)
+    unknown = sg.placeholder("float32", (None,))
+    assert sg.interp(x, unknown, [0.0, 1.0, 2.0]).shape == (1,)
