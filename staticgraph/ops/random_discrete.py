@@ -37,7 +37,14 @@ from staticgraph.ops.random_discrete_search import (
     RANDOM_INTEGERS,
     RANDOM_POISSON,
 )
-from staticgraph.ops.random_parameters import checked, draw_of, fit, whole
+from staticgraph.ops.random_parameters import (
+    checked,
+    draw_of,
+    fit,
+    known_parameter,
+    limited,
+    whole,
+)
 from staticgraph.ops.random_words import drawn, unit
 from staticgraph.ops.reduction import sum as total_of
 from staticgraph.ops.shaping import expand_dims, squeeze
@@ -140,7 +147,7 @@ def integers(
     The high half of the product of a random 64-bit word and ``high - low``, unless the low half
     says that the word is one of the few too many (D. Lemire, "Fast random integer generation in an
     interval", ACM TOMACS 29, 2019). Raises ShapeError where `low` and `high` are known and leave no
-    integer; the run raises RunError.
+    integer, or one that `dtype` does not hold; the run raises RunError.
 
     >>> import staticgraph as sg
     >>> draw = sg.Session(seed=1).run(sg.random.integers((100,), 3, 5))
@@ -163,7 +170,8 @@ def integers(
                 error=DTypeError,
             )
     wide = dtypes.uint64 if start.dtype == dtypes.uint64 else dtypes.int64
-    start, stop = cast_to(start, wide), cast_to(stop, wide)
+    start = cast_to(_held(start, "low", wanted), wide)
+    stop = cast_to(_held(stop, "high", wanted), wide)
     span = start.graph.add(RANDOM_SPAN, (start, stop)).out
     if target is None:
         target = shape_of(span)
@@ -171,6 +179,27 @@ def integers(
     low_word = cast_to(start, dtypes.uint64)
     given = tuple([whole(fit(value, target), target) for value in (span, threshold, low_word)])
     return drawn(RANDOM_INTEGERS, span.graph, given, name or "integers", dtype=wanted)
+
+
+def _held(bound: Tensor, name: str, wanted: DType) -> Tensor:
+    """A bound, refused where the integers up to it are more than the dtype of the draw holds."""
+    have, info = np.iinfo(bound.dtype), np.iinfo(wanted)
+    least, most = int(info.min), int(info.max) + (name == "high")
+    if least <= have.min and have.max <= most:
+        return bound
+    known = known_parameter(bound)
+    if known is None:
+        # A float64 does not tell the last integers of 64 bits apart.
+        return bound if wanted.itemsize == 8 else limited("integers", name, bound, wanted.name)
+    for value in (int(known.min()), int(known.max())) if known.size else ():
+        if not least <= value <= most:
+            drawn_last = value - (name == "high" and value > most)
+            raise refusal(
+                "integers",
+                f"{dtypes.name(wanted)} holds {least} to {info.max}, not {drawn_last}",
+                "give low and high between these, or a wider dtype",
+            )
+    return bound
 
 
 # -- counts -----------------------------------------------------------------------------------

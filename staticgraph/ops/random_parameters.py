@@ -38,6 +38,20 @@ DOMAINS = {
     "probability": _Domain(0.0, 1.0, False, "is not between 0 and 1"),
     "chance": _Domain(0.0, 1.0, True, "is not above 0 and up to 1"),
 }
+# Bounds of integers of a dtype: from its least one to the one after its largest.
+DOMAINS.update(
+    (
+        dtypes.name(dtype),
+        _Domain(
+            float(np.iinfo(dtype).min),
+            float(np.iinfo(dtype).max) + 1.0,
+            False,
+            f"is not between {np.iinfo(dtype).min} and {int(np.iinfo(dtype).max) + 1}",
+        ),
+    )
+    for dtype in dtypes.INTEGER
+    if dtype.itemsize < 8
+)
 
 
 def _outside(x: Any, domain: _Domain) -> Any:
@@ -186,7 +200,7 @@ def checked(what: str, name: str, value: Tensor, domain: str) -> Tensor:
         if problem is not None:
             raise refusal(what, problem.problem)
         return wide
-    attrs = {"what": f"{what}'s {name}", "domain": domain}
+    attrs = {"what": f"{what}'{'' if what.endswith('s') else 's'} {name}", "domain": domain}
     return wide.graph.add(RANDOM_DOMAIN, (wide,), attrs).out
 
 

@@ -276,6 +276,38 @@ def test_known_parameters_cost_the_run_nothing() -> None:
     assert function.count("random_domain") == 0
 
 
+def test_integers_that_the_dtype_does_not_hold_are_refused() -> None:
+    for low, high in ((0, 300), (-129, 5), (np.int64(0), 129), (sg.constant(0), [5, 300])):
+        with pytest.raises(sg.ShapeError, match=r"^integers: int8 holds -128 to 127, not "):
+            random.integers((2,), low, high, "int8")
+    with pytest.raises(sg.ShapeError, match="uint8 holds 0 to 255, not -1\n  give low and high "):
+        random.integers(3, -1, 5, "uint8")
+    with pytest.raises(sg.ShapeError, match="uint64 holds 0 to 18446744073709551615, not -1"):
+        random.integers(3, -1, 5, "uint64")
+    for low, high in ((0, 129), (128, 129)):
+        with pytest.raises(sg.ShapeError, match=r"^integers: int8 holds -128 to 127, not 128\n"):
+            random.integers((2,), low, high, "int8")
+    # The bound itself is not drawn.
+    for dtype, low, high in (("int8", -128, 128), ("uint8", 0, 256), ("uint32", 2**32 - 1, 2**32)):
+        values = draw(random.integers(1000, low, high, dtype))
+        assert values.dtype == dtype
+        assert (values.min(), values.max()) == (low, high - 1)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_integers_beyond_the_dtype_end_the_run(backend: Any) -> None:
+    low, high = sg.placeholder("int64", ()), sg.placeholder("int64", (2,))
+    node = random.integers(None, low, high, "int8")
+    session = sg.Session(seed=0, backend=backend)
+    assert session.run(node, {low: 127, high: [128, 128]}).tolist() == [127, 127]
+    with pytest.raises(
+        sg.RunError, match="integers' high 300 at \\[1\\] is not between -128 and 128"
+    ):
+        session.run(node, {low: 0, high: [5, 300]})
+    with pytest.raises(sg.RunError, match="integers' low -129 is not between -128 and 128"):
+        session.run(node, {low: -129, high: [5, 6]})
+
+
 @pytest.mark.parametrize("backend", ["native", "reference"])
 def test_no_integers_end_the_run(backend: Any) -> None:
     high = sg.placeholder("int64", ())
