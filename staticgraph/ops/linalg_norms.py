@@ -1,7 +1,8 @@
 """Norms of vectors and matrices, all orders of NumPy and of the Array API standard.
 
 They are made of other ops. Where a norm has a kink at 0 its derivative there is 0, the subgradient
-of least length, as that of the absolute value.
+of least length, as that of the absolute value; that of the orders of matrices that are made of
+singular values is what the singular vectors give.
 """
 
 from __future__ import annotations
@@ -139,7 +140,8 @@ def norm(
                axes, of which there are at most two where `ord` is given
     keepdims   leaves the axes, with size 1
 
-    At 0 the derivative is 0. Raises ShapeError where `ord` and `axis` do not fit.
+    At 0 the derivative is 0, save for the orders 2, -2 and "nuc" of matrices, whose derivative is
+    what the singular vectors give there. Raises ShapeError where `ord` and `axis` do not fit.
 
     >>> import staticgraph as sg
     >>> x = sg.constant([[3.0, -4.0], [6.0, 8.0]])

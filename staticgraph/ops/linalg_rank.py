@@ -6,6 +6,7 @@ where no singular value is about to cross that line: the rank is constant around
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -22,13 +23,15 @@ from staticgraph.ops.convert import cast_to, is_tensor_like, promote
 from staticgraph.ops.linalg_common import (
     Array,
     as_matrices,
+    identity_like,
     matrix_shape,
     ranked,
     refuse_call,
     turned,
 )
-from staticgraph.ops.linalg_factor import inv
+from staticgraph.ops.linalg_factor import factored, solve_with
 from staticgraph.ops.linalg_norms import matrix_norm
+from staticgraph.ops.linalg_parts import diagonal
 from staticgraph.ops.linalg_products import matmul
 from staticgraph.ops.linalg_spectral import (
     checked_finite,
@@ -36,7 +39,7 @@ from staticgraph.ops.linalg_spectral import (
     svdvals,
     times,
 )
-from staticgraph.ops.shaping import expand_dims, squeeze
+from staticgraph.ops.shaping import broadcast_like, expand_dims, squeeze
 from staticgraph.ops.sizes import refusal, size
 
 Tangents = Sequence[Tensor | None]
@@ -163,8 +166,10 @@ def cond(x: Any, p: Any = None, *, name: str | None = None) -> Tensor:
     p   an order of `matrix_norm`; None is 2, for which `x` need not be square: the largest singular
         value by the smallest
 
-    A singular matrix has an infinite one for the orders 2 and -2; the others invert `x`, which is a
-    RunError in a run for a singular one.
+    A singular matrix has an infinite one, as in NumPy; for -2, the smallest value by the largest,
+    that is so of zeros alone, and another one has 0. Where it is infinite its derivative is 0.
+    Raises ShapeError for what is not square where `p` asks for the inverse, RunError in a run for
+    NaN and infinities where singular values are computed.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.linalg.cond(sg.constant([[2.0, 0.0], [0.0, 1.0]])))
@@ -174,8 +179,24 @@ def cond(x: Any, p: Any = None, *, name: str | None = None) -> Tensor:
     if p is None or p in (2, -2):
         values = svdvals(tensor)
         first, last = values[..., 0], values[..., -1]
-        return ew.divide(last, first, name=name) if p == -2 else ew.divide(first, last, name=name)
-    return ew.multiply(matrix_norm(tensor, ord=p), matrix_norm(inv(tensor), ord=p), name=name)
+        above, below = (last, first) if p == -2 else (first, last)
+        # All values of zeros are 0, and 0 / 0 would be no number.
+        nothing = ew.equal(below, 0)
+        ratio = above / ew.where(nothing, 1.0, below)
+        return ew.where(nothing, math.inf, ratio, name=name)
+    singular, inverse = _inverse_or_unit(tensor)
+    product = matrix_norm(tensor, ord=p) * matrix_norm(inverse, ord=p)
+    return ew.where(singular, math.inf, product, name=name)
+
+
+def _inverse_or_unit(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Which matrices have a pivot that is exactly 0; the inverses of the others."""
+    made = factored(x)
+    unit = identity_like(x)
+    singular = reduction.any(ew.equal(diagonal(made.factors), 0), -1)
+    # The factors of the unit matrix stand in: the system refuses those of a singular one.
+    factors = ew.where(expand_dims(singular, (-2, -1)), unit, made.factors)
+    return singular, solve_with(x, factors, made.pivots, broadcast_like(unit, x))
 
 
 class LeastSquares(NamedTuple):

@@ -6,6 +6,7 @@ symmetric before it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -337,6 +338,13 @@ def _cofactors_of(x: sg.Tensor) -> sg.Tensor:
     return x.graph.add(linalg_determinant.COFACTORS, (x,)).out
 
 
+_NO_BOOL: Any = 1
+
+
+def _triangular_with(label: str) -> Callable[[], sg.Tensor]:
+    return lambda: linalg.solve_triangular(_given((3, 3)), _given((3,)), **{label: _NO_BOOL})
+
+
 REFUSALS: list[Refusal] = [
     Refusal(
         "cholesky", lambda: linalg.cholesky(_given((2, 3))), ShapeError,
@@ -365,20 +373,20 @@ REFUSALS: list[Refusal] = [
         label="batches",
     ),
     Refusal(
-        "cholesky", lambda: linalg.cholesky(_given((3, 3)), upper="U"), ShapeError,
-        "cholesky: upper='U' is no bool\n  give True or False\n  at {here}: {line}",
+        "cholesky", lambda: linalg.cholesky(_given((3, 3)), upper=_NO_BOOL), ShapeError,
+        "cholesky: upper=1 is no bool\n  give True or False\n  at {here}: {line}",
         label="upper",
     ),
     *[
         Refusal(
             "solve_triangular",
-            lambda given=given: linalg.solve_triangular(_given((3, 3)), _given((3,)), **given),
+            _triangular_with(label),
             ShapeError,
             f"solve_triangular: {label}=1 is no bool\n  give True or False\n"
             "  at {here}: {line}",
             label=label,
         )
-        for label, given in [(name, {name: 1}) for name in ("lower", "transposed", "unit_diagonal")]
+        for label in ("lower", "transposed", "unit_diagonal")
     ],
     Refusal(
         "lu_factor", lambda: linalg.inv(_given((None, 2, 3))), ShapeError,

@@ -145,6 +145,8 @@ def _qr_complete(x: Any) -> Any:
     return r, q[..., : x.shape[-1]], more @ np.swapaxes(more, -1, -2)
 
 
+# Zeros, a matrix with a pivot of 0, and one that has an inverse.
+_WITH_ZEROS = np.stack([np.zeros((3, 3)), np.diag([1.0, 0.0, 2.0]), regular(3, 3)])
 _DEFICIENT = np.outer([1.0, 2.0, 3.0], [1.0, -1.0]) + 0.0
 
 
@@ -345,6 +347,12 @@ SAMPLES: list[Sample] = [
         for p in (None, 2, -2, 1, -1, math.inf, -math.inf, "fro", "nuc")
     ],
     *[
+        Sample("svdvals" if p in (None, 2, -2) else "lu_solve", lambda x, p=p: linalg.cond(x, p),
+               (_WITH_ZEROS,), lambda x, p=p: np.linalg.cond(x, p), label=f"cond {p} singular",
+               tolerance=1e-10)
+        for p in (None, 2, -2, 1, -1, math.inf, -math.inf, "fro")
+    ],
+    *[
         Sample("pinv", _lstsq, (lhs, rhs), _lstsq_reference, wrt=(0, 1), label=f"lstsq {label}",
                tolerance=1e-10)
         for label, lhs, rhs in [
@@ -373,6 +381,8 @@ def _given(shape: Any) -> sg.Tensor:
     return sg.placeholder("float32", shape, name="x")
 
 
+_NO_BOOL: Any = "no"
+
 REFUSALS: list[Refusal] = [
     Refusal(
         "eigh", lambda: linalg.eigh(_given((2, 3))), ShapeError,
@@ -391,7 +401,7 @@ REFUSALS: list[Refusal] = [
         refused("svd", "x is no matrix", "[3]", NO_MATRIX),
     ),
     Refusal(
-        "svd", lambda: linalg.svd(_given((2, 2)), full_matrices="no"), ShapeError,
+        "svd", lambda: linalg.svd(_given((2, 2)), full_matrices=_NO_BOOL), ShapeError,
         "svd: full_matrices='no' is no bool\n  give True or False\n  at {here}: {line}",
         label="full_matrices",
     ),

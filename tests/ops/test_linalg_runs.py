@@ -213,6 +213,30 @@ def test_slopes_of_singular_values_are_finite_for_a_deficient_matrix() -> None:
         assert np.all(np.isfinite(slope))
 
 
+@pytest.mark.parametrize("p", [None, 2, -2, 1, -1, np.inf, -np.inf, "fro", "nuc"])
+def test_the_condition_of_singular_matrices_is_infinite_and_stands_still(p: Any) -> None:
+    x = _feed(None, 2, 2)
+    number = linalg.cond(x, p)
+    value = np.stack([np.zeros((2, 2)), np.diag([3.0, 1.0])])
+    found, slope = sg.Session().run([number, sg.gradients(sg.sum(number), x)[0]], {x: value})
+    assert found[0] == np.inf
+    assert np.isfinite(found[1])
+    np.testing.assert_array_equal(slope[0], np.zeros((2, 2)))
+    assert np.all(np.isfinite(slope[1]))
+
+
+@pytest.mark.parametrize(
+    ("order", "part"),
+    [("fro", 0.0), (1, 0.0), (-1, 0.0), (np.inf, 0.0), (-np.inf, 0.0), (2, 0.5), (-2, 0.5),
+     ("nuc", 1.0)],
+)  # fmt: skip
+def test_slopes_of_norms_of_zeros_are_those_of_the_page(order: Any, part: float) -> None:
+    x = _feed(2, 2)
+    slope = sg.gradients(linalg.norm(x, ord=order), x)[0]
+    found = sg.Session().run(slope, {x: np.zeros((2, 2))})
+    np.testing.assert_array_equal(np.abs(found), part * np.eye(2))
+
+
 def test_numpy_functions_build_the_same() -> None:
     x = _feed(3, 3)
     value = _numbers.definite(3, 3)
