@@ -98,12 +98,12 @@ def quantile(
 
 
 def _shares(q: Any) -> Tensor:
-    if is_tensor_like(q):
-        return cast_to(as_tensor(q), dtypes.float64)
-    values = np.asarray(q, np.float64)
-    if not np.all((values >= 0) & (values <= 1)):
-        raise refusal("quantile", f"{q!r} is no share", "give numbers from 0 to 1")
-    return constant(values)
+    tensor = cast_to(as_tensor(q), dtypes.float64) if is_tensor_like(q) else None
+    values = np.asarray(q, np.float64) if tensor is None else _known(tensor)
+    if values is not None and not np.all((values >= 0) & (values <= 1)):
+        shown = q if tensor is None else values.tolist()
+        raise refusal("quantile", f"{shown!r} is no share", "give numbers from 0 to 1")
+    return constant(values) if tensor is None else tensor
 
 
 def _in_front(x: Tensor, axes: tuple[int, ...]) -> Tensor:
@@ -127,9 +127,10 @@ def _in_front(x: Tensor, axes: tuple[int, ...]) -> Tensor:
 def _at_shares(row: Tensor, shares: Tensor, method: str) -> Tensor:
     """What lies at these shares of rows sorted along axis 0."""
     last = size(row, 0) - 1
-    # A negative place would count from the end; this one is none.
-    share = ew.where(shares < 0, 2.0**62, shares)
-    position = share * cast_to(last, dtypes.float64)
+    # A negative place would count from the end, and rounding may hide one that is too far; the
+    # place of what is no share, NaN among it, is none in any row.
+    fits = ew.logical_and(ew.greater_equal(shares, 0), ew.less_equal(shares, 1))
+    position = ew.where(fits, shares * cast_to(last, dtypes.float64), 2.0**62)
     if method == "nearest":
         return gather(row, cast_to(ew.round(position), dtypes.int64))
     low = cast_to(ew.floor(position), dtypes.int64)
@@ -167,7 +168,12 @@ def percentile(
     >>> sg.Session().run(sg.percentile(sg.constant([1.0, 2.0, 4.0]), 75))
     np.float32(3.0)
     """
-    share = as_tensor(q) / 100 if is_tensor_like(q) else np.asarray(q, np.float64) / 100
+    if is_tensor_like(q):
+        given = cast_to(as_tensor(q), dtypes.float64)
+        known = _known(given)
+        share: Any = given / 100 if known is None else known / 100
+    else:
+        share = np.asarray(q, np.float64) / 100
     return quantile(x, share, axis, method, keepdims, name=name)
 
 

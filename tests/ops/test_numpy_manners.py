@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import staticgraph as sg
-from staticgraph.errors import ShapeError
+from staticgraph.errors import ShapeError, StaticGraphError
 
 
 @pytest.mark.parametrize("name", ["fft", "ifft", "fftn", "ifftn", "irfft", "irfftn", "hfft"])
@@ -94,3 +94,28 @@ def test_interp_refuses_points_of_unequal_numbers() -> None:
     assert "give one value per place" in str(caught.value)
     unknown = sg.placeholder("float32", (None,))
     assert sg.interp(x, unknown, [0.0, 1.0, 2.0]).shape == (1,)
+
+
+def test_shares_of_a_constant_tensor_are_refused_at_once() -> None:
+    x = sg.constant([1.0, 2.0, 4.0])
+    for share in (sg.constant(1.5), sg.constant([0.5, -0.25]), sg.constant(2), sg.constant(np.nan)):
+        with pytest.raises(ShapeError, match=r"quantile: .* is no share"):
+            sg.quantile(x, share)
+    with pytest.raises(ShapeError, match=r"quantile: .* is no share"):
+        sg.percentile(x, sg.constant(150.0))
+    assert sg.Session().run(sg.percentile(x, sg.constant(75))) == 3
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+@pytest.mark.parametrize("method", ["linear", "lower", "higher", "nearest", "midpoint"])
+def test_no_share_of_the_run_is_taken_for_another(backend: Any, method: str) -> None:
+    share = sg.placeholder("float64", (), name="share")
+    session = sg.Session(backend=backend)
+    for values in ([5.0], [1.0, 2.0, 4.0]):
+        y = sg.quantile(sg.constant(values), share, method=method)
+        for given in (0.0, 0.3, 1.0):
+            want = np.quantile(np.array(values), given, method=method)  # type: ignore[call-overload]
+            np.testing.assert_allclose(session.run(y, {share: given}), want, rtol=1e-6)
+        for given in (1.2, -0.1, np.nan):
+            with pytest.raises(StaticGraphError, match=r"out of range|outside"):
+                session.run(y, {share: given})
