@@ -17,7 +17,7 @@ from staticgraph.ops import reduction
 from staticgraph.ops.arranging import pad
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, cast_to, promote
-from staticgraph.ops.creation import arange
+from staticgraph.ops.creation import ARANGE, arange
 from staticgraph.ops.joining import stack
 from staticgraph.ops.linalg_common import (
     as_matrices,
@@ -35,7 +35,7 @@ from staticgraph.ops.linalg_factor import inv, solve
 from staticgraph.ops.linalg_products import matmul
 from staticgraph.ops.looping import while_loop
 from staticgraph.ops.shaping import broadcast_like, expand_dims, permute_dims, reshape
-from staticgraph.ops.sizes import is_int, refusal, size
+from staticgraph.ops.sizes import is_int, refusal, size, size_dim
 
 # -- diagonals ------------------------------------------------------------------------------------
 
@@ -190,7 +190,9 @@ def matrix_diag(x: Any, offset: int = 0, *, name: str | None = None) -> Tensor:
     widths = [[(0, 0)] * (ndim - 1) + [pair] for pair in (lead, lead[::-1])]
     along_columns = pad(tensor, widths[1]) if chosen else tensor
     count = size(along_columns, -1)
-    rows, columns = expand_dims(arange(count), 1), expand_dims(arange(count), 0)
+    # Sizes are never negative: without the bound that `arange` puts on a count its size is known.
+    numbers = count.graph.add(ARANGE, (count,), {"size": size_dim(count)}).out
+    rows, columns = expand_dims(numbers, 1), expand_dims(numbers, 0)
     zero = ew.zero_of(tensor)
     # Of the padded vector element j is what column j holds.
     return ew.where(ew.equal(rows + chosen, columns), expand_dims(along_columns, -2), zero,

@@ -154,6 +154,17 @@ def test_batches_that_differ_in_the_run() -> None:
     )
 
 
+@pytest.mark.parametrize("offset", [0, 1, -2])
+def test_matrices_of_a_diagonal_keep_known_sizes(offset: int) -> None:
+    for shape in [(3,), (2, 3), (0,)]:
+        rows = shape[-1] + abs(offset)
+        x = sg.ones(shape)
+        assert linalg.matrix_diag(x, offset).shape == (*shape[:-1], rows, rows)
+    assert linalg.diag(sg.ones(3), k=offset).shape == np.diag(np.ones(3), offset).shape
+    open_size = sg.placeholder("float32", ("n",))
+    assert linalg.diag(open_size).shape == ("n", "n")
+
+
 def test_tensordot_keeps_known_sizes() -> None:
     x = sg.placeholder("float32", ("batch", 5, 3))
     w = sg.placeholder("float32", (3, 5, 2))
