@@ -172,9 +172,9 @@ def _check_system(lhs: Array, rhs: Array) -> None:
     one_batch(lhs.shape[:-2], rhs.shape[:-2])
 
 
-def _check_diagonal(factors: Array, what: str) -> None:
+def _check_diagonal(factors: Array, what: str, *details: str) -> None:
     if np.any(np.diagonal(factors, axis1=-2, axis2=-1) == 0):
-        raise failed(f"{what} is singular", "an element of its diagonal is 0")
+        raise failed(f"{what} is singular", *details)
 
 
 def _reference_triangular(
@@ -182,7 +182,11 @@ def _reference_triangular(
 ) -> Array:
     _check_system(lhs, rhs)
     if not unit_diagonal and rhs.size:
-        _check_diagonal(lhs, "a triangle")
+        _check_diagonal(
+            lhs,
+            "a triangle",
+            "an element of its diagonal is 0; unit_diagonal=True takes the diagonal for ones",
+        )
     (solve,) = library_functions(["trtrs"], lhs.dtype)
 
     def one(matrix: Array, columns: Array) -> tuple[Array]:
@@ -344,6 +348,7 @@ LU_FACTOR = register(
         dtypes=dtypes.INEXACT,
         vjp=NOT_DIFFERENTIABLE,
         jvp=NOT_DIFFERENTIABLE,
+        title="solve, inv or det",
         doc="LU factors with partial pivoting, both in one matrix, and the exchanges of rows: row "
         "i was exchanged with row ``pivots[i]``, one after the other.",
     )
@@ -380,7 +385,12 @@ def _reference_lu_solve(
 ) -> Array:
     _check_system(x, rhs)
     if rhs.size:
-        _check_diagonal(factors, "a matrix")
+        _check_diagonal(
+            factors,
+            "a matrix",
+            "a pivot of it is exactly 0; adding a small multiple of the unit matrix helps, or "
+            "sg.linalg.lstsq and sg.linalg.pinv, which take any rank",
+        )
     (solve,) = library_functions(["trtrs"], x.dtype)
 
     def one(packed: Array, exchanges: Array, columns: Array) -> tuple[Array]:
@@ -441,6 +451,7 @@ LU_SOLVE: OpDef = register(
         dtypes=WITH_FACTORS,
         vjp=Joint(_vjp_lu_solve),
         jvp=_jvp_lu_solve,
+        title="solve or inv",
         doc="The solution of ``x @ y = rhs`` from the LU factors of `x`.",
     )
 )
