@@ -17,10 +17,17 @@ from staticgraph.core.types import TensorType, add_dims, format_dim
 from staticgraph.errors import DTypeError
 from staticgraph.ops.axes import known_rank, one_axis, refuse, several_axes
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, promote, scalar
+from staticgraph.ops.convert import (
+    as_tensor,
+    cast_to,
+    constant_value,
+    is_tensor_like,
+    promote,
+    scalar,
+)
 from staticgraph.ops.creation import arange, zeros_like
 from staticgraph.ops.cumulative import cumsum
-from staticgraph.ops.elementwise import clip, maximum, minimum, remainder, where
+from staticgraph.ops.elementwise import clip, less, maximum, minimum, remainder, where
 from staticgraph.ops.indexing import FULL, GATHER, SLICE, Range, gather
 from staticgraph.ops.reduction import sum
 from staticgraph.ops.searching import searchsorted
@@ -269,6 +276,9 @@ def repeat(x: Any, repeats: Any, axis: int | None = None, *, name: str | None = 
               knows, and so the size of the result
     axis      one axis; None repeats the elements of `x` flattened
 
+    Raises ShapeError for repeats that are known now to be negative, or that are not one per entry;
+    negative ones that only the run knows are an error of the run.
+
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.repeat(sg.constant([1, 2]), 2))
     array([1, 1, 2, 2])
@@ -295,22 +305,28 @@ def repeat(x: Any, repeats: Any, axis: int | None = None, *, name: str | None = 
 
 
 def _repeated_in_run(x: Tensor, repeats: Tensor, axis: int, name: str) -> Tensor:
-    """`x` with each entry of an axis as often as a tensor says; negative numbers count as 0."""
+    """`x` with each entry of an axis as often as a tensor says."""
     if repeats.dtype not in dtypes.INTEGER or repeats.type.ndim not in (0, 1):
         refuse(GATHER, (x, repeats), Mismatch(
             f"repeats is {repeats.type}", "give an int scalar or an int vector, one per entry",
             error=DTypeError,
         ))  # fmt: skip
+    known = constant_value(repeats)
+    if known is not None:
+        _check_counts(x, list(known.ravel()), known.tolist())
     have, want = dim_of(repeats, 0) if repeats.type.ndim else 1, dim_of(x, axis)
     if have != 1 and isinstance(have, int) and isinstance(want, int) and have != want:
         refuse(GATHER, (x, repeats), Mismatch(
             f"there are {have} repeats for axis {axis}", f"it has size {want}"
         ))  # fmt: skip
     with x.graph.as_default():
-        counts = broadcast_to(maximum(cast_to(repeats, dtypes.int64), 0), (size(x, axis),))
+        counts = broadcast_to(cast_to(repeats, dtypes.int64), (size(x, axis),))
+        negative = sum(cast_to(less(counts, 0), dtypes.int64))
+        counts = maximum(counts, 0)
         ends = cumsum(counts, 0)
-        # The entry that stands at a place is the first one that ends behind it.
-        places = searchsorted(ends, arange(sum(counts)), "right")
+        # The entry that stands at a place is the first one that ends behind it. For each negative
+        # number there is a place that belongs to no entry, which is an error of the run.
+        places = searchsorted(ends, arange(sum(counts) + negative), "right")
         return gather(x, places, axis, name=name)
 
 

@@ -119,3 +119,22 @@ def test_no_share_of_the_run_is_taken_for_another(backend: Any, method: str) -> 
         for given in (1.2, -0.1, np.nan):
             with pytest.raises(StaticGraphError, match=r"out of range|outside"):
                 session.run(y, {share: given})
+
+
+def test_negative_repeats_that_are_known_are_refused_at_once() -> None:
+    x = sg.constant([1, 2])
+    for repeats in (sg.constant([1, -1]), sg.constant(-1)):
+        with pytest.raises(ShapeError, match="are no numbers of repetitions"):
+            sg.repeat(x, repeats)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_negative_repeats_are_an_error_of_the_run(backend: Any) -> None:
+    session = sg.Session(backend=backend)
+    repeats = sg.placeholder("int32", (None,), name="repeats")
+    y = sg.repeat(sg.constant([[1, 2], [3, 4]]), repeats, 1)
+    np.testing.assert_array_equal(session.run(y, {repeats: [0, 2]}), [[2, 2], [4, 4]])
+    assert session.run(y, {repeats: [0, 0]}).shape == (2, 0)
+    for given in ([2, -1], [-1, 2], [-1, 0], [-1, -5]):
+        with pytest.raises(StaticGraphError, match=r"out of range|outside"):
+            session.run(y, {repeats: given})
