@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from staticgraph.core import dtypes
-from staticgraph.core.graph import Tensor
+from staticgraph.core.graph import Tensor, describe
 from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import format_shape
+from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
 from staticgraph.ops.arranging import flip
@@ -480,20 +481,33 @@ def cov(
     ddof     what is taken off the number of samples to divide by, whatever `bias` says
 
     The shape is ``(variables, variables)``, or () for a vector. Raises ShapeError for what is
-    neither matrix nor vector.
+    neither matrix nor vector, DTypeError for complex samples.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.cov(sg.constant([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])))
     array([[ 1., -1.],
            [-1.,  1.]], dtype=float32)
     """
-    tensor = as_tensor(m)
+    tensor = _real("cov", m)
     correction = (0 if bias else 1) if ddof is None else ddof
     if known_rank(GATHER, tensor) == 1:
         return var(tensor, correction=correction, name=name or "cov")
     off = _deviations(tensor, rowvar)
     freedom = cast_to(size(off, 1), off.dtype) - correction
     return ew.divide(matmul(off, matrix_transpose(off)), freedom, name=name or "cov")
+
+
+def _real(what: str, x: Any) -> Tensor:
+    tensor = as_tensor(x)
+    if tensor.dtype in dtypes.COMPLEX:
+        raise refusal(
+            what,
+            f"the samples are {dtypes.name(tensor.dtype)}, and no complex ones are taken",
+            describe(tensor),
+            "give the parts as variables: sg.real(z) and sg.imag(z)",
+            error=DTypeError,
+        )
+    return tensor
 
 
 def _deviations(x: Tensor, rowvar: bool) -> Tensor:
@@ -517,7 +531,7 @@ def corrcoef(x: Any, rowvar: bool = True, *, name: str | None = None) -> Tensor:
     array([[ 1., -1.],
            [-1.,  1.]], dtype=float32)
     """
-    tensor = as_tensor(x)
+    tensor = _real("corrcoef", x)
     if known_rank(GATHER, tensor) == 1:
         covariance = cov(tensor)
         return ew.divide(covariance, covariance, name=name or "corrcoef")

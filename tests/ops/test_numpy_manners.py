@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import staticgraph as sg
-from staticgraph.errors import ShapeError, StaticGraphError
+from staticgraph.errors import DTypeError, ShapeError, StaticGraphError
 
 
 @pytest.mark.parametrize("name", ["fft", "ifft", "fftn", "ifftn", "irfft", "irfftn", "hfft"])
@@ -138,3 +138,12 @@ def test_negative_repeats_are_an_error_of_the_run(backend: Any) -> None:
     for given in ([2, -1], [-1, 2], [-1, 0], [-1, -5]):
         with pytest.raises(StaticGraphError, match=r"out of range|outside"):
             session.run(y, {repeats: given})
+
+
+@pytest.mark.parametrize("function", [sg.cov, sg.corrcoef])
+def test_correlations_of_complex_numbers_are_refused(function: Any) -> None:
+    for shape in ((3,), (2, 3)):
+        z = sg.placeholder("complex128", shape, name="z")
+        with pytest.raises(DTypeError, match=rf"{function.__name__}: .* complex128") as caught:
+            function(z)
+        assert "sg.real(z)" in str(caught.value)
