@@ -12,7 +12,7 @@ from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import Mismatch
 from staticgraph.ops.axes import known_rank, one_axis, refuse
-from staticgraph.ops.convert import as_tensor, is_tensor_like, promote
+from staticgraph.ops.convert import as_tensor, is_tensor_like
 from staticgraph.ops.creation import arange, zeros_like
 from staticgraph.ops.elementwise import greater_equal, less_equal, where
 from staticgraph.ops.shaping import (
@@ -71,7 +71,7 @@ def meshgrid(*arrays: Any, indexing: str = "xy", name: str | None = None) -> lis
     indexing   ``"xy"``: the first vector runs along axis 1 and the second along axis 0, as in a
                picture; ``"ij"``: vector i runs along axis i
 
-    They promote to one dtype. Raises ShapeError for what is no vector.
+    Each keeps its dtype. Raises ShapeError for what is no vector.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.meshgrid(sg.constant([1, 2]), [3, 4, 5], indexing="ij"))
@@ -84,7 +84,7 @@ def meshgrid(*arrays: Any, indexing: str = "xy", name: str | None = None) -> lis
     if not arrays:
         return []
     vectors: list[Tensor] = []
-    for tensor in promote(arrays):
+    for tensor in _tensors(arrays):
         ndim = known_rank(BROADCAST_TO, tensor)
         if ndim > 1:
             refuse(BROADCAST_TO, (tensor,), Mismatch(

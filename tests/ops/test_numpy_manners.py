@@ -147,3 +147,12 @@ def test_correlations_of_complex_numbers_are_refused(function: Any) -> None:
         with pytest.raises(DTypeError, match=rf"{function.__name__}: .* complex128") as caught:
             function(z)
         assert "sg.real(z)" in str(caught.value)
+
+
+@pytest.mark.parametrize("indexing", ["xy", "ij"])
+def test_a_grid_keeps_the_dtype_of_each_vector(indexing: Any) -> None:
+    given = (np.array([0.5, 1.5], np.float32), np.array([1, 2, 3]), np.array([True, False]))
+    have = sg.Session().run(sg.meshgrid(*map(sg.constant, given), indexing=indexing))
+    for ours, numpys in zip(have, np.meshgrid(*given, indexing=indexing), strict=True):
+        assert ours.dtype == numpys.dtype
+        np.testing.assert_array_equal(ours, numpys)
