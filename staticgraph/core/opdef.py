@@ -239,7 +239,7 @@ def infer_types(op: OpDef, types: Types, attrs: Attrs) -> Types:
             raise Mismatch(
                 f"does not take {dtypes.name(given.dtype)}",
                 f"{op.operand_name(index)} may be {dtypes.names(allowed)}; "
-                "sg.cast(x, dtype) converts",
+                f"{_way_to(allowed, given.dtype)}",
                 error=DTypeError,
             )
     result = op.infer(types, attrs)
@@ -249,6 +249,15 @@ def infer_types(op: OpDef, types: Types, attrs: Attrs) -> Types:
             op.memo.clear()
         op.memo[types] = results
     return results
+
+
+def _way_to(allowed: frozenset[DType], given: DType) -> str:
+    """How an operand gets one of the dtypes that are allowed."""
+    if given not in dtypes.COMPLEX or allowed <= dtypes.BOOL:
+        return "sg.cast(x, dtype) converts"
+    # No cast drops an imaginary part.
+    number = "sg.real(x), sg.imag(x) or sg.abs(x) gives a real number"
+    return number if allowed & dtypes.FLOATING else f"{number}, which sg.cast converts"
 
 
 def _check_arity(op: OpDef, count: int) -> None:

@@ -128,6 +128,24 @@ def test_dtypes_are_checked_per_operand() -> None:
     assert caught.value.details == ("y may be bool; sg.cast(x, dtype) converts",)
 
 
+@pytest.mark.parametrize(
+    ("allowed", "way"),
+    [
+        (dtypes.FLOATING, "sg.real(x), sg.imag(x) or sg.abs(x) gives a real number"),
+        (
+            dtypes.UNSIGNED,
+            "sg.real(x), sg.imag(x) or sg.abs(x) gives a real number, which sg.cast converts",
+        ),
+        (dtypes.BOOL, "sg.cast(x, dtype) converts"),
+    ],
+)
+def test_what_complex_operands_are_told_to_do_works(allowed: Any, way: str) -> None:
+    op = _op(dtypes=allowed)
+    with pytest.raises(Mismatch) as caught:
+        infer_types(op, (TensorType(dtypes.complex64, ()), F32), {})
+    assert caught.value.details == (f"x may be {dtypes.names(allowed)}; {way}",)
+
+
 def test_a_mismatch_is_a_shape_error_unless_it_says_otherwise() -> None:
     assert Mismatch("problem").error is ShapeError
     assert str(Mismatch("problem", "detail")) == "problem"

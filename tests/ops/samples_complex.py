@@ -176,7 +176,7 @@ def _refuses(name: str, allowed: str, operand: str = "x") -> Refusal:
         DTypeError,
         f"{name}: does not take complex64\n"
         f"  {operand} 'z'  complex64[2]  placeholder at {{here}}\n"
-        f"  {operand} may be {allowed}; sg.cast(x, dtype) converts\n"
+        f"  {operand} may be {allowed}; sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
         "  created at {here}: {line}",
         label="complex",
     )
@@ -195,7 +195,8 @@ REFUSALS: list[Refusal] = [
         "less: does not take complex64\n"
         "  lhs 'z'  complex64[]  placeholder at {here}\n"
         "  rhs 'constant'  complex64[]  constant at {here}\n"
-        f"  lhs may be bool, {_INTEGERS}, {_FLOATS}; sg.cast(x, dtype) converts\n"
+        f"  lhs may be bool, {_INTEGERS}, {_FLOATS}; "
+        "sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
         "  created at {here}: {line}",
         label="complex",
     ),
@@ -225,7 +226,7 @@ REFUSALS: list[Refusal] = [
         "complex: does not take complex64\n"
         "  real 'z'  complex64[2]  placeholder at {here}\n"
         "  imag 'constant'  complex64[]  constant at {here}\n"
-        "  real may be float32, float64; sg.cast(x, dtype) converts\n"
+        "  real may be float32, float64; sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
         "  created at {here}: {line}",
     ),
     Refusal(
