@@ -11,11 +11,14 @@ Names of ops are NumPy's and the Array API's, names of graphs and sessions Tenso
 [np.float32(10.0), np.float32(6.0)]
 """
 
-from staticgraph import train
+from typing import TYPE_CHECKING, Any
+
+from staticgraph import inspect, train
 from staticgraph.autodiff.forward import jvp
 from staticgraph.autodiff.matrices import hessian, hessian_vector_product, jacobian
 from staticgraph.autodiff.reverse import gradients
 from staticgraph.config import VERSION as __version__  # noqa: F401  (no part of __all__)
+from staticgraph.config import LazyModule
 from staticgraph.core.dtypes import (
     bfloat16,
     bool_,
@@ -57,7 +60,6 @@ from staticgraph.errors import (
     ShapeError,
     StaticGraphError,
 )
-from staticgraph.inspect.render import render
 from staticgraph.ops import fourier as fft
 from staticgraph.ops import initializers, linalg, nn, random
 from staticgraph.ops.arranging import (
@@ -316,6 +318,13 @@ from staticgraph.ops.statistics import (
 from staticgraph.ops.variance import std, var
 from staticgraph.runtime.plan import extract, optimize
 from staticgraph.runtime.session import Session, global_variables_initializer
+
+if TYPE_CHECKING:
+    from staticgraph.inspect.render import render
+
+# What draws is a tenth of the import, and waits for the first picture. The package `inspect` itself
+# gives notebooks theirs.
+_drawing = LazyModule(f"{inspect.__name__}.render")
 
 __all__ = [
     "CacheWarning",
@@ -593,3 +602,15 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if not TYPE_CHECKING:  # A type checker that saw it would take every name for one of staticgraph's.
+
+    def __getattr__(name: str) -> Any:
+        if name == "render":
+            return _drawing.render
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

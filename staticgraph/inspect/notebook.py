@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from staticgraph.config import LazyModule
 from staticgraph.core.function import Function
 from staticgraph.core.graph import Graph, Operation, Tensor
 from staticgraph.inspect.export import to_networkx
-from staticgraph.inspect.render import render, render_part
+
+# What draws is loaded when a picture is first drawn: importing staticgraph stays fast.
+drawing = LazyModule("staticgraph.inspect.render")
 
 
 def picture(shown: Any) -> str:
     """The SVG of a Graph, a Function, a Tensor or an Operation."""
-    if isinstance(shown, Tensor | Operation):
-        return render_part(shown)
-    return render(shown)
+    part = isinstance(shown, Tensor | Operation)
+    svg: str = (drawing.render_part if part else drawing.render)(shown)
+    return svg
 
 
 def _repr_mimebundle_(self: Any, include: Any = None, exclude: Any = None) -> dict[str, str]:
