@@ -16,7 +16,7 @@ from staticgraph.core import dtypes
 from staticgraph.core.elements import ElementBuilder
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.opdef import DIAGONAL, OpDef, register
-from staticgraph.ops.convert import cast_to, constant_value, is_tensor_like
+from staticgraph.ops.convert import cast_to, is_tensor_like
 from staticgraph.ops.elementwise import abs as absolute
 from staticgraph.ops.elementwise import (
     add,
@@ -32,7 +32,7 @@ from staticgraph.ops.elementwise import (
     tan,
     where,
 )
-from staticgraph.ops.random_parameters import Draw, draw_of
+from staticgraph.ops.random_parameters import Draw, draw_of, known_parameter, limited
 from staticgraph.ops.random_words import standard_normal, unit
 from staticgraph.ops.sizes import refusal
 
@@ -68,7 +68,8 @@ def uniform(
 
     The result is ``low + (high - low) * u``, where u is a multiple of 2**-24 (float32) or 2**-53
     (float64) in [0, 1); where that rounds to `high` it is `low` instead. Raises ShapeError where
-    `low` or `high` do not broadcast to `shape`, or are known numbers in the wrong order.
+    `low` or `high` do not broadcast to `shape`, or are known numbers that are infinite or in the
+    wrong order; RunError in a run.
 
     >>> import staticgraph as sg
     >>> draw = sg.random.uniform((1000,), -1.0, 1.0)
@@ -77,14 +78,36 @@ def uniform(
     """
     draw = draw_of("uniform", shape, (low, high), dtype)
     start, stop = draw.parameters
-    least, most = constant_value(start), constant_value(stop)
-    if least is not None and most is not None and np.any(least > most):
-        raise refusal("uniform", f"low {low} is above high {high}", "give low <= high")
     if _is(low, 0) and _is(high, 1):
         return unit(draw.graph, draw.target, draw.dtype, name or "uniform")
+    width = subtract(stop, start)
+    if not _refuse_bounds(draw, low, high):
+        width = limited("uniform", "high - low", width, "weight")
     fraction = unit(draw.graph, draw.target, draw.dtype)
-    drawn = add(start, multiply(subtract(stop, start), fraction))
+    drawn = add(start, multiply(width, fraction))
     return where(less(drawn, stop), drawn, start, name=name or "uniform")
+
+
+def _refuse_bounds(draw: Draw, low: Any, high: Any) -> bool:
+    """Refuses known bounds between which there is no uniform number; whether both are known."""
+    bounds = [known_parameter(bound) for bound in draw.parameters]
+    for name, given, bound in zip(("low", "high"), (low, high), bounds, strict=True):
+        if bound is not None and not np.all(np.isfinite(bound)):
+            raise refusal("uniform", f"{name} {given} is not finite", "give finite bounds")
+    least, most = bounds
+    if least is None or most is None:
+        return False
+    if np.any(least > most):
+        raise refusal("uniform", f"low {low} is above high {high}", "give low <= high")
+    with np.errstate(over="ignore"):
+        width = np.subtract(most.astype(draw.dtype), least.astype(draw.dtype))
+    if not np.all(np.isfinite(width)):
+        raise refusal(
+            "uniform",
+            f"from low {low} to high {high} is further than {dtypes.name(draw.dtype)} goes",
+            "give bounds that are nearer to each other",
+        )
+    return True
 
 
 def normal(

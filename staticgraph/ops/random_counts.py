@@ -20,6 +20,7 @@ from staticgraph.ops.random_parameters import (
     draw_of,
     fit,
     listed_sizes,
+    refuse_weightless,
     same_shape_as,
     whole,
 )
@@ -75,7 +76,8 @@ def multinomial(
     Category by category, a binomial number of what is left (L. Devroye, "Non-uniform random variate
     generation", 1986, XI.1.4), so the price does not depend on `count`; for the categories of
     single draws there is `categorical`. Raises DTypeError for a count that is no integer,
-    ShapeError for weights without axes, RunError in a run for weights that are wrong or all 0.
+    ShapeError for weights without axes and for known ones that are wrong or all 0, RunError in a
+    run.
 
     >>> import staticgraph as sg
     >>> counts = sg.Session(seed=1).run(sg.random.multinomial(100, [0.5, 0.0, 0.5]))
@@ -96,6 +98,7 @@ def multinomial(
         raise refusal(what, "p is a scalar", "its last axis holds the categories")
     last = known_rank(CUMSUM, given) - 1
     weights = checked(what, "p", given, "weight")
+    refuse_weightless(what, given)
     # The share of a category in what is left for it and those after it; all of nothing is nothing.
     rest = cumsum(weights, last, reverse=True)
     left = greater(rest, 0.0)
@@ -103,7 +106,8 @@ def multinomial(
     tries = checked(what, "count", number, "count")
     total = checked(what, "sum of weights", total_of(weights, axis=last), "positive")
     target = same_shape_as(tries, total) if shape is None else read_sizes(what, shape)
-    begins = whole(fit(tries, target), target)
+    # Nothing is drawn from weights of which none is above 0: this holds the check in the graph.
+    begins = whole(fit(where(greater(total, 0.0), tries, 0.0), target), target)
     batch = listed_sizes(what, target)
     along = broadcast_to(share, (*batch, size(share, last)))
     along = permute_dims(along, (len(batch), *range(len(batch))))

@@ -308,8 +308,8 @@ def categorical(
     dtype         an integer dtype
 
     Found by inversion: the number of categories up to which the probabilities add up to no more
-    than a uniform number, in float64. Raises ShapeError for logits without axes, DTypeError for a
-    dtype that is no integer.
+    than a uniform number, in float64. Raises ShapeError for logits without axes and for known ones
+    that leave no category (RunError in a run), DTypeError for a dtype that is no integer.
 
     >>> import staticgraph as sg
     >>> sg.Session(seed=1).run(sg.random.categorical([[0.0, -float("inf")]], 3))
@@ -319,23 +319,30 @@ def categorical(
     (given,) = promote((logits,), floating=True)
     if given.type.ndim == 0:
         raise refusal("categorical", "logits is a scalar", "its last axis holds the categories")
+    known = known_parameter(given)
+    if known is not None and known.size and not np.all(np.isfinite(known.max(axis=-1))):
+        raise refusal(
+            "categorical",
+            "no category is left of the logits, or one is infinite or no number",
+            "give each row a finite logit, and minus infinity at most beside it",
+        )
     weights = softmax(cast_to(given, dtypes.float64), axis=-1)
     rank = known_rank(CUMSUM, given)
     count = 1 if num_samples is None else num_samples
     rows: list[Any] = [size(given, axis) for axis in range(rank - 1)]
     target = read_sizes("categorical", (*rows, count))
-    chosen = drawn_category(weights, target)
+    chosen = drawn_category("categorical", weights, target)
     if num_samples is None:
         chosen = squeeze(chosen, rank - 1)
     return cast_to(chosen, wanted, name or "categorical")
 
 
-def drawn_category(weights: Tensor, target: Target) -> Tensor:
+def drawn_category(what: str, weights: Tensor, target: Target) -> Tensor:
     """Categories of probabilities in proportion to `weights` [..., n], of the shape [..., k]."""
     rank = known_rank(CUMSUM, weights)
     summed = cumsum(weights, rank - 1)
     fraction = unit(weights.graph, target, dtypes.float64)
     last = (*[slice(None)] * (rank - 1), slice(-1, None))
-    reached = multiply(fraction, summed[last])
+    reached = multiply(fraction, checked(what, "sum of weights", summed[last], "positive"))
     passed = less_equal(expand_dims(summed, rank - 1), expand_dims(reached, rank))
     return total_of(cast_to(passed, dtypes.int64), axis=rank)

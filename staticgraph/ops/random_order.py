@@ -14,7 +14,7 @@ from staticgraph.ops.convert import as_tensor, constant_value, promote
 from staticgraph.ops.elementwise import add, greater, log, negative, where
 from staticgraph.ops.indexing import GATHER, gather
 from staticgraph.ops.random_discrete import drawn_category, integers
-from staticgraph.ops.random_parameters import checked
+from staticgraph.ops.random_parameters import checked, refuse_weightless
 from staticgraph.ops.random_words import bits, unit
 from staticgraph.ops.reduction import prod
 from staticgraph.ops.shaping import reshape
@@ -128,7 +128,7 @@ def choice(
         index = integers(_sizes(target), 0, count, name=inner)
     elif replace:
         assert weights is not None
-        flat = drawn_category(weights, _flat(target))
+        flat = drawn_category("choice", weights, _flat(target))
         index = reshape(flat, _sizes(target), name=inner)
     else:
         index = reshape(_without_replacement(target, count, weights), _sizes(target), name=inner)
@@ -158,7 +158,9 @@ def _weights(p: Any, count: Any) -> Tensor:
             "choice", f"there are {int(known)} entries and {have} weights",
             "give a vector with one weight per entry",
         )  # fmt: skip
-    return checked("choice", "p", given, "weight")
+    weights = checked("choice", "p", given, "weight")
+    refuse_weightless("choice", given)
+    return weights
 
 
 def _without_replacement(target: Target, count: Any, weights: Tensor | None) -> Tensor:

@@ -193,12 +193,8 @@ def whole(value: Tensor, target: Target) -> Tensor:
 
 def checked(what: str, name: str, value: Tensor, domain: str) -> Tensor:
     """A parameter in float64, refused where it lies outside of its domain: now, or in the run."""
-    known = constant_value(value)
     wide = cast_to(value, dtypes.float64)
-    if known is not None:
-        problem = _mismatch(known.astype(np.float64), name, domain)
-        if problem is not None:
-            raise refusal(what, problem.problem)
+    if refuse_known(what, name, known_parameter(value), domain):
         return wide
     attrs = {"what": f"{what}'{'' if what.endswith('s') else 's'} {name}", "domain": domain}
     return wide.graph.add(RANDOM_DOMAIN, (wide,), attrs).out
@@ -209,15 +205,31 @@ def limited(what: str, name: str, value: Tensor, domain: str) -> Tensor:
 
     One that is known is refused now, and costs the run nothing; any other is checked in the run.
     """
-    known = known_parameter(value)
+    if refuse_known(what, name, known_parameter(value), domain):
+        return value
+    return cast_to(checked(what, name, value, domain), value.dtype)
+
+
+def refuse_known(what: str, name: str, known: np.ndarray[Any, Any] | None, domain: str) -> bool:
+    """Refuses a known parameter that lies outside of its domain; whether it is known."""
     if known is None:
-        return cast_to(checked(what, name, value, domain), value.dtype)
+        return False
     problem = _mismatch(known.astype(np.float64), name, domain)
     if problem is not None:
         raise refusal(what, problem.problem)
-    return value
+    return True
 
 
 def known_parameter(value: Tensor) -> np.ndarray[Any, Any] | None:
-    """The value of a constant, or of the constant that `value` converts; None of any other."""
-    return constant_value(value.node.inputs[0] if value.node.op is CAST else value)
+    """The value of a constant, or of that which `value` converts or repeats; None of any other."""
+    while value.node.op in (CAST, BROADCAST_TO):
+        value = value.node.inputs[0]
+    return constant_value(value)
+
+
+def refuse_weightless(what: str, weights: Tensor) -> None:
+    """Refuses weights [..., n] that are known now, and all 0 in a row."""
+    known = known_parameter(weights)
+    if known is not None and known.size:
+        total = np.asarray(known.astype(np.float64).sum(axis=-1))
+        refuse_known(what, "sum of weights", total, "positive")

@@ -308,6 +308,57 @@ def test_integers_beyond_the_dtype_end_the_run(backend: Any) -> None:
         session.run(node, {low: -129, high: [5, 6]})
 
 
+UNIFORM = {
+    "infinite": (-math.inf, 1.0, r"low -inf is not finite\n  give finite bounds"),
+    "no number": (0.0, math.nan, r"high nan is not finite\n  give finite bounds"),
+    "too wide": (-3e38, 3e38, r"from low -3e\+38 to high 3e\+38 is further than float32 goes\n"),
+}
+
+
+@pytest.mark.parametrize("name", UNIFORM)
+def test_bounds_that_make_no_sense_are_refused(name: str) -> None:
+    low, high, problem = UNIFORM[name]
+    with pytest.raises(sg.ShapeError, match=f"^uniform: {problem}"):
+        random.uniform((2,), low, high)
+    first, last = sg.placeholder("float32", ()), sg.placeholder("float32", ())
+    node, session = random.uniform((2,), first, last), sg.Session(seed=0)
+    with pytest.raises(sg.RunError, match=r"uniform's high - low (nan|inf) is below 0 or not"):
+        session.run(node, {first: low, last: high})
+
+
+def test_bounds_in_the_wrong_order_end_the_run() -> None:
+    first = sg.placeholder("float32", (2,))
+    node, session = random.uniform((2,), first, 1.0), sg.Session(seed=0)
+    assert session.run(node, {first: [1.0, 1.0]}).tolist() == [1.0, 1.0]
+    with pytest.raises(sg.RunError, match=r"uniform's high - low -1 at \[1\] is below 0"):
+        session.run(node, {first: [1.0, 2.0]})
+
+
+WEIGHTLESS: dict[str, Callable[[Any], sg.Tensor]] = {
+    "multinomial": lambda p: random.multinomial(3, p),
+    "choice": lambda p: random.choice(2, p=p),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTLESS)
+def test_weights_of_nothing_are_refused(name: str) -> None:
+    make = WEIGHTLESS[name]
+    with pytest.raises(sg.ShapeError, match=f"^{name}: sum of weights 0 is not above 0"):
+        make([0.0, 0.0])
+    weights = sg.placeholder("float64", (2,))
+    with pytest.raises(sg.RunError, match=f"{name}'s sum of weights 0 .*is not above 0"):
+        sg.Session(seed=0).run(make(weights), {weights: [0.0, 0.0]})
+
+
+def test_logits_that_leave_no_category_are_refused() -> None:
+    for logits in ([-math.inf, -math.inf], [0.0, math.nan], [math.inf, 0.0]):
+        with pytest.raises(sg.ShapeError, match=r"^categorical: no category is left of the"):
+            random.categorical(logits)
+        given = sg.placeholder("float64", (2,))
+        with pytest.raises(sg.RunError, match=r"categorical's sum of weights nan .*is not above 0"):
+            sg.Session(seed=0).run(random.categorical(given), {given: logits})
+
+
 @pytest.mark.parametrize("backend", ["native", "reference"])
 def test_no_integers_end_the_run(backend: Any) -> None:
     high = sg.placeholder("int64", ())
