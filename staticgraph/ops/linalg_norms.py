@@ -17,7 +17,7 @@ from staticgraph.ops import reduction
 from staticgraph.ops.axes import known_rank, several_axes
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import cast_to, is_tensor_like, promote
-from staticgraph.ops.linalg_common import as_matrices
+from staticgraph.ops.linalg_common import as_bool, as_matrices
 from staticgraph.ops.linalg_spectral import svdvals
 from staticgraph.ops.reduction import NORM, Axis
 from staticgraph.ops.shaping import expand_dims, permute_dims
@@ -57,6 +57,7 @@ def vector_norm(
     >>> sg.Session().run([sg.linalg.vector_norm(x), sg.linalg.vector_norm(x, ord=1)])
     [np.float32(5.0), np.float32(7.0)]
     """
+    keepdims = as_bool("vector_norm", "keepdims", keepdims)
     if is_tensor_like(ord) or not _is_number(ord) or math.isnan(ord):
         raise refusal(
             "vector_norm", f"ord={ord!r} is no order", "give a number, math.inf or -math.inf"
@@ -101,6 +102,7 @@ def matrix_norm(
     >>> sg.Session().run([sg.linalg.matrix_norm(x), sg.linalg.matrix_norm(x, ord="nuc")])
     [np.float32(5.0), np.float32(7.0)]
     """
+    keepdims = as_bool("matrix_norm", "keepdims", keepdims)
     tensor = as_matrices("matrix_norm", x)
     known = ord in ("fro", "nuc") if isinstance(ord, str) else False
     if not known and not (_is_number(ord) and ord in (1, -1, 2, -2, math.inf, -math.inf)):
@@ -148,6 +150,7 @@ def norm(
     >>> sg.Session().run(sg.linalg.norm(x, axis=1))
     array([ 5., 10.], dtype=float32)
     """
+    keepdims = as_bool("norm", "keepdims", keepdims)
     (tensor,) = promote((x,), floating=True)
     if ord is None:
         return reduction.norm(_floating(tensor), axis, keepdims, name=name)

@@ -383,6 +383,15 @@ def _given(shape: Any) -> sg.Tensor:
 
 _NO_BOOL: Any = "no"
 
+
+def _keepdims() -> list[tuple[str, str, Callable[[], sg.Tensor]]]:
+    return [
+        ("norm", "norm", lambda: linalg.norm(_given((3, 3)), keepdims=_NO_BOOL)),
+        ("norm", "vector_norm", lambda: linalg.vector_norm(_given((3,)), keepdims=_NO_BOOL)),
+        ("svdvals", "matrix_norm", lambda: linalg.matrix_norm(_given((3, 3)), keepdims=_NO_BOOL)),
+    ]
+
+
 REFUSALS: list[Refusal] = [
     Refusal(
         "eigh", lambda: linalg.eigh(_given((2, 3))), ShapeError,
@@ -427,6 +436,14 @@ REFUSALS: list[Refusal] = [
         "pinv: rtol=True is no number\n  give a float, or None for eps * size\n  at {here}: {line}",
         label="rtol",
     ),
+    *[
+        Refusal(
+            op, call, ShapeError,
+            f"{what}: keepdims='no' is no bool\n  give True or False\n  at {{here}}: {{line}}",
+            label=f"{what} keepdims",
+        )
+        for op, what, call in _keepdims()
+    ],
     Refusal(
         "svdvals", lambda: linalg.matrix_norm(_given((3, 3)), ord=3), ShapeError,
         "matrix_norm: ord=3 is no order of matrices\n"
