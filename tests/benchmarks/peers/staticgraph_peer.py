@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
@@ -21,8 +22,11 @@ class Staticgraph(Peer):
     options: dict[str, Any] = {}  # noqa: RUF012
 
     def __init__(self) -> None:
-        # The first session imports its backend, which is a part of the import, not of the start.
+        # The first session imports its backend, and the first program what generates code: parts
+        # of the import, not of the start.
         sg.Session(sg.Graph(), **self.options).close()
+        with suppress(ModuleNotFoundError):
+            importlib.import_module("llvmlite.binding")
 
     def _callable(self, fetches: Any, feeds: Any) -> Any:
         return sg.Session(fetches[0].graph, **self.options).make_callable(fetches, feeds)
