@@ -16,15 +16,19 @@ from __future__ import annotations
 import math
 from typing import Any, Protocol
 
+import numpy as np
+
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 from staticgraph.core.graph import Tensor
 from staticgraph.errors import DTypeError
 from staticgraph.ops import creation
+from staticgraph.ops.convert import is_tensor_like
 from staticgraph.ops.elementwise import less, multiply, where
 from staticgraph.ops.linalg import diagonal, qr
 from staticgraph.ops.random_continuous import normal, uniform
 from staticgraph.ops.random_continuous import truncated_normal as cut_normal
+from staticgraph.ops.random_parameters import refuse_known
 from staticgraph.ops.shaping import permute_dims, reshape
 from staticgraph.ops.sizes import read_sizes, refusal
 
@@ -62,13 +66,18 @@ class Initializer(Protocol):
 def _floating(what: str, dtype: Any) -> DType:
     wanted = dtypes.as_dtype(dtype)
     if wanted not in dtypes.FLOATING:
-        raise refusal(
-            what,
-            f"makes no {dtypes.name(wanted)}",
-            "dtype is float32 or float64",
-            error=DTypeError,
-        )
+        spelt = dtypes.name(wanted)
+        instead = "dtype is float32 or float64"
+        if wanted in dtypes.HALF:
+            instead += f"; sg.cast(value, '{spelt}') converts what is made"
+        raise refusal(what, f"makes no {spelt}", instead, error=DTypeError)
     return wanted
+
+
+def _refuse_deviation(what: str, stddev: Any) -> None:
+    """Refuses a deviation that makes no sense now; the run checks one that is a tensor."""
+    if not is_tensor_like(stddev):
+        refuse_known(what, "stddev", np.asarray(stddev), "weight")
 
 
 def _known(what: str, shape: Any) -> tuple[int, ...]:
@@ -129,11 +138,22 @@ def constant(value: Any) -> Initializer:
 def random_uniform(low: float = -0.05, high: float = 0.05) -> Initializer:
     """Makes numbers that are uniform from `low` up to `high`.
 
+    Raises ShapeError for bounds that are infinite or in the wrong order.
+
     >>> import staticgraph as sg
     >>> values = sg.Session(seed=1).run(sg.initializers.random_uniform()((100,)))
     >>> bool(abs(values).max() <= 0.05)
     True
     """
+
+    if not (is_tensor_like(low) or is_tensor_like(high)):
+        for bound, value in (("low", low), ("high", high)):
+            if not np.all(np.isfinite(value)):
+                raise refusal(
+                    "random_uniform", f"{bound} {value} is not finite", "give finite bounds"
+                )
+        if np.any(np.greater(low, high)):
+            raise refusal("random_uniform", f"low {low} is above high {high}", "give low <= high")
 
     def make(shape: Any, dtype: Any = "float32", *, name: str | None = None) -> Tensor:
         return uniform(shape, low, high, _floating("random_uniform", dtype), name=name)
@@ -144,10 +164,14 @@ def random_uniform(low: float = -0.05, high: float = 0.05) -> Initializer:
 def random_normal(mean: float = 0.0, stddev: float = 0.05) -> Initializer:
     """Makes normal numbers of the given mean and standard deviation.
 
+    Raises ShapeError for a `stddev` below 0 or not finite.
+
     >>> import staticgraph as sg
     >>> sg.initializers.random_normal()((3, 2)).shape
     (3, 2)
     """
+
+    _refuse_deviation("random_normal", stddev)
 
     def make(shape: Any, dtype: Any = "float32", *, name: str | None = None) -> Tensor:
         return normal(shape, mean, stddev, _floating("random_normal", dtype), name=name)
@@ -158,13 +182,16 @@ def random_normal(mean: float = 0.0, stddev: float = 0.05) -> Initializer:
 def truncated_normal(mean: float = 0.0, stddev: float = 0.05) -> Initializer:
     """Makes normal numbers of which none is further than ``2 * stddev`` from the mean.
 
-    stddev   the standard deviation before the distribution is cut
+    stddev   the standard deviation before the distribution is cut; ShapeError where it is below 0
+             or not finite
 
     >>> import staticgraph as sg
     >>> values = sg.Session(seed=1).run(sg.initializers.truncated_normal()((100,)))
     >>> bool(abs(values).max() <= 0.1)
     True
     """
+
+    _refuse_deviation("truncated_normal", stddev)
 
     def make(shape: Any, dtype: Any = "float32", *, name: str | None = None) -> Tensor:
         return cut_normal(shape, mean, stddev, _floating("truncated_normal", dtype), name=name)
@@ -197,8 +224,8 @@ def variance_scaling(
                    it is cut, whose variance after the cut is meant; ``"untruncated_normal"``; or
                    ``"uniform"`` between ``+-sqrt(3 * scale / n)``
 
-    Raises ShapeError for another mode or distribution, for a scale that is not positive, and for a
-    shape with a size that only the run knows.
+    Raises ShapeError for another mode or distribution, for a scale that is not positive and
+    finite, and for a shape with a size that only the run knows.
 
     >>> import staticgraph as sg
     >>> make = sg.initializers.variance_scaling(2.0, "fan_out")
@@ -218,8 +245,8 @@ def _scaled(what: str, scale: float, mode: str, distribution: str) -> Initialize
             f"distribution={distribution!r} is none",
             f"give one of {', '.join(_DISTRIBUTIONS)}",
         )
-    if not scale > 0:
-        raise refusal(what, f"scale {scale} is not positive", "give a scale above 0")
+    if not 0 < scale < math.inf:
+        raise refusal(what, f"scale {scale} is not positive and finite", "give a scale above 0")
 
     def make(shape: Any, dtype: Any = "float32", *, name: str | None = None) -> Tensor:
         wanted = _floating(what, dtype)

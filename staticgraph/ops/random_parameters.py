@@ -133,12 +133,11 @@ def draw_of(
         given = promote(values, floating=True)
     wanted = given[0].dtype if dtype is None else dtypes.as_dtype(dtype)
     if wanted not in dtypes.FLOATING:
-        raise refusal(
-            what,
-            f"draws no {dtypes.name(wanted)}",
-            "dtype is float32 or float64; sg.random.integers draws integers",
-            error=DTypeError,
-        )
+        spelt = dtypes.name(wanted)
+        instead = "dtype is float32 or float64; sg.random.integers draws integers"
+        if wanted in dtypes.HALF:
+            instead = f"draw float32 and convert: sg.cast(draw, '{spelt}')"
+        raise refusal(what, f"draws no {spelt}", instead, error=DTypeError)
     for number, limit in enumerate(limits):
         if limit is not None:
             given[number] = limited(what, limit[0], given[number], limit[1])

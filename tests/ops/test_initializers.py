@@ -128,11 +128,36 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     ),
     "a scale": (
         lambda: init.variance_scaling(-1.0), sg.ShapeError,
-        "variance_scaling: scale -1.0 is not positive\n  give a scale above 0\n",
+        "variance_scaling: scale -1.0 is not positive and finite\n  give a scale above 0\n",
     ),
     "a dtype": (
         lambda: init.he_normal()((2, 2), "int32"), sg.DTypeError,
         "he_normal: makes no int32\n  dtype is float32 or float64\n",
+    ),
+    "half precision": (
+        lambda: init.random_normal()((2, 2), "bfloat16"), sg.DTypeError,
+        "random_normal: makes no bfloat16\n"
+        "  dtype is float32 or float64; sg.cast(value, 'bfloat16') converts what is made\n",
+    ),
+    "bounds in the wrong order": (
+        lambda: init.random_uniform(1, 0), sg.ShapeError,
+        "random_uniform: low 1 is above high 0\n  give low <= high\n",
+    ),
+    "a bound": (
+        lambda: init.random_uniform(0.0, math.inf), sg.ShapeError,
+        "random_uniform: high inf is not finite\n  give finite bounds\n",
+    ),
+    "a deviation": (
+        lambda: init.random_normal(0.0, -0.5), sg.ShapeError,
+        "random_normal: stddev -0.5 is below 0 or not finite\n",
+    ),
+    "a deviation before the cut": (
+        lambda: init.truncated_normal(stddev=math.nan), sg.ShapeError,
+        "truncated_normal: stddev nan is below 0 or not finite\n",
+    ),
+    "an infinite scale": (
+        lambda: init.variance_scaling(math.inf), sg.ShapeError,
+        "variance_scaling: scale inf is not positive and finite\n  give a scale above 0\n",
     ),
     "a vector": (
         lambda: init.orthogonal()((3,)), sg.ShapeError,

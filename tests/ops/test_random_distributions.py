@@ -359,6 +359,18 @@ def test_logits_that_leave_no_category_are_refused() -> None:
             sg.Session(seed=0).run(random.categorical(given), {given: logits})
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_draws_of_half_precision_are_refused_with_the_way_out(dtype: str) -> None:
+    message = (
+        f"^normal: draws no {dtype}\n  draw float32 and convert: sg.cast\\(draw, '{dtype}'\\)\n"
+    )
+    with pytest.raises(sg.DTypeError, match=message):
+        random.normal((2,), dtype=dtype)
+    with pytest.raises(sg.DTypeError, match=message):
+        random.normal((2,), sg.placeholder(dtype, ()))
+    assert draw(sg.cast(random.normal((2,)), dtype)).dtype.name == dtype
+
+
 @pytest.mark.parametrize("backend", ["native", "reference"])
 def test_no_integers_end_the_run(backend: Any) -> None:
     high = sg.placeholder("int64", ())
