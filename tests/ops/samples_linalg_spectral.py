@@ -198,6 +198,12 @@ def _away(*shape: int) -> Array:
     return x + np.copysign(0.3, x)
 
 
+def _tall_away(*shape: int) -> Array:
+    """Matrices whose values are apart, of numbers away from 0."""
+    x = _tall(*shape)
+    return x + np.copysign(0.05, x)
+
+
 def _norms() -> list[Sample]:
     samples = []
     for order in _NORM_ORDERS:
@@ -222,7 +228,7 @@ def _norms() -> list[Sample]:
         op = "norm" if order == "fro" else "svdvals" if order in ("nuc", 2, -2) else "sum"
         samples += [
             Sample(
-                op, lambda x, o=order: linalg.matrix_norm(x, ord=o), (_tall(2, 3, 4),),
+                op, lambda x, o=order: linalg.matrix_norm(x, ord=o), (_tall_away(2, 3, 4),),
                 lambda x, o=order: np.linalg.matrix_norm(x, ord=o), wrt=(0,),
                 label=f"matrix_norm {order}", tolerance=1e-10,
             ),
