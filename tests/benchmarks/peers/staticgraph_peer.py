@@ -24,9 +24,8 @@ class Staticgraph(Peer):
     def __init__(self) -> None:
         # The first session imports its backend, and the first program what generates code: parts
         # of the import, not of the start.
-        sg.Session(sg.Graph(), **self.options).close()
-        with suppress(ModuleNotFoundError):
-            importlib.import_module("llvmlite.binding")
+        if sg.Session(sg.Graph(), **self.options).backend == "native":
+            importlib.import_module("staticgraph.backends.native.compiler")
 
     def _callable(self, fetches: Any, feeds: Any) -> Any:
         return sg.Session(fetches[0].graph, **self.options).make_callable(fetches, feeds)
