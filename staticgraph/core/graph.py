@@ -430,9 +430,9 @@ class Graph:
         all of one dtype, stay as they are.
         """
         half = {tensor.dtype for tensor in inputs} & dtypes.HALF
-        types = [t.type.with_dtype(dtypes.float32) if t.dtype in half else t.type for t in inputs]
         if not half:
             return None
+        types = [t.type.with_dtype(dtypes.float32) if t.dtype in half else t.type for t in inputs]
         try:
             results = infer_types(op, tuple(types), attrs)
         except Mismatch:

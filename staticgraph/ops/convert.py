@@ -334,3 +334,8 @@ def cast_to(x: Any, dtype: Any, name: str | None = None) -> Tensor:
     if tensor.type.dtype == wanted:
         return tensor
     return tensor.node.graph.add(CAST, (tensor,), {"dtype": wanted}, name).outputs[0]
+
+
+def real_floating(x: Tensor) -> Tensor:
+    """`x` if it is of real floats; else in float64, in which NumPy computes with integers."""
+    return x if x.dtype in dtypes.REAL_FLOATING else cast_to(x, dtypes.float64)

@@ -18,7 +18,7 @@ from staticgraph.core.types import compatible, format_shape
 from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import known_rank, refuse
-from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like
+from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, real_floating
 from staticgraph.ops.creation import full, ones_like, zeros
 from staticgraph.ops.cumulative import accumulator
 from staticgraph.ops.indexing import GATHER, SCATTER_ADD, as_entry, infer_scatter
@@ -178,9 +178,7 @@ def segment_mean(
     >>> sg.Session().run(sg.segment_mean(sg.constant([1.0, 2.0, 3.0]), [0, 2, 0], 3))
     array([2., 0., 2.], dtype=float32)
     """
-    tensor = as_tensor(data)
-    if tensor.dtype not in dtypes.REAL_FLOATING:
-        tensor = cast_to(tensor, dtypes.float64)
+    tensor = real_floating(as_tensor(data))
     total = segment_sum(tensor, segment_ids, num_segments)
     with tensor.graph.as_default():
         ones = full((size_or_dim(tensor, 0),), 1, dtypes.int64)

@@ -29,6 +29,7 @@ from staticgraph.ops.convert import (
     constant_value,
     is_tensor_like,
     promote,
+    real_floating,
 )
 from staticgraph.ops.creation import linspace
 from staticgraph.ops.differences import diff, part
@@ -80,9 +81,7 @@ def quantile(
     """
     if method not in _METHODS:
         raise refusal("quantile", f"method={method!r} is not there", f"give one of {_METHODS}")
-    tensor = as_tensor(x)
-    if tensor.dtype not in dtypes.REAL_FLOATING:
-        tensor = cast_to(tensor, dtypes.float64)
+    tensor = real_floating(as_tensor(x))
     known_rank(SORT, tensor)
     axes = several_axes(SORT, tensor, axis) or ()
     row = sort(_in_front(tensor, axes), 0)
@@ -395,9 +394,7 @@ def histogram(
     [array([1, 3]), array([0., 1., 2.], dtype=float32)]
     """
     (values,) = promote((x,))
-    values = reshape(values, (-1,))
-    if values.dtype not in dtypes.REAL_FLOATING:
-        values = cast_to(values, dtypes.float64)
+    values = real_floating(reshape(values, (-1,)))
     with values.graph.as_default():
         edges, count = _edges(values, bins, range)
         if is_int(bins):
@@ -516,7 +513,7 @@ def _deviations(x: Tensor, rowvar: bool) -> Tensor:
         refuse(GATHER, (x,), Mismatch(
             f"this has {x.type.ndim} axes", "give a matrix of variables and samples, or a vector"
         ))  # fmt: skip
-    values = x if x.dtype in dtypes.REAL_FLOATING else cast_to(x, dtypes.float64)
+    values = real_floating(x)
     rows = values if rowvar else matrix_transpose(values)
     return rows - reduce.mean(rows, 1, keepdims=True)
 
