@@ -238,7 +238,7 @@ def infer_types(op: OpDef, types: Types, attrs: Attrs) -> Types:
         if given.dtype not in allowed:
             raise Mismatch(
                 f"does not take {dtypes.name(given.dtype)}",
-                f"{op.operand_name(index)} may be {dtypes.names(allowed)}; "
+                f"{op.operand_name(index)} may be {dtypes.names(_taken(allowed))}; "
                 f"{_way_to(allowed, given.dtype)}",
                 error=DTypeError,
             )
@@ -249,6 +249,11 @@ def infer_types(op: OpDef, types: Types, attrs: Attrs) -> Types:
             op.memo.clear()
         op.memo[types] = results
     return results
+
+
+def _taken(allowed: frozenset[DType]) -> frozenset[DType]:
+    """The dtypes that a user may give: half precision goes wherever float32 does."""
+    return allowed | dtypes.HALF if dtypes.float32 in allowed else allowed
 
 
 def _way_to(allowed: frozenset[DType], given: DType) -> str:

@@ -226,7 +226,8 @@ REFUSALS: list[Refusal] = [
         "complex: does not take complex64\n"
         "  real 'z'  complex64[2]  placeholder at {here}\n"
         "  imag 'constant'  complex64[]  constant at {here}\n"
-        "  real may be float32, float64; sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
+        "  real may be float16, bfloat16, float32, float64; "
+        "sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
         "  created at {here}: {line}",
     ),
     Refusal(

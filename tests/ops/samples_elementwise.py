@@ -98,8 +98,9 @@ for _name, (_meaning, _operand) in _UNARY.items():
                 DTypeError,
                 f"{_name}: does not take bool\n"
                 "  x 'x'  bool[2]  placeholder at {here}\n"
-                "  x may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, "
-                f"float64{'' if _name == 'relu' else _COMPLEX}; sg.cast(x, dtype) converts\n"
+                "  x may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, "
+                f"float16, bfloat16, float32, float64{'' if _name == 'relu' else _COMPLEX}; "
+                "sg.cast(x, dtype) converts\n"
                 "  created at {here}: {line}",
             )
         )
@@ -270,8 +271,9 @@ for _name, (_meaning, _smooth) in _BINARY.items():
                 f"{_name}: does not take bool\n"
                 "  lhs 'x'  bool[]  placeholder at {here}\n"
                 "  rhs 'constant'  bool[]  constant at {here}\n"
-                "  lhs may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, "
-                f"float64{_COMPLEX if _name in _SUMS else ''}; sg.cast(x, dtype) converts\n"
+                "  lhs may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, "
+                f"float16, bfloat16, float32, float64{_COMPLEX if _name in _SUMS else ''}; "
+                "sg.cast(x, dtype) converts\n"
                 "  created at {here}: {line}",
                 label="bool",
             )
@@ -388,8 +390,8 @@ REFUSALS.append(
         "pow: does not take bool\n"
         "  base 'x'  bool[]  placeholder at {here}\n"
         "  exponent 'constant'  bool[]  constant at {here}\n"
-        "  base may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, "
-        "float64, complex64, complex128; sg.cast(x, dtype) converts\n"
+        "  base may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, "
+        "float16, bfloat16, float32, float64, complex64, complex128; sg.cast(x, dtype) converts\n"
         "  created at {here}: {line}",
     )
 )

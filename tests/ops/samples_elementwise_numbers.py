@@ -185,7 +185,8 @@ for _name, (_meaning, _operand) in _UNARY.items():
             DTypeError,
             f"{_name}: does not take complex64\n"
             "  x 'x'  complex64[2]  placeholder at {here}\n"
-            "  x may be float32, float64; sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
+            "  x may be float16, bfloat16, float32, float64; "
+            "sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
             "  created at {here}: {line}",
         )
     )
@@ -231,7 +232,8 @@ REFUSALS += [
         DTypeError,
         "polygamma: does not take complex64\n"
         "  x 'x'  complex64[2]  placeholder at {here}\n"
-        "  x may be float32, float64; sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
+        "  x may be float16, bfloat16, float32, float64; "
+        "sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
         "  created at {here}: {line}",
         label="complex",
     ),
@@ -241,7 +243,8 @@ REFUSALS += [
         DTypeError,
         "signbit: does not take complex64\n"
         "  x 'x'  complex64[2]  placeholder at {here}\n"
-        "  x may be float32, float64; sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
+        "  x may be float16, bfloat16, float32, float64; "
+        "sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
         "  created at {here}: {line}",
     ),
     Refusal(
@@ -420,7 +423,8 @@ for _name, _meaning in (
             f"{_name}: does not take complex64\n"
             "  a 'a'  complex64[]  placeholder at {here}\n"
             "  x 'constant'  complex64[]  constant at {here}\n"
-            "  a may be float32, float64; sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
+            "  a may be float16, bfloat16, float32, float64; "
+            "sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
             "  created at {here}: {line}",
         )
     )

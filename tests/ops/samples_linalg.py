@@ -195,8 +195,9 @@ REFUSALS: list[Refusal] = [
         "matmul", lambda: linalg.matmul(_lhs((2, 2), "bool"), _rhs((2, 2), "bool")), DTypeError,
         _message(
             "matmul: does not take bool", "[2, 2]", "[2, 2]",
-            "lhs may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, "
-            "float64, complex64, complex128; sg.cast(x, dtype) converts",
+            "lhs may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, "
+            "float16, bfloat16, float32, float64, complex64, complex128; "
+            "sg.cast(x, dtype) converts",
         ).replace("float32[", "bool["),
         "bool",
     ),

@@ -308,8 +308,8 @@ REFUSALS: list[Refusal] = [
         DTypeError,
         "sum_to: does not take bool\n"
         "  x 'x'  bool[2]  placeholder at {here}\n"
-        "  x may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, "
-        "complex64, complex128; sg.cast(x, dtype) converts\n"
+        "  x may be int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, bfloat16, "
+        "float32, float64, complex64, complex128; sg.cast(x, dtype) converts\n"
         "  created at {here}: {line}",
     ),
     Refusal(
