@@ -1,4 +1,4 @@
-"""Determinants, from LU factors; and cofactors, which are their derivatives."""
+"""Determinants, from LU factors. Their derivatives are in linalg_cofactors.py."""
 
 from __future__ import annotations
 
@@ -9,25 +9,40 @@ import numpy as np
 
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Operation, Tensor
-from staticgraph.core.opdef import TRANSPOSED, Attrs, Joint, OpDef, Types, register
+from staticgraph.core.opdef import Attrs, Joint, OpDef, Types, register
 from staticgraph.core.types import TensorType
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction
 from staticgraph.ops.branches import cond
 from staticgraph.ops.complex import complex as complex_number
 from staticgraph.ops.complex import conjugated, imag, real
+from staticgraph.ops.control import stop_gradient
+from staticgraph.ops.convert import cast_to
+from staticgraph.ops.creation import arange
+from staticgraph.ops.linalg_cofactors import cofactors
 from staticgraph.ops.linalg_common import (
     Array,
+    as_column,
     as_matrices,
+    as_row,
     check_square,
     identity_like,
-    infer_square,
+    lower_part,
     on_diagonal,
     square_shape,
+    turned,
 )
-from staticgraph.ops.linalg_factor import WITH_FACTORS, check_factors, factored, solve_with
-from staticgraph.ops.linalg_products import matmul
-from staticgraph.ops.shaping import broadcast_like, expand_dims, matrix_transpose
+from staticgraph.ops.linalg_factor import (
+    SOLVE_TRIANGULAR,
+    WITH_FACTORS,
+    check_factors,
+    factored,
+    solve_with,
+)
+from staticgraph.ops.linalg_parts import diagonal
+from staticgraph.ops.linalg_spectral import SVD
+from staticgraph.ops.shaping import broadcast_like, expand_dims
+from staticgraph.ops.sizes import size
 
 Tangents = Sequence[Tensor | None]
 
@@ -60,22 +75,69 @@ def _jvp_det(node: Operation, tangents: Tangents) -> Tensor:
 
 
 def _slope_of_det(node: Operation) -> Tensor:
-    """The matrices of cofactors: by the inverse, or where one of them is singular by all others."""
+    """The matrix of cofactors."""
     x, factors, pivots = node.inputs
+    return cofactors(x, *_diagonalized(stop_gradient(x), factors, pivots))
 
-    def by_inverse() -> Tensor:
-        unit = broadcast_like(identity_like(x), x)
-        inverse = solve_with(x, factors, pivots, unit, transposed=True)
-        return expand_dims(node.out, (-2, -1)) * inverse
 
-    if x.dtype in dtypes.COMPLEX:
-        return by_inverse()
-    diagonal = reduction.sum(ew.where(on_diagonal(factors), factors, ew.zero_of(factors)), -1)
-    negligible = reduction.norm(diagonal, -1, keepdims=True) * float(16 * np.finfo(x.dtype).eps)
-    singular = reduction.any(ew.less_equal(ew.abs(diagonal), negligible))
-    # The singular values cost many times as much.
-    found: Tensor = cond(singular, lambda: _cofactors(x), by_inverse)
+def _diagonalized(x: Tensor, factors: Tensor, pivots: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`left`, `values` and `right`, as `cofactors` wants them.
+
+    The LU factors give them where at most the last pivot is small; a matrix of lower rank asks for
+    its singular vectors, which cost many times as much.
+    """
+    pivot = diagonal(factors)
+    if factors.type.shape is not None and factors.type.shape[-1] in (0, 1):
+        return _by_factors(x, factors, pivots, pivot)
+    above = pivot[..., :-1]
+    largest = reduction.norm(ew.abs(pivot), -1, keepdims=True)
+    # The error of what is divided by a pivot grows with the first power of what is lost in it, that
+    # of the second derivative with the second.
+    lost = float(np.finfo(x.dtype).eps) ** (1 / 3)
+    small = ew.logical_and(ew.less_equal(ew.abs(above), largest * lost), ew.isfinite(largest))
+    found: tuple[Tensor, Tensor, Tensor] = cond(
+        reduction.any(small),
+        lambda: _by_singular_values(x),
+        lambda: _by_factors(x, factors, pivots, pivot),
+    )
     return found
+
+
+def _by_factors(
+    x: Tensor, factors: Tensor, pivots: Tensor, pivot: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """From ``P @ x = L @ D @ R`` with unit triangles L and R."""
+    identity = identity_like(x)
+    unit = broadcast_like(identity, x)
+    lower = lower_part(factors, strict=True) + identity
+    left = solve_with(x, lower, pivots, unit, transposed=True)
+    # Nothing is above the diagonal in the last row, whose pivot may be 0.
+    scale = ew.where(ew.equal(pivot, 0), ew.zero_of(pivot) + 1, pivot)
+    attrs = {"lower": False, "transposed": False, "unit_diagonal": True}
+    right = x.graph.add(SOLVE_TRIANGULAR, (factors / as_column(scale), unit), attrs).out
+    kept = ew.equal(pivots, cast_to(arange(size(pivots, -1)), pivots.dtype))
+    one = ew.zero_of(pivot) + 1
+    sign = reduction.prod(ew.where(kept, one, -one), -1, keepdims=True)
+    return _turned_by(sign, left, pivot, right)
+
+
+def _by_singular_values(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    attrs = {"full_matrices": False}
+    u, s, vh = x.graph.add(SVD, (x,), attrs).outputs
+    left, right = conjugated(u), turned(vh)
+    both = [x.graph.add(DET, factored(matrix)).out for matrix in (left, right)]
+    sign = expand_dims(ew.sign(both[0] * both[1]), -1)
+    return _turned_by(conjugated(sign), left, cast_to(s, x.dtype), right)
+
+
+def _turned_by(
+    sign: Tensor, left: Tensor, values: Tensor, right: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same with the first column of `left`, and what it makes, multiplied by `sign`."""
+    first = ew.equal(arange(size(values, -1)), 0)
+    one = ew.zero_of(values) + 1
+    sign = ew.where(first, sign, one)
+    return left * as_row(sign), values * sign, right
 
 
 DET = register(
@@ -95,9 +157,10 @@ DET = register(
 def det(x: Any, *, name: str | None = None) -> Tensor:
     """The determinant of square matrices ``(..., n, n)``, shape ``(...)``.
 
-    Its derivative is the matrix of cofactors, which is finite for singular matrices too (Giles
-    2008, 2.2.4); the second derivative asks for the inverse, and is a RunError for these, as the
-    first one is for singular complex matrices.
+    A determinant is a polynomial, and has derivatives of every order at every matrix, singular or
+    not. The first is the matrix of cofactors (Giles 2008, 2.2.4). Where the last pivot alone is
+    small they follow from the LU factors; where the rank is lower than that, as far as rounding
+    tells, from singular values.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.linalg.det(sg.constant([[2.0, 1.0], [1.0, 3.0]])))
@@ -105,49 +168,6 @@ def det(x: Any, *, name: str | None = None) -> Tensor:
     """
     tensor = as_matrices("det", x, square=True)
     return tensor.graph.add(DET, factored(tensor), name=name).out
-
-
-def _reference_cofactors(x: Array) -> Array:
-    check_square(x)
-    left, values, right = np.linalg.svd(x)
-    sign = np.linalg.det(left) * np.linalg.det(right)
-    before = np.cumprod(np.concatenate([np.ones_like(values[..., :1]), values[..., :-1]], -1), -1)
-    after = np.cumprod(np.concatenate([np.ones_like(values[..., :1]), values[..., :0:-1]], -1), -1)[
-        ..., ::-1
-    ]
-    scaled = left * (before * after)[..., None, :]
-    return np.asarray(np.round(sign)[..., None, None] * (scaled @ right), x.dtype)
-
-
-def _inverse_transposed(x: Tensor) -> Tensor:
-    unit = broadcast_like(identity_like(x), x)
-    return solve_with(*factored(x), unit, transposed=True)
-
-
-def _vjp_cofactors(node: Operation, adjoint: Tensor) -> Tensor:
-    inverse = _inverse_transposed(node.inputs[0])
-    weight = reduction.sum(adjoint * node.out, (-2, -1), keepdims=True)
-    turned = matmul(matmul(node.out, matrix_transpose(adjoint)), inverse)
-    return weight * inverse - turned
-
-
-COFACTORS = register(
-    OpDef(
-        "cofactors",
-        operands=("x",),
-        infer=infer_square,
-        reference=_reference_cofactors,
-        dtypes=dtypes.FLOATING,
-        vjp=(_vjp_cofactors,),
-        jvp=TRANSPOSED,
-        doc="The matrix of cofactors, ``det(x)`` times the transposed inverse where there is one; "
-        "it is the derivative of the determinant.",
-    )
-)
-
-
-def _cofactors(x: Tensor) -> Tensor:
-    return x.graph.add(COFACTORS, (x,)).out
 
 
 class SignAndLogarithm(NamedTuple):

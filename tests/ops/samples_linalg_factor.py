@@ -14,7 +14,7 @@ import scipy.linalg
 
 import staticgraph as sg
 from staticgraph.errors import ShapeError
-from staticgraph.ops import linalg, linalg_determinant, linalg_factor
+from staticgraph.ops import linalg, linalg_cofactors, linalg_factor
 
 from .sample_types import Refusal, Sample
 
@@ -215,6 +215,10 @@ def _cofactors(x: Array) -> Array:
     return found
 
 
+def _of_rank(rank: int, size: int) -> Array:
+    return array(size, rank) @ array(rank, size)
+
+
 _SINGULAR = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 0.0, 1.0]])
 
 
@@ -280,20 +284,31 @@ SAMPLES: list[Sample] = [
     *_triangular(),
     *_solves(),
     *_of_squares(),
-    Sample("det", lambda x: sg.gradients(linalg.det(x), x)[0], (_SINGULAR,), _cofactors,
-           label="slope of a singular matrix", tolerance=1e-12),
-    Sample("det", lambda x: sg.gradients(linalg.det(x), x)[0], (np.ones((3, 3)),), _cofactors,
-           label="slope of a matrix of rank one", tolerance=1e-12),
     Sample("det", linalg.det, (np.zeros((2, 2)),), np.linalg.det, label="singular"),
     Sample("slogdet", linalg.slogdet, (np.zeros((2, 2)),),
            lambda x: tuple(np.linalg.slogdet(x)), label="singular"),
     *[
-        Sample("cofactors", lambda x: x.graph.add(linalg_determinant.COFACTORS, (x,)).out, (x,),
-               _cofactors, wrt=wrt, label=label, tolerance=1e-10)
-        for label, x, wrt in [
-            ("three", regular(3, 3), (0,)), ("batch", regular(2, 3, 3), (0,)),
-            ("one", regular(1, 1), (0,)), ("singular", _SINGULAR, ()),
-            ("none", np.zeros((0, 0)), ()), ("empty batch", np.zeros((0, 2, 2)), ()),
+        Sample("cofactors", lambda x: sg.gradients(sg.sum(linalg.det(x)), x)[0] + 0.0, (x,),
+               lambda x: _cofactors(x) + 0.0,
+               wrt=(0,), label=label, tolerance=1e-10)
+        for label, x in [
+            ("two", regular(2, 2)), ("three", regular(3, 3)), ("batch", regular(2, 3, 3)),
+            ("one", regular(1, 1)), ("one zero", np.zeros((1, 1))), ("zeros", np.zeros((2, 2))),
+            ("rank two of three", _SINGULAR), ("rank one of three", np.ones((3, 3))),
+            ("zeros of three", np.zeros((3, 3))), ("rank three of four", _of_rank(3, 4)),
+            ("rank two of four", _of_rank(2, 4)), ("rank one of four", _of_rank(1, 4)),
+            ("a column of zeros", regular(3, 3) * [0.0, 1.0, 1.0]),
+            ("singular beside regular", np.stack([_of_rank(1, 3), regular(3, 3)])),
+            ("none", np.zeros((0, 0))), ("empty batch", np.zeros((0, 2, 2))),
+        ]
+    ],
+    *[
+        Sample("cofactors", lambda x: sg.gradients(sg.sum(sg.real(linalg.det(x))), x)[0], (x,),
+               lambda x: np.conj(_cofactors(x)), wrt=(0,), label=f"complex {label}",
+               tolerance=1e-10)
+        for label, x in [
+            ("regular", _complex(3, 3)), ("rank two", _of_rank(2, 3) * (1 + 2j)),
+            ("rank one", _of_rank(1, 3) * (1 + 2j)), ("zeros", np.zeros((2, 2), np.complex128)),
         ]
     ],
 ]  # fmt: skip
@@ -334,8 +349,16 @@ def not_square(rows: int, columns: int) -> str:
     return f"its last two axes are {rows} and {columns}; they must be equal"
 
 
-def _cofactors_of(x: sg.Tensor) -> sg.Tensor:
-    return x.graph.add(linalg_determinant.COFACTORS, (x,)).out
+def _cofactors_of(x: sg.Tensor, values: sg.Tensor) -> sg.Tensor:
+    return linalg_cofactors.cofactors(x, x, values, x)
+
+
+def _cofactors_refused(problem: str, shown: str, values: str, detail: str) -> str:
+    lines = [f"cofactors: {problem}"]
+    for label in ("x", "left", "values", "right"):
+        name, shape = ("values", values) if label == "values" else ("x", shown)
+        lines.append(f"  {label} '{name}'  float32{shape}  placeholder at {{here}}")
+    return "\n".join([*lines, f"  {detail}", "  created at {here}: {line}"])
 
 
 _NO_BOOL: Any = 1
@@ -414,7 +437,12 @@ REFUSALS: list[Refusal] = [
         refused("slogdet", "x is no matrix", "[3]", NO_MATRIX),
     ),
     Refusal(
-        "cofactors", lambda: _cofactors_of(_given((2, 3))), ShapeError,
-        refused("cofactors", "x is no square matrix", "[2, 3]", not_square(2, 3)),
+        "cofactors", lambda: _cofactors_of(_given((2, 3)), _given((2,), "values")), ShapeError,
+        _cofactors_refused("x is no square matrix", "[2, 3]", "[2]", not_square(2, 3)),
+    ),
+    Refusal(
+        "cofactors", lambda: _cofactors_of(_given((2, 2)), _given((3,), "values")), ShapeError,
+        _cofactors_refused("values are not those of x", "[2, 2]", "[3]", "there is one for each "
+                           "row"), label="values",
     ),
 ]  # fmt: skip

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+
 import numpy as np
 
 from staticgraph.backends.native.expand import EXPANSIONS, Expander
 from staticgraph.core import dtypes, opdef
 from staticgraph.core.node import Node, Value
-from staticgraph.core.types import Dim, TensorType
+from staticgraph.core.types import Dim, TensorType, broadcast_many
+from staticgraph.ops.linalg_cofactors import orders
 
 _INT64 = TensorType(dtypes.int64, ())
 
@@ -35,11 +39,12 @@ def _numbers(e: Expander, x: Value) -> Value:
 
 
 def _turned(e: Expander, x: Value) -> Value:
-    assert x.type.shape is not None
-    *batch, rows, columns = x.type.shape
+    return _transposed(e, e.map("conj", x) if x.type.dtype in dtypes.COMPLEX else x)
+
+
+def _transposed(e: Expander, x: Value) -> Value:
+    *batch, rows, columns = _shape(x)
     axes = (*range(len(batch)), len(batch) + 1, len(batch))
-    if x.type.dtype in dtypes.COMPLEX:
-        x = e.map("conj", x)
     return e.apply("permute_dims", [x], x.type.with_shape((*batch, columns, rows)), axes=axes)
 
 
@@ -71,12 +76,6 @@ def _signed_diagonal(e: Expander, factors: Value, pivots: Value) -> Value:
     return e.apply("where", [kept, diagonal, e.map("negative", diagonal)], vector)
 
 
-def _determinant(e: Expander, x: Value) -> Value:
-    factors, pivots = _several(e, "lu_factor", x)
-    diagonal = _signed_diagonal(e, factors, pivots)
-    return e.reduce("prod", diagonal, (_last(diagonal),), keepdims=False)
-
-
 def _det(e: Expander) -> list[Value]:
     diagonal = _signed_diagonal(e, *e.node.inputs[1:])
     return [e.reduce("prod", diagonal, (_last(diagonal),), keepdims=False)]
@@ -92,21 +91,85 @@ def _slogdet(e: Expander) -> list[Value]:
 
 
 def _cofactors(e: Expander) -> list[Value]:
-    """``det(U) det(V) U diag(products of the other singular values) V``."""
-    (x,) = e.node.inputs
-    left, values, right = _several(e, "svd", x, full_matrices=False)
-    sign = e.map("sign", e.map("multiply", _determinant(e, left), _determinant(e, right)))
+    """The form of linalg_cofactors.py: a sum over the orders of the numbers of k elements."""
+    left, values, right, *changes = e.node.inputs[1:]
+    count = len(changes) + 1
+    forward, back = _transposed(e, left), _transposed(e, right)
+    changed = [_product(e, _product(e, forward, change), right) for change in changes]
+    others = _others(e, values, count)
+    total: Value | None = None
+    for order, sign in orders(count):
+        term = _term(e, others, changed, order)
+        if sign < 0:
+            term = e.map("negative", term)
+        total = term if total is None else e.map("add", total, term)
+    assert total is not None
+    return [_product(e, _product(e, left, total), back)]
+
+
+def _others(e: Expander, values: Value, count: int) -> Value:
+    """The products of all values but `count` of them, one axis for each of these."""
     numbers = _numbers(e, values)
+    batch = _last(values)
+    # Axis i of the result numbers one of them, the axis after the last all.
+    along = [_placed(e, numbers, (axis,), count + 1) for axis in range(count + 1)]
+    picked = _placed(e, values, (batch + count,), batch + count + 1, range(batch))
+    one, zero = e.constant(1, values), e.constant(0, values)
+    for axis in range(count):
+        picked = _chosen(e, e.map("equal", along[axis], along[count]), one, picked)
+    product = e.reduce("prod", picked, (batch + count,), keepdims=False)
+    for first, second in itertools.combinations(range(count), 2):
+        same = [_placed(e, numbers, (axis,), count) for axis in (first, second)]
+        product = _chosen(e, e.map("equal", *same), zero, product)
+    return product
+
+
+def _term(e: Expander, others: Value, changes: list[Value], order: tuple[int, ...]) -> Value:
+    """What one order of the numbers adds: of the last number the row, of its place the column."""
+    count = len(order)
+    batch = _last(others) + 1 - count
+    product = others
+    for number, change in enumerate(changes):
+        place = order[number]
+        if place == number:
+            vector = change.type.with_shape(_shape(change)[:-1])
+            change = e.apply("diagonal", [change], vector, offset=0)
+        elif place < number:
+            change = _transposed(e, change)
+        axes = tuple(sorted({batch + number, batch + place}))
+        spread = _placed(e, change, axes, batch + count, range(batch))
+        product = e.map("multiply", product, spread)
+    column = order[-1]
+    rest = tuple([batch + axis for axis in range(count - 1) if axis != column])
+    if rest:
+        product = e.reduce("sum", product, rest, keepdims=False)
+    if column != count - 1:
+        return _transposed(e, product)
+    numbers = _numbers(e, product)
     own = e.map("equal", e.expand(numbers, 1), e.expand(numbers, 0))
-    row = e.expand(values, _last(values))
-    assert values.type.shape is not None
-    shape = (*values.type.shape, values.type.shape[-1])
-    others = e.apply("where", [own, e.constant(1, values), row], values.type.with_shape(shape))
-    others = e.reduce("prod", others, (_last(others),), keepdims=False)
-    scaled = e.map("multiply", left, e.expand(others, _last(others)))
-    product = _product(e, scaled, right)
-    sign = e.expand(e.expand(sign, _last(sign) + 1), _last(sign) + 2)
-    return [e.map("multiply", product, sign)]
+    wide = e.expand(product, _last(product) + 1)
+    return _chosen(e, own, wide, e.constant(0, product))
+
+
+def _shape(x: Value) -> tuple[Dim, ...]:
+    assert x.type.shape is not None
+    return x.type.shape
+
+
+def _placed(
+    e: Expander, x: Value, axes: tuple[int, ...], ndim: int, lead: Iterable[int] = ()
+) -> Value:
+    """`x` with axes of size 1 among its own, which are then `lead` and `axes` of `ndim`."""
+    own = (*lead, *axes)
+    for axis in range(ndim):
+        if axis not in own:
+            x = e.expand(x, axis)
+    return x
+
+
+def _chosen(e: Expander, condition: Value, x: Value, y: Value) -> Value:
+    shape = broadcast_many(tuple([value.type.shape for value in (condition, x, y)]))
+    return e.apply("where", [condition, x, y], x.type.with_shape(shape))
 
 
 def _pinv(e: Expander) -> list[Value]:
