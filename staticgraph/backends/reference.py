@@ -15,7 +15,7 @@ import numpy as np
 from staticgraph import config
 from staticgraph.core import dtypes
 from staticgraph.core.function import Function
-from staticgraph.core.graph import describe, describe_mismatch
+from staticgraph.core.graph import describe, describe_mismatch, spoken_of
 from staticgraph.core.node import Node, Value
 from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import compatible, format_shape
@@ -179,7 +179,8 @@ def _check_finite(node: Node, operands: list[Any], result: Any) -> None:
     nans = int(np.isnan(array).sum())
     infinities = int(np.isinf(array).sum())
     first = [int(i) for i in np.argwhere(~np.asarray(finite))[0]]
-    lines = [f"{node.op.name}: made {_counted(nans, infinities)} from finite operands"]
+    what = spoken_of(node.op, node.location)
+    lines = [f"{what}: made {_counted(nans, infinities)} from finite operands"]
     for index, operand in enumerate(node.inputs):
         lines.append(f"  {node.op.operand_name(index)} {describe(operand)}")
     if array.ndim == 0:
@@ -211,14 +212,18 @@ def _operands_at(operands: list[Any], index: list[int], shape: tuple[int, ...]) 
     )
 
 
+def _met(label: str, operand: Any) -> str:
+    """What an operand was in a run: its shape, or its elements where they are sizes."""
+    if label.startswith("sizes") and np.size(operand) <= 8:
+        return f"{label} = {np.asarray(operand).tolist()}"
+    return f"{label} {format_shape(np.shape(operand))}"
+
+
 def explain_failure(node: Node, operands: Sequence[Any], problem: Exception) -> StaticGraphError:
     """The error of a node that failed in a run: what was known before, and the sizes it met."""
     if isinstance(problem, Mismatch):
         return describe_mismatch(node.op, node.inputs, problem, node.location)
-    shapes = ", ".join(
-        f"{node.op.operand_name(i)} {format_shape(np.shape(operand))}"
-        for i, operand in enumerate(operands)
-    )
+    shapes = ", ".join(_met(node.op.operand_name(i), each) for i, each in enumerate(operands))
     if isinstance(problem, IndexError):
         mismatch = Mismatch("an index is out of range", str(problem), error=RunError)
     elif isinstance(problem, ValueError):

@@ -547,13 +547,25 @@ def describe_mismatch(
     op: OpDef, inputs: Sequence[Value], mismatch: Mismatch, location: Location
 ) -> StaticGraphError:
     """The error a user sees: the operation, what it has, what it wants, the way out, the line."""
-    lines = [f"{op.called}: {mismatch.problem}"]
+    lines = [f"{spoken_of(op, location)}: {mismatch.problem}"]
     labels = [op.operand_name(index) for index in range(len(inputs))]
     for label, tensor in zip(labels, inputs, strict=True):
         lines.append(f"  {label} {describe(tensor)}")
     lines += [f"  {detail}" for detail in mismatch.details]
     lines.append(f"  created at {location}")
     return mismatch.error("\n".join(lines))
+
+
+def spoken_of(op: OpDef, location: Location) -> str:
+    """What a message calls a node: by the function that the user's line calls.
+
+    ``segment_sum (in its scatter_add)`` where that function is made of other operations.
+    """
+    call = location.call
+    if not call or call == op.called:
+        return op.called
+    # An op with a title is no public function: its name would say nothing.
+    return call if op.title else f"{call} (in its {op.name})"
 
 
 def read_only(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -7,8 +7,9 @@ NumPy 2. NumPy arrays and scalars keep theirs and promote. An object with a meth
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def as_tensor(value: Any, graph: Graph | None = None) -> Tensor:
         return value
     stands_for = getattr(value, "__staticgraph_tensor__", None)
     if stands_for is not None:
-        return cast(Tensor, stands_for())
+        return typing.cast(Tensor, stands_for())
     if graph is None:
         graph = get_default_graph()
     if type(value) in _SCALARS:
@@ -256,7 +257,7 @@ def _kind(value: Any) -> Any:
 
 def _operand(graph: Graph, item: Any, dtype: DType) -> Tensor:
     if isinstance(item, Tensor):
-        return item if item.type.dtype == dtype else cast_to(item, dtype)
+        return item if item.type.dtype == dtype else cast(item, dtype)
     if type(item) in _SCALARS:
         return scalar(graph, item, dtype)
     return _constant(graph, _checked_cast(np.asarray(item), dtype, item))
@@ -265,7 +266,7 @@ def _operand(graph: Graph, item: Any, dtype: DType) -> Tensor:
 def constant_value(value: Any) -> np.ndarray[Any, Any] | None:
     """The value of a constant tensor or value of a Function, or None."""
     node = value.node
-    return cast("np.ndarray[Any, Any]", node.attrs["value"]) if node.op is CONSTANT else None
+    return typing.cast("np.ndarray[Any, Any]", node.attrs["value"]) if node.op is CONSTANT else None
 
 
 def scalar_value(value: Any) -> Any:
@@ -297,7 +298,7 @@ def _vjp_cast(node: Any, adjoint: Tensor) -> Tensor:
     if adjoint.type.dtype in dtypes.COMPLEX and wanted in dtypes.FLOATING | dtypes.HALF:
         # A real number moves along the real axis only.
         adjoint = adjoint.node.graph.add(get("real"), (adjoint,), NO_ATTRS).outputs[0]
-    return cast_to(adjoint, wanted)
+    return cast(adjoint, wanted)
 
 
 CAST = register(
@@ -311,15 +312,15 @@ CAST = register(
         emit=lambda s, x, *, dtype: s.cast(x, dtype),
         linear=True,
         vjp=(_vjp_cast,),
-        jvp=lambda node, tangents: cast_to(cast(Tensor, tangents[0]), node.out.dtype),
+        jvp=lambda node, tangents: cast(typing.cast(Tensor, tangents[0]), node.out.dtype),
         doc="Converts elements to another dtype, as `numpy.ndarray.astype` does. Of a real number "
         "the imaginary part is 0; a complex one becomes no real one.",
     )
 )
 
 
-def cast_to(x: Any, dtype: Any, name: str | None = None) -> Tensor:
-    """`x` with its elements converted to `dtype` (public as ``sg.cast``).
+def cast(x: Any, dtype: Any, name: str | None = None) -> Tensor:
+    """`x` with its elements converted to `dtype` .
 
     Floats are truncated toward zero on the way to integers. A complex number becomes true where it
     is not 0, and no real number: DTypeError, `real` and `abs` say which one is meant. Gradients
@@ -336,6 +337,9 @@ def cast_to(x: Any, dtype: Any, name: str | None = None) -> Tensor:
     return tensor.node.graph.add(CAST, (tensor,), {"dtype": wanted}, name).outputs[0]
 
 
+cast_to = cast
+
+
 def real_floating(x: Tensor) -> Tensor:
     """`x` if it is of real floats; else in float64, in which NumPy computes with integers."""
-    return x if x.dtype in dtypes.REAL_FLOATING else cast_to(x, dtypes.float64)
+    return x if x.dtype in dtypes.REAL_FLOATING else cast(x, dtypes.float64)

@@ -156,6 +156,8 @@ def publish(function: Any, op: OpDef) -> Any:
     """Gives a made function the name, docstring and signature of its record."""
     function.op = op
     function.__name__ = function.__qualname__ = op.name
+    # Tracebacks, profilers and the graph's locations read the name of the code.
+    function.__code__ = function.__code__.replace(co_name=op.name, co_qualname=op.name)
     function.__doc__ = docstring(op)
     function.__module__ = "staticgraph"
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -195,7 +195,7 @@ def checked(what: str, name: str, value: Tensor, domain: str) -> Tensor:
     wide = cast_to(value, dtypes.float64)
     if refuse_known(what, name, known_parameter(value), domain):
         return wide
-    attrs = {"what": f"{what}'{'' if what.endswith('s') else 's'} {name}", "domain": domain}
+    attrs = {"what": name, "domain": domain}
     return wide.graph.add(RANDOM_DOMAIN, (wide,), attrs).out
 
 

@@ -401,6 +401,7 @@ ASSERT = register(
         vjp=NOT_DIFFERENTIABLE,
         jvp=NOT_DIFFERENTIABLE,
         doc="Fails the run unless all elements of its first operand hold.",
+        title="assert_true",
     )
 )
 

@@ -12,6 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+
 import staticgraph as sg
 from staticgraph.core import location as module
 from staticgraph.core.location import (
@@ -162,3 +165,53 @@ def test_capture_is_cheap() -> None:
     places = {id(table.capture()) for _ in range(1000)}
     assert len(places) == 1
     assert sys.getrefcount(None) - before < 100
+
+
+# -- what the user's line calls ---------------------------------------------------------------
+
+
+def test_the_function_that_the_line_calls_is_remembered() -> None:
+    x = sg.constant([3.0, 1.0])
+    made = [sg.percentile(x, 50), sg.tanh(x), np.percentile(x, 50), np.tanh(x), x.sum()]
+    called = [tensor.node.location.call for tensor in made]
+    assert called == ["percentile", "tanh", "percentile", "tanh", "sum"]
+
+
+def test_operators_and_private_functions_are_no_calls() -> None:
+    x = sg.constant([3.0, 1.0])
+    made = [-x, x + 1.0, 2.0 - x, x[0], x == x]
+    assert [tensor.node.location.call for tensor in made][3] == ""
+    assert not any("_" in tensor.node.location.call[:1] for tensor in made)
+    assert x.node.graph.add(sg.tanh.op, (x,), {}).out.node.location.call == ""
+
+
+def test_one_place_that_calls_several_functions_has_a_location_for_each() -> None:
+    x = sg.constant([3.0, 1.0])
+    made = [function(x).node.location for function in (sg.tanh, sg.exp)]
+    assert [place.call for place in made] == ["tanh", "exp"]
+    assert made[0].short == made[1].short
+
+
+def test_adjoints_are_called_by_nobody() -> None:
+    x = sg.constant([3.0, 1.0])
+    (slope,) = sg.gradients(sg.sum(sg.tanh(x)), [x])
+    assert slope is not None
+    assert slope.node.location.call == ""
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_a_message_names_what_was_called_and_where_in_it(backend: Any) -> None:
+    ids = sg.placeholder("int64", (None,), name="ids")
+    total = sg.segment_sum(sg.cast(ids, "float32"), ids, num_segments=3)
+    with pytest.raises(sg.RunError) as caught:
+        sg.Session(backend=backend).run(total, {ids: [0, 5]})
+    assert str(caught.value).splitlines()[0] == (
+        "segment_sum (in its scatter_add): an index is out of range"
+    )
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_an_op_without_a_public_function_has_no_name_in_messages(backend: Any) -> None:
+    rate = sg.placeholder("float64", (), name="rate")
+    with pytest.raises(sg.RunError, match=r"^poisson: rate -1 is not between 0 and 2\*\*62\n"):
+        sg.Session(backend=backend).run(sg.random.poisson(rate), {rate: -1.0})

@@ -208,7 +208,7 @@ def test_a_failure_in_a_later_iteration_commits_nothing() -> None:
     with pytest.raises(RunError) as caught:
         session.run(total, {n: 4})
     assert message(caught) == (
-        "assert: three is too many\n"
+        "assert_true: three is too many\n"
         "  condition 'less'  bool[]  less at {-6}\n"
         "  data[0] 'i'  int64[]  carry at {-3}\n"
         "  data[0] is 3\n"

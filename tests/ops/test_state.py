@@ -296,7 +296,7 @@ def test_an_assertion_that_fails_shows_its_data() -> None:
         sg.Session().run(check, {x: [1, -2]})
     message = whole(caught, x=x, positive=positive, check=check)
     assert message == (
-        "assert: x is not positive\n"
+        "assert_true: x is not positive\n"
         "  condition 'greater'  bool[?]  greater at <positive>\n"
         "  data[0] 'x'  float32[?]  feed at <x>\n"
         "  data[1] 'sum'  float32[]  sum at <check>\n"

@@ -80,7 +80,7 @@ def test_a_failed_assertion_commits_nothing_and_shows_the_data() -> None:
     with pytest.raises(sg.RunError) as info:
         session.run(step, {x: -1.0})
     assert whole(info, x=x, p=positive, g=positive.inputs[0]) == (
-        "assert: x must be positive\n"
+        "assert_true: x must be positive\n"
         "  condition 'greater'  bool[]  greater at <p>\n"
         "  data[0] 'x'  float32[]  feed at <x>\n"
         "  data[0] is -1.\n"

@@ -22,7 +22,7 @@ from staticgraph.backends.native.spec import Compiled, InputSpec
 from staticgraph.backends.reference import ReferenceExecutable
 from staticgraph.core import dtypes
 from staticgraph.core.function import Function
-from staticgraph.core.graph import describe_mismatch
+from staticgraph.core.graph import describe_mismatch, spoken_of
 from staticgraph.core.node import Node, Value
 from staticgraph.core.opdef import Mismatch
 from staticgraph.errors import CompilerError, NumericsError, RunError, StaticGraphError
@@ -100,7 +100,7 @@ class NativeFunction:
         """The error of a node at which the reference does not fail: it rounds differently."""
         if self.check_numerics:
             return NumericsError(
-                f"{node.op.name}: made a value that is not finite from finite operands\n"
+                f"{spoken_of(node.op, node.location)}: made a value that is not finite from finite operands\n"
                 "  it is finite when every operation is rounded as NumPy rounds it\n"
                 f"  created at {node.location}"
             )
