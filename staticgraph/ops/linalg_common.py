@@ -33,7 +33,8 @@ from staticgraph.ops.complex import conjugated
 from staticgraph.ops.convert import promote
 from staticgraph.ops.creation import arange
 from staticgraph.ops.shaping import BROADCAST_TO, expand_dims, matrix_transpose
-from staticgraph.ops.sizes import read_sizes, refusal, size
+from staticgraph.ops.sizes import as_bool as as_bool
+from staticgraph.ops.sizes import read_sizes, size
 
 scipy_linalg = LazyModule("scipy.linalg")
 
@@ -86,13 +87,6 @@ def checked_matrices(what: str, x: Tensor, square: bool = False) -> Tensor:
         except Mismatch as mismatch:
             refuse_call(what, {"x": x}, mismatch)
     return x
-
-
-def as_bool(what: str, label: str, value: Any) -> bool:
-    """An option that is on or off; raises ShapeError for what is no bool."""
-    if not isinstance(value, bool | np.bool_):
-        raise refusal(what, f"{label}={value!r} is no bool", "give True or False")
-    return bool(value)
 
 
 def on_one_batch(what: str, *operands: Tensor) -> list[Tensor]:
@@ -213,6 +207,14 @@ def extent(x: Tensor, axis: int) -> int | Tensor:
     """The size of an axis: an int where it is known, else an int64 scalar of the run."""
     dim = None if x.type.shape is None else x.type.shape[axis]
     return dim if isinstance(dim, int) else size(x, axis)
+
+
+def shorter(x: Tensor) -> int | Tensor:
+    """The number of rows or of columns of matrices, whichever is smaller."""
+    rows, columns = extent(x, -2), extent(x, -1)
+    if isinstance(rows, int) and isinstance(columns, int):
+        return min(rows, columns)
+    return ew.minimum(rows, columns)
 
 
 # -- masks ----------------------------------------------------------------------------------------

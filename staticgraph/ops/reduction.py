@@ -1,351 +1,71 @@
-"""Reductions: ops that combine the elements along some axes.
+"""Reductions: sums, products, extremes and means of the elements along some axes.
 
-The attribute `axis` of a reduction is a sorted tuple of axes, `keepdims` a bool. Only where the
-rank of the operand was unknown when the graph was built may `axis` be None, for all axes.
+`where` leaves elements out, `initial` is combined with the result: both are made of other ops
+around the record of the reduction (reduction_record.py). An element that is left out has no part in
+the result, so neither has a NaN there, and its derivative is 0.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from staticgraph.core import dtypes
-from staticgraph.core.graph import Operation, Tensor
-from staticgraph.core.opdef import (
-    LINEAR,
-    NOT_DIFFERENTIABLE,
-    Attrs,
-    Infer,
-    JvpRule,
-    Marker,
-    Mismatch,
-    OpDef,
-    OperandVjp,
-    Types,
-    register,
-)
-from staticgraph.core.types import Shape, TensorType
+from staticgraph.core.dtypes import DType
+from staticgraph.core.graph import Tensor
+from staticgraph.core.opdef import Mismatch, OpDef
+from staticgraph.core.types import format_shape
+from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import shaping
-from staticgraph.ops.axes import one_axis, several_axes
-from staticgraph.ops.convert import as_tensor, cast_to
-from staticgraph.ops.cumulative import ACCUMULATED, accumulator, products_of_others
-from staticgraph.ops.sizes import size
+from staticgraph.ops.axes import one_axis, refuse, several_axes
+from staticgraph.ops.convert import as_tensor, cast_to, scalar
+from staticgraph.ops.creation import full, full_like
+from staticgraph.ops.cumulative import accumulator
+from staticgraph.ops.joining import concat
+from staticgraph.ops.reduction_record import (
+    ALL,
+    ANY,
+    ARGMAX,
+    ARGMIN,
+    LOGSUMEXP,
+    MAX,
+    MEAN,
+    MIN,
+    NORM,
+    PROD,
+    SUM,
+    count_like,
+    element_count,
+    reduced_shape,
+)
+from staticgraph.ops.sizes import as_bool, dim_of, shape, size_or_dim
+
+__all__ = [
+    "NORM",
+    "SUM",
+    "Axis",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "averaging",
+    "count_like",
+    "count_nonzero",
+    "element_count",
+    "element_mask",
+    "logsumexp",
+    "masked_sum",
+    "max",
+    "mean",
+    "min",
+    "norm",
+    "prod",
+    "reduced_shape",
+    "sum",
+]
 
 Axis = int | Sequence[int] | None
-
-# -- types ------------------------------------------------------------------------------------
-
-
-def reduced_shape(type: TensorType, attrs: Attrs) -> Shape:
-    """What is left of a shape when the axes of a reduction are gone."""
-    axis, keepdims = attrs["axis"], attrs["keepdims"]
-    if type.shape is None:
-        return () if axis is None and not keepdims else None
-    if axis is None:
-        axis = range(len(type.shape))
-    for number in axis:
-        if not 0 <= number < len(type.shape):
-            raise Mismatch(f"{type} has no axis {number}", f"it has {type.ndim} axes")
-    if keepdims:
-        return tuple([1 if i in axis else dim for i, dim in enumerate(type.shape)])
-    return tuple([dim for i, dim in enumerate(type.shape) if i not in axis])
-
-
-def _infer_same(types: Types, attrs: Attrs) -> TensorType:
-    return types[0].with_shape(reduced_shape(types[0], attrs))
-
-
-def _infer_chosen(types: Types, attrs: Attrs) -> TensorType:
-    """The type of a reduction that has no value for no elements."""
-    shape = types[0].shape
-    if shape is not None:
-        axis = range(len(shape)) if attrs["axis"] is None else attrs["axis"]
-        _refuse_empty([(number, shape[number]) for number in axis if number < len(shape)])
-    return _infer_same(types, attrs)
-
-
-def _refuse_empty(sizes: Sequence[tuple[int, Any]]) -> None:
-    for number, dim in sizes:
-        if dim == 0:
-            raise Mismatch(
-                f"axis {number} is empty, and of no elements none can be chosen",
-                "reduce an axis that has elements, or join a lowest value first with sg.concat",
-            )
-
-
-def _infer_index(types: Types, attrs: Attrs) -> TensorType:
-    return _infer_chosen(types, attrs).with_dtype(dtypes.int64)
-
-
-# -- meaning in NumPy -------------------------------------------------------------------------
-
-
-def _summed(x: Any, *, axis: Any, keepdims: bool) -> Any:
-    return np.sum(x, axis=axis, keepdims=keepdims)
-
-
-def _averaged(x: Any, *, axis: Any, keepdims: bool) -> Any:
-    axes = range(np.ndim(x)) if axis is None else axis
-    count = math.prod(np.shape(x)[number] for number in axes)
-    # Not np.mean, which warns about the NaN it makes of no elements.
-    return np.divide(np.sum(x, axis=axis, keepdims=keepdims), x.dtype.type(count))
-
-
-def _chosen(function: Callable[..., Any]) -> Callable[..., Any]:
-    def reference(x: Any, *, axis: Any, keepdims: bool) -> Any:
-        axes = range(np.ndim(x)) if axis is None else axis
-        _refuse_empty([(number, np.shape(x)[number]) for number in axes])
-        return function(x, axis=axis, keepdims=keepdims)
-
-    return reference
-
-
-def _index(function: Callable[..., Any]) -> Callable[..., Any]:
-    def reference(x: Any, *, axis: Any, keepdims: bool) -> Any:
-        # One axis, or all of them, which NumPy says with None.
-        return function(x, axis=axis[0] if axis and len(axis) == 1 else None, keepdims=keepdims)
-
-    return _chosen(reference)
-
-
-def _logsumexp(x: Any, *, axis: Any, keepdims: bool) -> Any:
-    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    # Shifting by an infinite maximum would make NaN of what is just 0 or infinite.
-    top = np.where(np.isfinite(top), top, x.dtype.type(0))
-    total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
-    return total if keepdims else total.reshape(np.sum(x, axis=axis).shape)
-
-
-def _norm(x: Any, *, axis: Any, keepdims: bool) -> Any:
-    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
-
-
-# -- shapes of adjoints -----------------------------------------------------------------------
-
-
-def _aligned(node: Operation, y: Tensor) -> Tensor:
-    """Something of the result's shape with the reduced axes back, of size 1."""
-    axis, ndim = node.attrs["axis"], node.inputs[0].type.ndim
-    if node.attrs["keepdims"] or axis is None or len(axis) == ndim:
-        return y
-    return shaping.expand_dims(y, axis) if axis else y
-
-
-def _spread(node: Operation, y: Tensor) -> Tensor:
-    """Something of the result's shape repeated along the reduced axes."""
-    return shaping.broadcast_like(_aligned(node, y), node.inputs[0])
-
-
-def _again(op: OpDef, node: Operation, x: Tensor) -> Tensor:
-    """Another reduction over the axes of `node`."""
-    attrs = {"axis": node.attrs["axis"], "keepdims": node.attrs["keepdims"]}
-    return x.graph.add(op, (x,), attrs).out
-
-
-def _only(tangents: Sequence[Tensor | None]) -> Tensor:
-    tangent = tangents[0]
-    assert tangent is not None
-    return tangent
-
-
-def element_count(x: Tensor, axis: tuple[int, ...] | None) -> int | Tensor:
-    """The number of elements of `x` along `axis`: an int, or an int64 scalar of the run."""
-    dims = x.type.shape
-    if dims is None or axis is None:
-        return size(x)
-    wanted = [dims[number] for number in axis]
-    total: int | Tensor = math.prod([dim for dim in wanted if isinstance(dim, int)])
-    for number, dim in zip(axis, wanted, strict=True):
-        if not isinstance(dim, int):
-            total = (
-                size(x, number)
-                if isinstance(total, int) and total == 1
-                else (size(x, number) * total)
-            )
-    return total
-
-
-def count_like(y: Tensor, x: Tensor, axis: tuple[int, ...] | None) -> float | Tensor:
-    """The number of elements of `x` along `axis`, to be used with `y`."""
-    count = element_count(x, axis)
-    return cast_to(count, dtypes.part_of(y.dtype)) if isinstance(count, Tensor) else float(count)
-
-
-# -- records ----------------------------------------------------------------------------------
-
-
-def _reduction(
-    name: str,
-    reference: Callable[..., Any],
-    *,
-    doc: str,
-    vjp: OperandVjp | Marker,
-    jvp: Marker | JvpRule = NOT_DIFFERENTIABLE,
-    dtypes: frozenset[np.dtype[Any]],
-    infer: Infer = _infer_same,
-    linear: bool = False,
-    selects: bool = False,
-) -> OpDef:
-    """Registers a reduction. A zero adjoint of a result is a zero adjoint of its whole row."""
-    return register(
-        OpDef(
-            name,
-            operands=("x",),
-            infer=infer,
-            reference=reference,
-            doc=doc,
-            vjp=vjp if isinstance(vjp, Marker) else (vjp,),
-            jvp=jvp,
-            dtypes=dtypes,
-            attrs=("axis", "keepdims"),
-            linear=linear,
-            selects=selects,
-            by_value=selects,
-            spread=None if linear or isinstance(vjp, Marker) else _spread,
-        )
-    )
-
-
-def _vjp_mean(node: Operation, adjoint: Tensor) -> Tensor:
-    count = count_like(adjoint, node.inputs[0], node.attrs["axis"])
-    return _spread(node, adjoint / count)
-
-
-def _others(x: Tensor, axis: tuple[int, ...]) -> Tensor:
-    """For each element the product of all others along `axis`.
-
-    Along one axis after the other: the others of its own row, times the products of other rows.
-    """
-    total = products_of_others(x, axis[0])
-    for done, number in itertools.pairwise(axis):
-        x = x.graph.add(PROD, (x,), {"axis": (done,), "keepdims": True}).out
-        total = total * products_of_others(x, number)
-    return total
-
-
-def _prod_slope(node: Operation) -> Tensor:
-    x, axis = node.inputs[0], node.attrs["axis"]
-    if axis is None:
-        flat = shaping.reshape(x, (-1,))
-        return shaping.reshape_like(_others(flat, (0,)), x)
-    return _others(x, axis)
-
-
-def _vjp_prod(node: Operation, adjoint: Tensor) -> Tensor:
-    if node.attrs["axis"] == ():
-        return adjoint
-    return _aligned(node, adjoint) * _prod_slope(node)
-
-
-def _jvp_prod(node: Operation, tangents: Sequence[Tensor | None]) -> Tensor:
-    if node.attrs["axis"] == ():
-        return _only(tangents)
-    return _again(SUM, node, _only(tangents) * _prod_slope(node))
-
-
-def _winners(node: Operation) -> tuple[Tensor, Tensor]:
-    """Where the operand is the chosen value, and how often it is."""
-    x = node.inputs[0]
-    mask = ew.equal(x, _aligned(node, node.out))
-    return mask, _again(SUM, node, cast_to(mask, x.dtype))
-
-
-def _vjp_chosen(node: Operation, adjoint: Tensor) -> Tensor:
-    mask, count = _winners(node)
-    return ew.where(mask, _aligned(node, adjoint / count), ew.zero_of(adjoint))
-
-
-def _jvp_chosen(node: Operation, tangents: Sequence[Tensor | None]) -> Tensor:
-    mask, count = _winners(node)
-    tangent = _only(tangents)
-    return _again(SUM, node, ew.where(mask, tangent, ew.zero_of(tangent))) / count
-
-
-def _shares(node: Operation) -> Tensor:
-    """The slopes of logsumexp: ``exp(x - result)``, and 0 for every x that is -inf.
-
-    A row of nothing but -inf would give -inf - -inf; its elements have no share either.
-    """
-    lowest = ew.equal(node.out, -math.inf)
-    shift = ew.where(lowest, ew.zero_of(node.out), node.out)
-    return ew.exp(node.inputs[0] - _aligned(node, shift))
-
-
-def _vjp_logsumexp(node: Operation, adjoint: Tensor) -> Tensor:
-    return _aligned(node, adjoint) * _shares(node)
-
-
-def _jvp_logsumexp(node: Operation, tangents: Sequence[Tensor | None]) -> Tensor:
-    return _again(SUM, node, _only(tangents) * _shares(node))
-
-
-def _along(node: Operation, y: Tensor) -> Tensor:
-    """``y / norm``, and 0 where the norm is 0, to every order: no branch divides by 0."""
-    zero = ew.equal(node.out, 0)
-    return ew.where(zero, ew.zero_of(y), y / ew.where(zero, 1, node.out))
-
-
-def _vjp_norm(node: Operation, adjoint: Tensor) -> Tensor:
-    return _aligned(node, _along(node, adjoint)) * node.inputs[0]
-
-
-def _jvp_norm(node: Operation, tangents: Sequence[Tensor | None]) -> Tensor:
-    return _along(node, _again(SUM, node, _only(tangents) * node.inputs[0]))
-
-
-SUM = _reduction(
-    "sum", _summed, dtypes=ACCUMULATED, linear=True, vjp=_spread, jvp=LINEAR,
-    doc="The sum of the elements along some axes.",
-)  # fmt: skip
-MEAN = _reduction(
-    "mean", _averaged, dtypes=dtypes.INEXACT, linear=True, vjp=_vjp_mean, jvp=LINEAR,
-    doc="The arithmetic mean of the elements along some axes; NaN for no elements.",
-)  # fmt: skip
-PROD = _reduction(
-    "prod", lambda x, axis, keepdims: np.prod(x, axis=axis, keepdims=keepdims),
-    dtypes=ACCUMULATED, vjp=_vjp_prod, jvp=_jvp_prod,
-    doc="The product of the elements along some axes.",
-)  # fmt: skip
-MAX = _reduction(
-    "max", _chosen(np.max), dtypes=dtypes.REAL, infer=_infer_chosen, linear=True, selects=True,
-    vjp=_vjp_chosen, jvp=_jvp_chosen,
-    doc="The largest element along some axes; NaN where there is one.",
-)  # fmt: skip
-MIN = _reduction(
-    "min", _chosen(np.min), dtypes=dtypes.REAL, infer=_infer_chosen, linear=True, selects=True,
-    vjp=_vjp_chosen, jvp=_jvp_chosen,
-    doc="The smallest element along some axes; NaN where there is one.",
-)  # fmt: skip
-ARGMAX = _reduction(
-    "argmax", _index(np.argmax), dtypes=dtypes.REAL, infer=_infer_index, vjp=NOT_DIFFERENTIABLE,
-    doc="Where the first largest element stands along one axis, or among all elements.",
-)  # fmt: skip
-ARGMIN = _reduction(
-    "argmin", _index(np.argmin), dtypes=dtypes.REAL, infer=_infer_index, vjp=NOT_DIFFERENTIABLE,
-    doc="Where the first smallest element stands along one axis, or among all elements.",
-)  # fmt: skip
-ANY = _reduction(
-    "any", lambda x, axis, keepdims: np.any(x, axis=axis, keepdims=keepdims), dtypes=dtypes.BOOL,
-    vjp=NOT_DIFFERENTIABLE, doc="Whether some element along some axes holds.",
-)  # fmt: skip
-ALL = _reduction(
-    "all", lambda x, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims), dtypes=dtypes.BOOL,
-    vjp=NOT_DIFFERENTIABLE, doc="Whether all elements along some axes hold.",
-)  # fmt: skip
-LOGSUMEXP = _reduction(
-    "logsumexp", _logsumexp, dtypes=dtypes.FLOATING, vjp=_vjp_logsumexp, jvp=_jvp_logsumexp,
-    doc="``log(sum(exp(x)))`` along some axes, without overflow.",
-)  # fmt: skip
-NORM = _reduction(
-    "norm", _norm, dtypes=dtypes.FLOATING, vjp=_vjp_norm, jvp=_jvp_norm,
-    doc="``sqrt(sum(x * x))`` along some axes.",
-)  # fmt: skip
-
 
 # -- public functions -------------------------------------------------------------------------
 
@@ -357,13 +77,108 @@ def _reduce(
     keepdims: bool,
     name: str | None,
     convert: Callable[[Tensor], Tensor] | None = None,
+    *,
+    what: str = "",
+    where: Any = None,
+    nothing: float | bool = 0,
 ) -> Tensor:
+    """The reduction of the elements that `where` leaves; `nothing` stands for the others."""
     tensor = as_tensor(x)
     # Axes are checked before the operand is converted, so that a message shows the user's tensor.
-    attrs = {"axis": several_axes(op, tensor, axis), "keepdims": bool(keepdims)}
+    axes = several_axes(what or op, tensor, axis)
+    attrs = {"axis": axes, "keepdims": as_bool(what or op.called, "keepdims", keepdims)}
+    mask = element_mask(what or op.called, tensor, where)
     if convert is not None:
         tensor = convert(tensor)
+    if mask is not None:
+        tensor = ew.where(mask, tensor, scalar(tensor.graph, nothing, tensor.dtype))
     return tensor.graph.add(op, (tensor,), attrs, name).out
+
+
+# -- elements that are left out, and a value to begin with ------------------------------------
+
+
+def element_mask(what: str, x: Tensor, where: Any) -> Tensor | None:
+    """What tells which elements of `x` count, of a shape that broadcasts to that of `x`."""
+    if where is None or where is True:
+        return None
+    mask = as_tensor(where, x.graph)
+    labels = ("x", "where")
+    if mask.dtype != dtypes.bool_:
+        refuse(what, (x, mask), Mismatch(
+            f"where is {dtypes.name(mask.dtype)}", "give bools, as a comparison makes them",
+            error=DTypeError,
+        ), labels)  # fmt: skip
+    have, want = mask.type.shape, x.type.shape
+    if have is None or want is None:
+        return shaping.broadcast_like(mask, x)
+    pairs = list(zip(reversed(have), reversed(want), strict=False))
+    misfit = [pair for pair in pairs if isinstance(pair[0], int) and isinstance(pair[1], int)
+              and pair[0] not in (1, pair[1])]  # fmt: skip
+    if misfit or len(have) > len(want):
+        refuse(what, (x, mask), Mismatch(
+            f"where of shape {format_shape(have)} does not broadcast to {format_shape(want)}",
+            "give one bool per element, or a shape that broadcasts to that of x",
+        ), labels)  # fmt: skip
+    if [pair for pair in pairs if pair[0] != 1 and (pair[0] is None or pair[0] != pair[1])]:
+        # A size that only the run knows might make the result larger than x is.
+        return shaping.broadcast_like(mask, x)
+    return mask
+
+
+def _initial(what: str, x: Tensor, initial: Any, dtype: DType) -> Tensor:
+    """The scalar that a reduction begins with, in the dtype of its result."""
+    value = as_tensor(initial, x.graph)
+    if value.type.ndim not in (0, None):
+        refuse(what, (x, value), Mismatch(
+            f"initial has shape {format_shape(value.type.shape)}", "give one number"
+        ), ("x", "initial"))  # fmt: skip
+    return cast_to(value, dtype)
+
+
+def _extreme(
+    op: OpDef, x: Any, axis: Axis, keepdims: bool, initial: Any, where: Any, name: str | None
+) -> Tensor:
+    """The largest or smallest element of what `where` leaves, and of `initial`."""
+    tensor = as_tensor(x)
+    axes = several_axes(op, tensor, axis)
+    keepdims = as_bool(op.called, "keepdims", keepdims)
+    mask = element_mask(op.called, tensor, where)
+    if initial is None:
+        if mask is not None:
+            refuse(op, (tensor,), Mismatch(
+                f"with where= there may be no element left, which has no {op.called}",
+                "give initial=..., the result of no elements",
+            ))  # fmt: skip
+        return tensor.graph.add(op, (tensor,), {"axis": axes, "keepdims": keepdims}, name).out
+    first = _initial(op.called, tensor, initial, tensor.dtype)
+    if mask is not None:
+        tensor = ew.where(mask, tensor, first)
+    if tensor.dtype == dtypes.bool_:
+        larger = ew.logical_or if op is MAX else ew.logical_and
+    else:
+        larger = ew.maximum if op is MAX else ew.minimum
+    if axes is None:
+        flat = _one_more(shaping.reshape(tensor, (-1,)), 0, first)
+        result = flat.graph.add(op, (flat,), {"axis": (0,), "keepdims": False}, name).out
+        ones = full_like(shape(tensor), 1) if keepdims else None
+        return result if ones is None else shaping.reshape(result, ones, name=name)
+    sizes = [(dim_of(tensor, number), number) for number in axes]
+    attrs = {"axis": axes, "keepdims": keepdims}
+    if not [dim for dim, _ in sizes if dim is None or isinstance(dim, str) or dim == 0]:
+        # Not empty: one more comparison per result is all.
+        return larger(tensor.graph.add(op, (tensor,), attrs).out, first, name=name)
+    for _, number in sizes:
+        tensor = _one_more(tensor, number, first)
+    return tensor.graph.add(op, (tensor,), attrs, name).out
+
+
+def _one_more(x: Tensor, axis: int, value: Tensor) -> Tensor:
+    """`x` with one entry of a value in front of an axis, which is not empty then."""
+    with x.graph.as_default():
+        sizes = [size_or_dim(x, number) for number in range(x.type.ndim or 0)]
+        sizes[axis] = 1
+        return concat([full(sizes, value), x], axis)
 
 
 def _accumulating(x: Tensor) -> Tensor:
@@ -385,44 +200,59 @@ def _truth(x: Tensor) -> Tensor:
 
 def sum(
     x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
-    *, name: str | None = None,
+    *, initial: Any = None, where: Any = None, name: str | None = None,
 ) -> Tensor:  # fmt: skip
     """The sum of the elements of `x` along `axis`.
 
     axis      None for all axes, an int, or several ints; negative ones count from the end
     keepdims  keep the summed axes, with size 1
     dtype     the dtype to which elements are converted first, and of the result
+    initial   a number, or a scalar tensor, that is added to the sum
+    where     bools that broadcast to the shape of `x`: False leaves an element out, whatever it is
 
     By default the dtype is that of `x`; bool and narrow integers add up in int64 or uint64, as in
-    NumPy. The sum of no elements is 0. Raises ShapeError for an axis that `x` does not have.
+    NumPy. The sum of no elements is 0. Raises ShapeError for an axis that `x` does not have, for an
+    `initial` that is no scalar and a `where` that does not fit, DTypeError for a `where` of no
+    bools.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.sum(sg.constant([[1.0, 2.0], [3.0, 4.0]]), axis=0))
     array([4., 6.], dtype=float32)
     """
-    return _total(SUM, x, axis, keepdims, dtype, name)
+    return _total(SUM, x, axis, keepdims, dtype, initial, where, name)
 
 
-def _total(op: OpDef, x: Any, axis: Axis, keepdims: bool, dtype: Any, name: str | None) -> Tensor:
+def _total(
+    op: OpDef, x: Any, axis: Axis, keepdims: bool, dtype: Any, initial: Any, where: Any,
+    name: str | None,
+) -> Tensor:  # fmt: skip
     """A sum or product; in a narrow dtype it is a wide one that is cut, which is the same."""
-    if dtype is None:
-        return _reduce(op, x, axis, keepdims, name, _accumulating)
-    wanted = dtypes.as_dtype(dtype)
-    inner = name if accumulator(wanted) == wanted else None
-    total = _reduce(
-        op, x, axis, keepdims, inner, lambda tensor: _accumulating(cast_to(tensor, wanted))
-    )
-    return cast_to(total, wanted, name)
+    wanted = None if dtype is None else dtypes.as_dtype(dtype)
+    narrow = wanted is not None and accumulator(wanted) != wanted
+
+    def convert(tensor: Tensor) -> Tensor:
+        return _accumulating(tensor if wanted is None else cast_to(tensor, wanted))
+
+    last = None if narrow or initial is not None else name
+    nothing = 0 if op is SUM else 1
+    total = _reduce(op, x, axis, keepdims, last, convert, where=where, nothing=nothing)
+    if initial is not None:
+        first = _initial(op.called, total, initial, total.dtype)
+        combine = ew.add if op is SUM else ew.multiply
+        total = combine(total, first, name=None if narrow else name)
+    return total if wanted is None or not narrow else cast_to(total, wanted, name)
 
 
 def mean(
     x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
-    *, name: str | None = None,
+    *, where: Any = None, name: str | None = None,
 ) -> Tensor:  # fmt: skip
     """The arithmetic mean of the elements of `x` along `axis`; NaN for no elements.
 
     dtype     the inexact dtype to average in; by default that of `x`, or float64 for integers and
               bools
+    where     bools that broadcast to the shape of `x`: False leaves an element out, of the sum and
+              of the number
 
     For the rest see `sum`.
 
@@ -430,57 +260,94 @@ def mean(
     >>> sg.Session().run(sg.mean(sg.constant([1.0, 2.0, 6.0])))
     np.float32(3.0)
     """
-    if dtype is None:
-        return _reduce(MEAN, x, axis, keepdims, name, averaging)
-    wanted = dtypes.as_dtype(dtype)
-    return _reduce(MEAN, x, axis, keepdims, name, lambda tensor: cast_to(tensor, wanted))
+    wanted = None if dtype is None else dtypes.as_dtype(dtype)
+
+    def convert(tensor: Tensor) -> Tensor:
+        return averaging(tensor) if wanted is None else cast_to(tensor, wanted)
+
+    if where is None or where is True:
+        return _reduce(MEAN, x, axis, keepdims, name, convert)
+    total, count, dtype = masked_sum("mean", x, axis, keepdims, where, convert)
+    return cast_to(total / count, dtype, name)
+
+
+def masked_sum(
+    what: str, x: Any, axis: Axis, keepdims: bool, where: Any, convert: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor, DType]:
+    """The sum of the elements that `where` leaves, their number, and the dtype of a mean.
+
+    Half precision is left before the sum: it holds no large number of elements.
+    """
+    tensor = as_tensor(x)
+    several_axes(what, tensor, axis)
+    mask = element_mask(what, tensor, where)
+    assert mask is not None
+    converted = convert(tensor)
+    wide = dtypes.float32 if converted.dtype in dtypes.HALF else converted.dtype
+    values = ew.where(mask, cast_to(converted, wide), scalar(tensor.graph, 0, wide))
+    # The mask is spread first: what it repeats counts as often.
+    count = count_nonzero(shaping.broadcast_like(mask, tensor), axis, keepdims)
+    return sum(values, axis, keepdims), cast_to(count, dtypes.part_of(wide)), converted.dtype
 
 
 def prod(
     x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
-    *, name: str | None = None,
+    *, initial: Any = None, where: Any = None, name: str | None = None,
 ) -> Tensor:  # fmt: skip
     """The product of the elements of `x` along `axis`; 1 for no elements.
 
     Its derivative is right where elements are 0, since it multiplies the others instead of
-    dividing by one. For axes, dtypes and errors see `sum`.
+    dividing by one. `initial` is multiplied with the product. For axes, dtypes, `where` and errors
+    see `sum`.
 
     >>> import staticgraph as sg
     >>> x = sg.constant([2.0, 0.0, 5.0])
     >>> sg.Session().run(sg.gradients(sg.prod(x), x))
     [array([ 0., 10.,  0.], dtype=float32)]
     """
-    return _total(PROD, x, axis, keepdims, dtype, name)
+    return _total(PROD, x, axis, keepdims, dtype, initial, where, name)
 
 
-def max(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+def max(
+    x: Any, axis: Axis = None, keepdims: bool = False,
+    *, initial: Any = None, where: Any = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
     """The largest element of `x` along `axis`; NaN where there is one.
 
-    Elements that tie share the adjoint equally. No elements have no largest one: that is a
-    ShapeError, when the graph is built if the shape is known, else in the run. For axes see `sum`.
+    initial   a number, or a scalar tensor, that counts as one more element
+    where     bools that broadcast to the shape of `x`: False leaves an element out; `initial` has
+              to be given with it
+
+    Elements that tie share the adjoint equally. No elements and no `initial` have no largest one:
+    that is a ShapeError, when the graph is built if the shape is known, else in the run. For axes
+    and errors see `sum`.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.max(sg.constant([[1.0, 5.0], [4.0, 3.0]]), axis=1))
     array([5., 4.], dtype=float32)
     """
-    return _reduce(MAX, x, axis, keepdims, name)
+    return _extreme(MAX, x, axis, keepdims, initial, where, name)
 
 
-def min(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+def min(
+    x: Any, axis: Axis = None, keepdims: bool = False,
+    *, initial: Any = None, where: Any = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
     """The smallest element of `x` along `axis`; otherwise as `max`.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.min(sg.constant([[1.0, 5.0], [4.0, 3.0]]), axis=1))
     array([1., 3.], dtype=float32)
     """
-    return _reduce(MIN, x, axis, keepdims, name)
+    return _extreme(MIN, x, axis, keepdims, initial, where, name)
 
 
 def _reduce_index(
     op: OpDef, x: Tensor, axis: int | None, keepdims: bool, name: str | None
 ) -> Tensor:
     axes = several_axes(op, x, None) if axis is None else (one_axis(op, x, axis),)
-    return x.graph.add(op, (x,), {"axis": axes, "keepdims": bool(keepdims)}, name).out
+    attrs = {"axis": axes, "keepdims": as_bool(op.called, "keepdims", keepdims)}
+    return x.graph.add(op, (x,), attrs, name).out
 
 
 def argmax(
@@ -513,24 +380,34 @@ def argmin(
     return _reduce_index(ARGMIN, as_tensor(x), axis, keepdims, name)
 
 
-def any(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+def any(
+    x: Any, axis: Axis = None, keepdims: bool = False,
+    *, where: Any = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
     """Whether some element of `x` along `axis` holds (is not 0); False for no elements.
+
+    where     bools that broadcast to the shape of `x`: False leaves an element out
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.any(sg.constant([1.0, -1.0]) > 0))
     np.True_
     """
-    return _reduce(ANY, x, axis, keepdims, name, _truth)
+    return _reduce(ANY, x, axis, keepdims, name, _truth, where=where, nothing=False)
 
 
-def all(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Tensor:
+def all(
+    x: Any, axis: Axis = None, keepdims: bool = False,
+    *, where: Any = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
     """Whether all elements of `x` along `axis` hold (are not 0); True for no elements.
+
+    where     bools that broadcast to the shape of `x`: False leaves an element out
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.all(sg.constant([1.0, -1.0]) > 0))
     np.False_
     """
-    return _reduce(ALL, x, axis, keepdims, name, _truth)
+    return _reduce(ALL, x, axis, keepdims, name, _truth, where=where, nothing=True)
 
 
 def count_nonzero(
@@ -542,7 +419,10 @@ def count_nonzero(
     >>> sg.Session().run(sg.count_nonzero(sg.constant([1.0, 0.0, 2.0])))
     np.int64(2)
     """
-    return _reduce(SUM, x, axis, keepdims, name, lambda tensor: _accumulating(_truth(tensor)))
+    return _reduce(
+        SUM, x, axis, keepdims, name, lambda tensor: _accumulating(_truth(tensor)),
+        what="count_nonzero",
+    )  # fmt: skip
 
 
 def logsumexp(

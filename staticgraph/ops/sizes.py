@@ -56,6 +56,13 @@ def is_int(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
+def as_bool(what: str, label: str, value: Any) -> bool:
+    """An option that is on or off; raises ShapeError for what is no bool."""
+    if not isinstance(value, bool | np.bool_):
+        raise refusal(what, f"{label}={value!r} is no bool", "give True or False")
+    return bool(value)
+
+
 # -- shapes as data ---------------------------------------------------------------------------
 
 
@@ -143,6 +150,9 @@ def size(x: Any, axis: int | None = None, *, name: str | None = None) -> Tensor:
     [np.int64(6), np.int64(3)]
     """
     tensor = as_tensor(x)
+    if axis is None and tensor.type.ndim == 1:
+        # The size of its one axis may have a name, which what is made of it then has too.
+        axis = 0
     number = None if axis is None else one_axis(SIZE, tensor, axis)
     known = tensor.type.size if number is None else dim_of(tensor, number)
     if isinstance(known, int):
