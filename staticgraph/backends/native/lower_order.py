@@ -7,15 +7,26 @@ counting (short_order.py), one long row alone by several threads (lower_long_ord
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from staticgraph.backends.native.ir import Phi
 from staticgraph.backends.native.kernel_code import KernelCode, larger
 from staticgraph.backends.native.lower import lowering
 from staticgraph.backends.native.lower_basic import contiguous
 from staticgraph.backends.native.lower_indexing import done
 from staticgraph.backends.native.lower_long_order import LEAST, MOST, LongSort
-from staticgraph.backends.native.order_keys import element_of, key_dtype, key_of
+from staticgraph.backends.native.order_keys import (
+    element_of,
+    element_of_signed,
+    key_dtype,
+    key_of,
+    signed_key_dtype,
+    signed_key_of,
+)
 from staticgraph.backends.native.program import CHUNK_WORK, Program
-from staticgraph.backends.native.scalars import Register
+from staticgraph.backends.native.row_network import MOST as LIMIT
+from staticgraph.backends.native.row_network import RowNetwork, room_of
+from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.backends.native.short_order import MOST as SHORT
 from staticgraph.backends.native.short_order import ShortOrder
 from staticgraph.backends.native.sizes import ONE, ZERO, Size, product
@@ -98,16 +109,27 @@ def _sort_rows(
     rows, size = product(source.dims[:-1]), source.dims[-1]
     grain = _grain(program, rows, size)
     chunks = program.chunks(rows, grain)
-    room = program.allocate((chunks, size, Size(_room(source.dtype, places))), dtypes.uint8)
-    kernel = _Sort(program, source, result, room, grain, descending, places)
+    each = _room(program, source.dtype, size, places)
+    room = program.allocate((chunks, each), dtypes.uint8)
+    kernel = _Sort(program, source, result, (room, each), grain, descending, places)
     kernel.write()
     kernel.kernel.call(program.text(rows), None if rows == ONE else grain)
     program.free(room.buffer)
 
 
-def _room(dtype: DType, places: bool) -> int:
-    """The bytes that a chunk needs for every element of a row."""
-    return 2 * key_dtype(dtype).itemsize + 8 * places
+def _room(program: Program, dtype: DType, size: Size, places: bool) -> Size:
+    """The bytes that a chunk needs, whole vectors of them."""
+    each, width = 2 * key_dtype(dtype).itemsize + 8 * places, program.options.vector_bytes
+    if size.known is not None:
+        wanted = Size(-(-each * size.known // width) * width)
+    else:
+        above = program.arithmetic("mul", program.text(size), str(each))
+        above = program.arithmetic("add", above, str(width - 1))
+        wanted = program.size(program.code.let(f"and i64 {above}, {-width}"))
+    if places:
+        return wanted
+    rooms = room_of(program, size, signed_key_dtype(dtype)).times(Size(2))
+    return program.size(larger(program, program.text(wanted), program.text(rooms)))
 
 
 def _grain(program: Program, rows: Size, size: Size) -> str:
@@ -135,7 +157,7 @@ class _Sort:
         program: Program,
         source: Array,
         result: Array,
-        room: Array,
+        room: tuple[Array, Size],
         grain: str,
         descending: bool,
         places: bool,
@@ -149,38 +171,71 @@ class _Sort:
         self.type = f"i{8 * self.key.itemsize}"
         self.source = kernel.argument(source.pointer, "ptr")
         self.result = kernel.argument(result.pointer, "ptr")
-        self.size = kernel.size(source.dims[-1])
+        self.row = source.dims[-1]
+        self.known, self.size = self.row.known, kernel.size(self.row)
         chunk = self.code.let(f"sdiv i64 %lo, {kernel.argument(grain)}")
-        room_of_row = self.code.let(f"mul i64 {self.size}, {_room(source.dtype, places)}")
-        begin = self.code.let(f"mul i64 {chunk}, {room_of_row}")
-        pointer = kernel.argument(room.pointer, "ptr")
+        begin = self.code.let(f"mul i64 {chunk}, {kernel.size(room[1])}")
+        pointer = kernel.argument(room[0].pointer, "ptr")
         # Places come first: they are of 8 bytes whatever keys are.
         self.places = self.code.let(f"getelementptr i8, ptr {pointer}, i64 {begin}")
         self.keys = self._at(self.places, dtypes.int64, self.size) if places else self.places
         self.other_keys = self._at(self.keys, self.key, self.size)
+        other = kernel.size(room_of(program, self.row, signed_key_dtype(source.dtype)))
+        self.rooms = (self.places, self._at(self.places, dtypes.uint8, other))
 
     def write(self) -> None:
         """The loop over the rows."""
-        code, kernel = self.code, self.kernel
-        counts = code.stack(f"[{256 * self.digits} x i64]")
-        short_order = ShortOrder(kernel, self.dtype, self.key, self.descending, self.with_places)
+        code, kernel, known = self.code, self.kernel, self.known
+        most = SHORT if self.with_places else LIMIT
+        short = long = None
+        if known is None or known <= most:
+            short = self._short()
+        if known is None or known > most:
+            counts = code.stack(f"[{256 * self.digits} x i64]")
+
+            def long(elements: str, target: str) -> None:
+                self._count(elements, target, counts)
+                self._passes(target, counts)
 
         def row(index: str) -> None:
             begin = code.let(f"mul i64 {index}, {self.size}")
             elements = self._at(self.source, self.dtype, begin)
             target = self._at(self.result, self.target, begin)
-            short, long, after = code.label(), code.label(), code.label()
-            code.branch(code.let(f"icmp sle i64 {self.size}, {SHORT}"), short, long)
-            code.begin(short)
-            short_order.sort(elements, target, self.size)
+            if short is None or long is None:
+                (short or long)(elements, target)
+                return
+            few, many, after = code.label(), code.label(), code.label()
+            code.branch(code.let(f"icmp sle i64 {self.size}, {most}"), few, many)
+            code.begin(few)
+            short(elements, target)
             code.jump(after)
-            code.begin(long)
-            self._count(elements, target, counts)
-            self._passes(target, counts)
+            code.begin(many)
+            long(elements, target)
             code.jump(after)
             code.begin(after)
 
         kernel.loop("%lo", "%hi", row)
+
+    def _short(self) -> Callable[[str, str], None]:
+        """What writes the sorting of a short row from a pointer to another one."""
+        kernel, dtype, descending = self.kernel, self.dtype, self.descending
+        if self.with_places:
+            counting = ShortOrder(kernel, dtype, self.key, descending, places=True)
+            return lambda elements, target: counting.sort(elements, target, self.size)
+        network = RowNetwork(kernel, signed_key_dtype(dtype), self.row, self.rooms)
+
+        def sort(elements: str, target: str) -> None:
+            def read(index: str, s: Scalars) -> Register:
+                x = kernel.load(dtype, self._at(elements, dtype, index), s.lanes)
+                return signed_key_of(s, x, descending)
+
+            def write(key: Register, index: str, s: Scalars) -> None:
+                x = element_of_signed(s, key, dtype, descending)
+                kernel.store(x, self._at(target, dtype, index), s.lanes)
+
+            network.sort(self.size, read, write)
+
+        return sort
 
     def _at(self, pointer: str, dtype: DType, index: str) -> str:
         return self.kernel.offset(pointer, dtype, index)

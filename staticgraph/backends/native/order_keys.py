@@ -1,6 +1,7 @@
-"""Keys: unsigned integers that are ordered as the elements of a dtype are, and the way back.
+"""Keys: integers that are ordered as the elements of a dtype are, and the way back.
 
-NaN has the largest key. Of keys turned upside down the ascending order is the descending one.
+NaN has the largest key. Of keys turned upside down the ascending order is the descending one. A
+radix sort takes unsigned keys, a network signed ones, which more processors compare.
 """
 
 from __future__ import annotations
@@ -61,3 +62,43 @@ def element_of(s: Scalars, key: Register, dtype: DType, descending: bool) -> Reg
     if dtype in dtypes.SIGNED:
         key = s.bitwise_xor(key, s.constant(1 << (bits - 1), key.dtype))
     return s.cast(key, dtype)
+
+
+def signed_key_dtype(dtype: DType) -> DType:
+    """The dtype of the signed keys of elements of `dtype`."""
+    return dtypes.int64 if dtype.itemsize == 8 else dtypes.int32
+
+
+def signed_key_of(s: Scalars, x: Register, descending: bool) -> Register:
+    """The signed key of an element."""
+    dtype, key = x.dtype, signed_key_dtype(x.dtype)
+    if dtype in dtypes.FLOATING:
+        result = s.where(s.isnan(x), s.constant(_greatest(key), key), _turned(s, s.bits(x)))
+    elif dtype.itemsize == key.itemsize and dtype in dtypes.UNSIGNED:
+        result = s.bitwise_xor(s.cast(x, key), s.constant(-_greatest(key) - 1, key))
+    else:
+        result = s.cast(x, key)
+    return s.bitwise_invert(result) if descending else result
+
+
+def element_of_signed(s: Scalars, key: Register, dtype: DType, descending: bool) -> Register:
+    """The element that has a signed key."""
+    if descending:
+        key = s.bitwise_invert(key)
+    if dtype in dtypes.FLOATING:
+        return s.from_bits(_turned(s, key), dtype)
+    if dtype == dtypes.bool_:
+        return s.not_equal(key, s.constant(0, key.dtype))
+    if dtype.itemsize == key.dtype.itemsize and dtype in dtypes.UNSIGNED:
+        key = s.bitwise_xor(key, s.constant(-_greatest(key.dtype) - 1, key.dtype))
+    return s.cast(key, dtype)
+
+
+def _greatest(key: DType) -> int:
+    return (1 << (8 * key.itemsize - 1)) - 1
+
+
+def _turned(s: Scalars, bits: Register) -> Register:
+    """The bits of a float as a number that is ordered as the float, and such a number as bits."""
+    sign = s.shift_right(bits, 8 * bits.dtype.itemsize - 1)
+    return s.bitwise_xor(bits, s.bitwise_and(sign, s.constant(_greatest(bits.dtype), bits.dtype)))
