@@ -258,6 +258,13 @@ def turned(x: Tensor) -> Tensor:
     return matrix_transpose(conjugated(x))
 
 
+def mirrored(x: Tensor) -> Tensor:
+    """The Hermitian matrices whose lower triangles are those of `x`."""
+    below = lower_part(x, strict=True)
+    middle = ew.where(on_diagonal(x), x, ew.zero_of(x))
+    return below + turned(below) + symmetric(middle)
+
+
 def symmetric(x: Tensor) -> Tensor:
     """``(x + turned(x)) / 2``: the symmetric part of `x`, or the Hermitian one."""
     return (x + turned(x)) * 0.5

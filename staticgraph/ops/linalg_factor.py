@@ -253,7 +253,7 @@ def _triangular(
     return lhs.graph.add(SOLVE_TRIANGULAR, (lhs, rhs), attrs).out
 
 
-class _System(NamedTuple):
+class System(NamedTuple):
     """Operands of a system of one dtype, `rhs` a matrix; whether it was a vector."""
 
     lhs: Tensor
@@ -261,7 +261,8 @@ class _System(NamedTuple):
     is_vector: bool
 
 
-def _system(what: str, lhs: Any, rhs: Any) -> _System:
+def system(what: str, lhs: Any, rhs: Any) -> System:
+    """Both sides of a system, checked; raises ShapeError where they do not fit."""
     first, second = promote((lhs, rhs), floating=True)
     given = {"lhs": first, "rhs": second}
     ranks = ranked(what, given)
@@ -280,7 +281,7 @@ def _system(what: str, lhs: Any, rhs: Any) -> _System:
         refuse_call(what, given, mismatch)
     if ranks[1] == 1:
         second = expand_dims(second, 1)
-    return _System(first, second, ranks[1] == 1)
+    return System(first, second, ranks[1] == 1)
 
 
 def solve_triangular(
@@ -310,7 +311,7 @@ def solve_triangular(
     """
     options = {"lower": lower, "transposed": transposed, "unit_diagonal": unit_diagonal}
     attrs = {label: as_bool("solve_triangular", label, on) for label, on in options.items()}
-    given = _system("solve_triangular", lhs, rhs)
+    given = system("solve_triangular", lhs, rhs)
     first, second = on_one_batch("solve_triangular", given.lhs, given.rhs)
     found = first.graph.add(SOLVE_TRIANGULAR, (first, second), attrs, name).out
     return squeeze(found, -1) if given.is_vector else found
@@ -485,7 +486,7 @@ def solve(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
     >>> sg.Session().run(sg.linalg.solve(sg.constant([[2.0, 0.0], [0.0, 4.0]]), [2.0, 2.0]))
     array([1. , 0.5], dtype=float32)
     """
-    given = _system("solve", lhs, rhs)
+    given = system("solve", lhs, rhs)
     single = given.lhs.type.ndim == 2
     made = factored(given.lhs)
     if single and given.rhs.type.ndim != 2:

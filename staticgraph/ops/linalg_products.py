@@ -205,6 +205,14 @@ def matmul(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
     return shaping.squeeze(result, tuple([ndim + axis for axis in added]), name=name)
 
 
+def times(*factors: Tensor) -> Tensor:
+    """The product of matrices, from left to right."""
+    product = factors[0]
+    for factor in factors[1:]:
+        product = matmul(product, factor)
+    return product
+
+
 def _promoted(lhs: Any, rhs: Any) -> tuple[Tensor, Tensor]:
     if type(lhs) is Tensor and type(rhs) is Tensor and lhs.type.dtype is rhs.type.dtype:
         return lhs, rhs

@@ -1,7 +1,8 @@
 """What singular values tell: pseudoinverse, rank, condition, least squares.
 
-A singular value counts if it is above `rtol` times the largest of its matrix. Derivatives hold
-where no singular value is about to cross that line: the rank is constant around the operand.
+A singular value counts if it is above `rtol` times the largest of its matrix; `rtol` is one number,
+or one for each matrix of the batch. Derivatives hold where no singular value is about to cross that
+line: the rank is constant around the operand.
 """
 
 from __future__ import annotations
@@ -15,16 +16,27 @@ import numpy as np
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.opdef import Attrs, Mismatch, OpDef, Types, register
-from staticgraph.core.types import TensorType, compatible
+from staticgraph.core.types import (
+    BroadcastError,
+    Dim,
+    TensorType,
+    broadcast_shapes,
+    compatible,
+    format_shape,
+)
+from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction
 from staticgraph.ops.complex import conjugated, real
-from staticgraph.ops.convert import cast_to, is_tensor_like, promote
+from staticgraph.ops.control import stop_gradient
+from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, promote
 from staticgraph.ops.linalg_common import (
     Array,
+    as_bool,
     as_matrices,
     identity_like,
     matrix_shape,
+    mirrored,
     ranked,
     refuse_call,
     turned,
@@ -32,12 +44,11 @@ from staticgraph.ops.linalg_common import (
 from staticgraph.ops.linalg_factor import factored, solve_with
 from staticgraph.ops.linalg_norms import matrix_norm
 from staticgraph.ops.linalg_parts import diagonal
-from staticgraph.ops.linalg_products import matmul
+from staticgraph.ops.linalg_products import matmul, times
 from staticgraph.ops.linalg_spectral import (
     checked_finite,
     not_converged,
     svdvals,
-    times,
 )
 from staticgraph.ops.shaping import broadcast_like, expand_dims, squeeze
 from staticgraph.ops.sizes import refusal, size
@@ -45,15 +56,14 @@ from staticgraph.ops.sizes import refusal, size
 Tangents = Sequence[Tensor | None]
 
 
-def _reference_pinv(x: Array, *, rtol: float | None) -> Array:
+def _reference_pinv(x: Array, rtol: Array) -> Array:
     checked_finite(x, "singular values")
+    _check_limits(x.shape[:-2], rtol.shape)
     try:
         left, values, right = np.linalg.svd(x, full_matrices=False)
     except np.linalg.LinAlgError:
         raise not_converged("singular values") from None
-    if rtol is None:
-        rtol = max(x.shape[-2:]) * float(np.finfo(x.dtype).eps)
-    least_value = rtol * np.max(values, axis=-1, keepdims=True, initial=0.0)
+    least_value = rtol[..., None] * np.max(values, axis=-1, keepdims=True, initial=0.0)
     kept = values > least_value
     inverse = np.where(kept, 1 / np.where(kept, values, 1), 0).astype(values.dtype)
     scaled = inverse[..., None] * np.swapaxes(left, -1, -2).conj()
@@ -61,11 +71,28 @@ def _reference_pinv(x: Array, *, rtol: float | None) -> Array:
     return np.asarray(result, x.dtype)
 
 
+def _check_limits(batch: tuple[Dim, ...], given: tuple[Dim, ...]) -> None:
+    try:
+        joined = broadcast_shapes(batch, given)
+    except BroadcastError:
+        joined = None
+    if joined is None or len(joined) > len(batch) or not compatible(joined, batch):
+        raise Mismatch(
+            f"rtol has the shape {format_shape(given)}, the batch {format_shape(batch)}",
+            "there is one for each matrix: the shapes must be equal, or broadcast to the batch",
+        )
+
+
 def _infer_pinv(types: Types, attrs: Attrs) -> TensorType:
-    shape = matrix_shape(types[0], "x")
+    x, rtol = types
+    shape = matrix_shape(x, "x")
+    if rtol.dtype != dtypes.part_of(x.dtype):
+        raise Mismatch("rtol has another dtype than the singular values", error=DTypeError)
     if shape is None:
-        return types[0]
-    return types[0].with_shape((*shape[:-2], shape[-1], shape[-2]))
+        return x
+    if rtol.shape is not None:
+        _check_limits(shape[:-2], rtol.shape)
+    return x.with_shape((*shape[:-2], shape[-1], shape[-2]))
 
 
 def _vjp_pinv(node: Operation, adjoint: Tensor) -> Tensor:
@@ -93,71 +120,105 @@ def _jvp_pinv(node: Operation, tangents: Tangents) -> Tensor:
 PINV = register(
     OpDef(
         "pinv",
-        operands=("x",),
+        operands=("x", "rtol"),
         infer=_infer_pinv,
         reference=_reference_pinv,
-        attrs=("rtol",),
-        dtypes=dtypes.INEXACT,
+        dtypes=(dtypes.INEXACT, dtypes.FLOATING),
         holomorphic=False,
-        vjp=(_vjp_pinv,),
+        vjp=(_vjp_pinv, None),
         jvp=_jvp_pinv,
         doc="The pseudoinverse of Moore and Penrose.",
     )
 )
 
 
-def _given(what: str, rtol: Any) -> float | None:
-    """A tolerance that the user gives as a number."""
+def _limit(what: str, rtol: Any, x: Tensor) -> Tensor:
+    """The part of the largest singular value of `x` up to which one counts as 0."""
+    real_dtype = dtypes.part_of(x.dtype)
     if rtol is None:
-        return None
-    if is_tensor_like(rtol) or isinstance(rtol, bool) or not isinstance(rtol, int | float):
+        longer = cast_to(ew.maximum(size(x, -2), size(x, -1)), real_dtype)
+        return longer * float(np.finfo(real_dtype).eps)
+    if isinstance(rtol, bool) or not (is_tensor_like(rtol) or _is_real(rtol)):
         raise refusal(what, f"rtol={rtol!r} is no number", "give a float, or None for eps * size")
-    return float(rtol)
+    # A number is exact in the dtype of `x`.
+    given = rtol if is_tensor_like(rtol) else np.asarray(rtol, real_dtype)
+    limit = as_tensor(given, x.graph)
+    if limit.dtype in dtypes.COMPLEX | dtypes.BOOL:
+        refuse_call(what, {"rtol": limit}, Mismatch(
+            f"rtol is {dtypes.name(limit.dtype)}", "give real numbers", error=DTypeError
+        ))  # fmt: skip
+    assert x.type.shape is not None
+    try:
+        if limit.type.shape is not None:
+            _check_limits(x.type.shape[:-2], limit.type.shape)
+    except Mismatch as mismatch:
+        refuse_call(what, {"x": x, "rtol": limit}, mismatch)
+    # It is compared, so nothing flows to it.
+    return stop_gradient(cast_to(limit, real_dtype))
 
 
-def pinv(x: Any, rtol: float | None = None, *, name: str | None = None) -> Tensor:
+def _is_real(value: Any) -> bool:
+    if isinstance(value, int | float | np.integer | np.floating):
+        return True
+    if isinstance(value, list | tuple):
+        return all(_is_real(item) and not isinstance(item, bool) for item in value)
+    return isinstance(value, np.ndarray) and value.dtype.kind in "iuf"
+
+
+def pinv(x: Any, rtol: Any = None, *, hermitian: bool = False, name: str | None = None) -> Tensor:
     """The pseudoinverse of matrices ``(..., m, n)``, shape ``(..., n, m)``.
 
-    rtol   singular values up to this part of the largest count as 0; ``max(m, n) * eps`` by default
+    rtol        singular values up to this part of the largest count as 0: a number, or a tensor
+                that broadcasts to the batch; ``max(m, n) * eps`` by default
+    hermitian   takes `x` for Hermitian, and reads its lower triangle alone
 
     Derivative: G. Golub and V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least
     squares problems whose variables separate" (1973), which holds for any rank that is constant
-    around `x`, where `rtol` cuts off nothing but rounding. Raises RunError in a run for NaN and
-    infinities.
+    around `x`, where `rtol` cuts off nothing but rounding. Raises ShapeError for shapes that do not
+    fit, RunError in a run for NaN and infinities.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.linalg.pinv(sg.constant([[2.0, 0.0], [0.0, 0.0]])))
     array([[0.5, 0. ],
            [0. , 0. ]], dtype=float32)
     """
-    tensor = as_matrices("pinv", x)
-    return tensor.graph.add(PINV, (tensor,), {"rtol": _given("pinv", rtol)}, name).out
+    tensor = _maybe_mirrored("pinv", x, hermitian)
+    return tensor.graph.add(PINV, (tensor, _limit("pinv", rtol, tensor)), name=name).out
 
 
-def _counting(values: Tensor, x: Tensor, rtol: float | None) -> Tensor:
-    """Which singular values of `x` count."""
-    largest = values[..., :1]
-    if rtol is not None:
-        return ew.greater(values, largest * rtol)
-    epsilon = float(np.finfo(x.dtype).eps)
-    longer = cast_to(ew.maximum(size(x, -2), size(x, -1)), values.dtype)
-    return ew.greater(values, largest * (longer * epsilon))
+def _maybe_mirrored(what: str, x: Any, hermitian: bool) -> Tensor:
+    """Matrices; with `hermitian` those that their lower triangles stand for."""
+    chosen = as_bool(what, "hermitian", hermitian)
+    tensor = as_matrices(what, x, square=chosen)
+    return mirrored(tensor) if chosen else tensor
 
 
-def matrix_rank(x: Any, *, rtol: float | None = None, name: str | None = None) -> Tensor:
+def _counting(values: Tensor, limit: Tensor) -> Tensor:
+    """Which singular values count."""
+    if limit.type.shape != ():
+        limit = expand_dims(limit, -1)
+    return ew.greater(values, values[..., :1] * limit)
+
+
+def matrix_rank(
+    x: Any, *, rtol: Any = None, hermitian: bool = False, name: str | None = None
+) -> Tensor:
     """How many singular values of matrices ``(..., m, n)`` count, an int64 ``(...)``.
 
-    rtol   those up to this part of the largest do not; ``max(m, n) * eps`` by default
+    rtol        those up to this part of the largest do not: a number, or a tensor that broadcasts
+                to the batch; ``max(m, n) * eps`` by default
+    hermitian   takes `x` for Hermitian, and reads its lower triangle alone
 
-    It has no derivative. Raises RunError in a run for NaN and infinities.
+    It has no derivative. Raises ShapeError for shapes that do not fit, RunError in a run for NaN
+    and infinities.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.linalg.matrix_rank(sg.constant([[1.0, 1.0], [1.0, 1.0]])))
     np.int64(1)
     """
-    given = _given("matrix_rank", rtol)
-    tensor = as_matrices("matrix_rank", x)
-    return reduction.count_nonzero(_counting(svdvals(tensor), tensor, given), -1, name=name)
+    tensor = _maybe_mirrored("matrix_rank", x, hermitian)
+    counting = _counting(svdvals(tensor), _limit("matrix_rank", rtol, tensor))
+    return reduction.count_nonzero(counting, -1, name=name)
 
 
 def cond(x: Any, p: Any = None, *, name: str | None = None) -> Tensor:
@@ -208,13 +269,13 @@ class LeastSquares(NamedTuple):
     S: Tensor
 
 
-def lstsq(lhs: Any, rhs: Any, rtol: float | None = None) -> LeastSquares:
+def lstsq(lhs: Any, rhs: Any, rtol: Any = None) -> LeastSquares:
     """The x that makes ``sum((rhs - lhs @ x) ** 2)`` least, the shortest where there are several.
 
     lhs    matrices ``(..., m, n)``
     rhs    a vector ``(m,)`` or matrices ``(..., m, k)``; the batches broadcast
-    rtol   singular values of `lhs` up to this part of the largest count as 0; ``max(m, n) * eps``
-           by default
+    rtol   singular values of `lhs` up to this part of the largest count as 0: a number, or a tensor
+           that broadcasts to the batch of `lhs`; ``max(m, n) * eps`` by default
 
     Returns a named tuple ``(x, residuals, rank, S)``: solutions ``(..., n, k)`` (``(..., n)`` for a
     vector), the sums of squares that are left ``(..., k)``, whatever the rank is (NumPy leaves them
@@ -227,7 +288,6 @@ def lstsq(lhs: Any, rhs: Any, rtol: float | None = None) -> LeastSquares:
     >>> sg.Session().run([found.x, found.residuals])
     [array([2.], dtype=float32), np.float32(9.0)]
     """
-    given = _given("lstsq", rtol)
     first, second = promote((lhs, rhs), floating=True)
     operands = {"lhs": first, "rhs": second}
     ranks = ranked("lstsq", operands)
@@ -245,12 +305,13 @@ def lstsq(lhs: Any, rhs: Any, rtol: float | None = None) -> LeastSquares:
         ))  # fmt: skip
     if ranks[1] == 1:
         second = expand_dims(second, 1)
-    inverse = first.graph.add(PINV, (first,), {"rtol": given}).out
+    limit = _limit("lstsq", rtol, first)
+    inverse = first.graph.add(PINV, (first, limit)).out
     solution = matmul(inverse, second)
     left = second - matmul(first, solution)
     residuals = reduction.sum(real(conjugated(left) * left), -2)
     if ranks[1] == 1:
         solution, residuals = squeeze(solution, -1), squeeze(residuals, -1)
     values = svdvals(first)
-    rank = reduction.count_nonzero(_counting(values, first, given), -1)
+    rank = reduction.count_nonzero(_counting(values, limit), -1)
     return LeastSquares(solution, residuals, rank, values)

@@ -1,4 +1,4 @@
-"""Eigenvalues, singular values and orthogonal factors: eigh, svd, qr, and what they give.
+"""Eigenvalues of symmetric matrices, and singular values: eigh, svd, and what they give.
 
 The derivatives of vectors divide by differences of eigenvalues (or of squares of singular values).
 Where two are equal, as far as rounding tells, the vectors that belong to them may be turned freely
@@ -10,7 +10,7 @@ function that tells them apart, ``v @ diag(f(w)) @ v.T`` with its limit among th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
@@ -21,7 +21,6 @@ from staticgraph.core.types import TensorType
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction
 from staticgraph.ops.complex import conjugated, real
-from staticgraph.ops.joining import concat
 from staticgraph.ops.linalg_common import (
     Array,
     as_bool,
@@ -32,26 +31,17 @@ from staticgraph.ops.linalg_common import (
     extent,
     failed,
     least,
-    lower_part,
     matrix_shape,
+    mirrored,
     on_diagonal,
     square_shape,
     symmetric,
     turned,
 )
-from staticgraph.ops.linalg_factor import SOLVE_TRIANGULAR
-from staticgraph.ops.linalg_products import matmul
+from staticgraph.ops.linalg_products import matmul, times
 from staticgraph.ops.sizes import refusal
 
 Tangents = Sequence[Tensor | None]
-
-
-def times(*factors: Tensor) -> Tensor:
-    """The product of matrices, from left to right."""
-    product = factors[0]
-    for factor in factors[1:]:
-        product = matmul(product, factor)
-    return product
 
 
 def _scaled_diagonal(x: Tensor, values: Tensor) -> Tensor:
@@ -64,7 +54,7 @@ def _diagonal(x: Tensor) -> Tensor:
     return reduction.sum(ew.where(on_diagonal(x), x, ew.zero_of(x)), -1)
 
 
-def _reciprocal(x: Tensor, negligible: Tensor) -> Tensor:
+def reciprocal(x: Tensor, negligible: Tensor) -> Tensor:
     """``1 / x``, and 0 where x is negligible, to every order."""
     one = ew.zero_of(x) + 1
     return ew.where(negligible, ew.zero_of(x), one / ew.where(negligible, one, x))
@@ -84,7 +74,7 @@ def _gaps(values: Tensor, of_squares: bool = False) -> Tensor:
     row, column = as_row(values), as_column(values)
     gap = row - column
     equal = ew.less_equal(ew.abs(gap), as_row(_rounding(values)))
-    return _reciprocal(gap * (row + column) if of_squares else gap, equal)
+    return reciprocal(gap * (row + column) if of_squares else gap, equal)
 
 
 # -- symmetric matrices ---------------------------------------------------------------------------
@@ -318,7 +308,7 @@ class _Svd:
             self.right, self.more_right = self.split(right, self.wide)
         self.squares = _gaps(self.values, of_squares=True)
         negligible = ew.less_equal(self.values, _rounding(self.values))
-        self.inverse = _reciprocal(self.values, negligible)
+        self.inverse = reciprocal(self.values, negligible)
 
     def split(self, vectors: Tensor, longer: bool) -> Any:
         """Vectors that belong to a value, and those that do not."""
@@ -391,12 +381,43 @@ SVD = register(
 )
 
 
-def svd(x: Any, full_matrices: bool = True, *, name: str | None = None) -> SingularDecomposition:
+@overload
+def svd(
+    x: Any,
+    full_matrices: bool = True,
+    compute_uv: Literal[True] = True,
+    hermitian: bool = False,
+    *,
+    name: str | None = None,
+) -> SingularDecomposition: ...
+
+
+@overload
+def svd(
+    x: Any,
+    full_matrices: bool = True,
+    *,
+    compute_uv: Literal[False],
+    hermitian: bool = False,
+    name: str | None = None,
+) -> Tensor: ...
+
+
+def svd(
+    x: Any,
+    full_matrices: bool = True,
+    compute_uv: bool = True,
+    hermitian: bool = False,
+    *,
+    name: str | None = None,
+) -> SingularDecomposition | Tensor:
     """The factors of ``x = U @ diag(S) @ Vh``.
 
     x               matrices ``(..., m, n)``
     full_matrices   gives square U ``(..., m, m)`` and Vh ``(..., n, n)``; else U is ``(..., m, k)``
                     and Vh ``(..., k, n)`` with ``k = min(m, n)``
+    compute_uv      False gives S alone, as `svdvals` does
+    hermitian       takes `x` for Hermitian, and reads its lower triangle alone
 
     Returns ``(U, S, Vh)``, a named tuple; S is ``(..., k)``, descending. The sign of a pair of
     vectors is LAPACK's choice. Derivatives: J. Townsend, "Differentiating the singular value
@@ -410,8 +431,14 @@ def svd(x: Any, full_matrices: bool = True, *, name: str | None = None) -> Singu
     >>> U.shape, sg.Session().run(S)
     ((3, 3), array([4., 3.], dtype=float32))
     """
-    tensor = as_matrices("svd", x)
     attrs = {"full_matrices": as_bool("svd", "full_matrices", full_matrices)}
+    with_vectors = as_bool("svd", "compute_uv", compute_uv)
+    is_hermitian = as_bool("svd", "hermitian", hermitian)
+    tensor = as_matrices("svd", x, square=is_hermitian)
+    if is_hermitian:
+        tensor = mirrored(tensor)
+    if not with_vectors:
+        return tensor.graph.add(SVDVALS, (tensor,), name=name).out
     return SingularDecomposition(*tensor.graph.add(SVD, (tensor,), attrs, name).outputs)
 
 
@@ -456,120 +483,3 @@ def svdvals(x: Any, *, name: str | None = None) -> Tensor:
     """
     tensor = as_matrices("svdvals", x)
     return tensor.graph.add(SVDVALS, (tensor,), name=name).out
-
-
-# -- orthogonal and triangular factors ------------------------------------------------------------
-
-
-class QRDecomposition(NamedTuple):
-    """What `qr` gives: orthogonal columns, and an upper triangle."""
-
-    Q: Tensor
-    R: Tensor
-
-
-def _infer_qr(types: Types, attrs: Attrs) -> Types:
-    x = types[0]
-    shape = matrix_shape(x, "x")
-    if shape is None:
-        return x, x
-    *batch, rows, columns = shape
-    inner = rows if attrs["complete"] else least(rows, columns)
-    return x.with_shape((*batch, rows, inner)), x.with_shape((*batch, inner, columns))
-
-
-def _reference_qr(x: Array, *, complete: bool) -> tuple[Array, Array]:
-    orthogonal, upper = np.linalg.qr(x, "complete" if complete else "reduced")
-    return orthogonal, upper
-
-
-def _zeros_for(node: Operation, adjoints: Tangents) -> list[Tensor]:
-    return [
-        out * 0 if adjoint is None else adjoint
-        for out, adjoint in zip(node.outputs, adjoints, strict=True)
-    ]
-
-
-def _shorter(x: Tensor) -> int | Tensor:
-    """The number of rows or of columns, whichever is smaller."""
-    rows, columns = extent(x, -2), extent(x, -1)
-    if isinstance(rows, int) and isinstance(columns, int):
-        return min(rows, columns)
-    return ew.minimum(rows, columns)
-
-
-def _vjp_qr(node: Operation, adjoints: Tangents) -> Tangents:
-    (x,) = node.inputs
-    q, r = node.outputs
-    of_q, of_r = _zeros_for(node, adjoints)
-    shape = x.type.shape
-    rows, columns = (None, None) if shape is None else shape[-2:]
-    known = isinstance(rows, int) and isinstance(columns, int)
-    wide = not known or rows < columns  # type: ignore[operator]
-    tall = not known or rows > columns  # type: ignore[operator]
-    rest: list[Tensor] = []
-    count = extent(r, -2) if not node.attrs["complete"] else _shorter(x)
-    more_q: Tensor | None = None
-    if node.attrs["complete"] and tall:
-        # What belongs to no column may be turned freely.
-        q, more_q = q[..., :count], q[..., count:]
-        of_q, of_more = of_q[..., :count], of_q[..., count:]
-        r, of_r = r[..., :count, :], of_r[..., :count, :]
-        of_q = of_q - times(more_q, turned(of_more), q)
-    if wide:
-        # The columns beyond the square part are q times the rest of r.
-        of_rest = of_r[..., count:]
-        of_q = of_q + matmul(x[..., count:], turned(of_rest))
-        rest = [matmul(q, of_rest)]
-        r, of_r = r[..., :count], of_r[..., :count]
-    inner = matmul(r, turned(of_r)) - matmul(turned(of_q), q)
-    below = lower_part(inner, strict=True)
-    inner = below + turned(below) + ew.where(on_diagonal(inner), real(inner), 0.0)
-    right = of_q + matmul(q, inner)
-    attrs = {"lower": False, "transposed": False, "unit_diagonal": False}
-    found = r.graph.add(SOLVE_TRIANGULAR, (r, turned(right)), attrs).out
-    square = turned(found)
-    return (concat([square, *rest], -1) if rest else square,)
-
-
-QR = register(
-    OpDef(
-        "qr",
-        operands=("x",),
-        infer=_infer_qr,
-        reference=_reference_qr,
-        attrs=("complete",),
-        dtypes=dtypes.INEXACT,
-        holomorphic=False,
-        vjp=Joint(_vjp_qr),
-        jvp=TRANSPOSED,
-        doc="Orthogonal columns and an upper triangle whose product is the operand.",
-    )
-)
-
-
-def qr(x: Any, mode: str = "reduced", *, name: str | None = None) -> QRDecomposition:
-    """The factors of ``x = Q @ R``, Q with orthonormal columns and R upper triangular.
-
-    x      matrices ``(..., m, n)``
-    mode   "reduced": Q is ``(..., m, k)``, R ``(..., k, n)`` with ``k = min(m, n)``; "complete": Q
-           is ``(..., m, m)``, R ``(..., m, n)``
-
-    Returns ``(Q, R)``, a named tuple. Signs are those of Householder's reflections, as in NumPy.
-    Derivatives: M. Seeger et al., "Auto-Differentiating Linear Algebra" (2017), and for wide
-    matrices D. Roberts and L. Roberts, "QR and LQ decomposition matrix backpropagation algorithms"
-    (2020); the columns that only "complete" adds may be turned freely, and derivatives are those of
-    functions that do not depend on how. They need the first k columns to be independent, and are a
-    RunError where one is exactly not.
-
-    >>> import staticgraph as sg
-    >>> Q, R = sg.linalg.qr(sg.constant([[3.0], [4.0]]))
-    >>> sg.Session().run([Q, R])
-    [array([[-0.6],
-           [-0.8]], dtype=float32), array([[-5.]], dtype=float32)]
-    """
-    if mode not in ("reduced", "complete"):
-        raise refusal("qr", f"mode={mode!r} is no mode", "give 'reduced' or 'complete'")
-    tensor = as_matrices("qr", x)
-    attrs = {"complete": mode == "complete"}
-    return QRDecomposition(*tensor.graph.add(QR, (tensor,), attrs, name).outputs)

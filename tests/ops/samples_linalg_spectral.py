@@ -429,8 +429,8 @@ REFUSALS: list[Refusal] = [
         refused("qr", "x is no matrix", "[]", NO_MATRIX),
     ),
     Refusal(
-        "qr", lambda: linalg.qr(_given((2, 2)), "r"), ShapeError,
-        "qr: mode='r' is no mode\n  give 'reduced' or 'complete'\n  at {here}: {line}",
+        "qr", lambda: linalg.qr(_given((2, 2)), "raw"), ShapeError,  # type: ignore[call-overload]
+        "qr: mode='raw' is no mode\n  give 'reduced', 'complete' or 'r'\n  at {here}: {line}",
         label="mode",
     ),
     Refusal(

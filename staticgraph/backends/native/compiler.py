@@ -16,6 +16,7 @@ from staticgraph.backends.native import (  # noqa: F401  (the lowerings register
     lower_fourier,
     lower_indexing,
     lower_linalg,
+    lower_linalg_general,
     lower_linalg_spectral,
     lower_matmul,
     lower_movement,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 
-import numpy as np
-
 from staticgraph.backends.native.expand import EXPANSIONS, Expander
 from staticgraph.core import dtypes, opdef
 from staticgraph.core.node import Node, Value
@@ -173,10 +171,12 @@ def _chosen(e: Expander, condition: Value, x: Value, y: Value) -> Value:
 
 
 def _pinv(e: Expander) -> list[Value]:
-    (x,) = e.node.inputs
+    x, rtol = e.node.inputs
     left, values, right = _several(e, "svd", x, full_matrices=False)
     largest = e.reduce("max", values, (_last(values),))
-    limit = e.map("multiply", _tolerance(e, x, values), largest)
+    if rtol.type.shape != ():
+        rtol = e.expand(rtol, _last(rtol) + 1)
+    limit = e.map("multiply", rtol, largest)
     kept = e.map("less", limit, values)
     one = e.constant(1, values)
     safe = e.apply("where", [kept, values, one], values.type)
@@ -192,18 +192,6 @@ def _pinv(e: Expander) -> list[Value]:
     else:
         scaled = e.map("multiply", column, rows)
     return [_product(e, _turned(e, right), scaled)]
-
-
-def _tolerance(e: Expander, x: Value, values: Value) -> Value:
-    """The part of the largest singular value up to which one counts as 0."""
-    given = e.node.attrs["rtol"]
-    if given is not None:
-        return e.constant(given, values)
-    sizes = [e.apply("size", [x], _INT64, axis=_last(x) - number) for number in (0, 1)]
-    longer = e.map("maximum", *sizes)
-    dtype = values.type.dtype
-    count = e.apply("cast", [longer], TensorType(dtype, ()), dtype=dtype)
-    return e.map("multiply", count, e.constant(float(np.finfo(dtype).eps), values))
 
 
 EXPANSIONS |= {"det": _det, "slogdet": _slogdet, "cofactors": _cofactors, "pinv": _pinv}

@@ -126,7 +126,7 @@ def lower_svd(program: Program, node: Node) -> None:
     source = program.array(node.inputs[0])
     dtype = source.dtype
     batch, (rows, columns) = source.dims[:-2], source.dims[-2:]
-    least = _least(program, node.outputs[0] if node.op.name == "svdvals" else node.outputs[1],
+    least = least_size(program, node.outputs[0] if node.op.name == "svdvals" else node.outputs[1],
                    rows, columns)  # fmt: skip
     if node.op.name == "svdvals":
         task, left, right = "N", None, None
@@ -150,11 +150,11 @@ def lower_svd(program: Program, node: Node) -> None:
     done(program, node)
 
 
-def _least(program: Program, value: Value, rows: Size, columns: Size) -> Size:
-    """The smaller one of two sizes."""
+def least_size(program: Program, value: Value, rows: Size, columns: Size, axis: int = -1) -> Size:
+    """The smaller one of two sizes, which is the size of an axis of `value`."""
     if rows == columns:
         return rows
-    declared = None if value.type.shape is None else value.type.shape[-1]
+    declared = None if value.type.shape is None else value.type.shape[axis]
     if isinstance(declared, int):
         return Size(declared)
     return program.size(smaller(program, program.text(rows), program.text(columns)))
@@ -279,7 +279,7 @@ def lower_qr(program: Program, node: Node) -> None:
     batch, (rows, columns) = source.dims[:-2], source.dims[-2:]
     inner = rows
     if not node.attrs["complete"]:
-        inner = _least(program, node.outputs[0], rows, columns)
+        inner = least_size(program, node.outputs[0], rows, columns)
     orthogonal = program.result(node.outputs[0], (*batch, rows, inner), dtype)
     upper = program.result(node.outputs[1], (*batch, inner, columns), dtype)
     where_some(program, (*batch, rows, inner), lambda: _Qr(
