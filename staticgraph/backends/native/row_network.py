@@ -332,7 +332,7 @@ class RowNetwork:
         self.kernel.loop("0", self._folded("lshr", depth, "2"), turn)
 
     def _halve(self, depth: str, distance: str, block: int) -> None:
-        """The steps of a merge from a distance down: two at a time, then those of a block."""
+        """The steps of a merge from a distance down: two at a time, then within a block or two."""
         code = self.code
 
         def two(far: str) -> None:
@@ -350,18 +350,20 @@ class RowNetwork:
 
             self._over_pairs(depth, code.let(f"shl i64 {far}, 1"), over)
 
+        def last(width: int) -> None:
+            self._over_blocks(depth, width, merging_comparators(width))
+
+        if distance.isdigit() and int(distance) < 2 * block:
+            last(2 * block if int(distance) == block else block)
+            return
         left = self._loop(distance, f"icmp sge i64 @, {2 * block}", "lshr i64 @, 2", two)
-
-        def one() -> None:
-            def over(begin: str) -> None:
-                numbers = [self._add(begin, str(number)) for number in range(2 * block)]
-                for place in range(block):
-                    self._pass([numbers[place], numbers[place + block]], [(0, 1)])
-
-            self.kernel.loop("0", depth, over, 2 * block)
-
-        self.kernel.when(code.let(f"icmp eq i64 {left}, {block}"), one)
-        self._over_blocks(depth, block, merging_comparators(block))
+        odd, even, after = [code.label() for _ in range(3)]
+        code.branch(code.let(f"icmp eq i64 {left}, {block}"), odd, even)
+        for label, width in ((odd, 2 * block), (even, block)):
+            code.begin(label)
+            last(width)
+            code.jump(after)
+        code.begin(after)
 
     def _transpose(self, depth: str) -> None:
         """Writes column after column into the other room, some elements of each at a time."""
