@@ -267,6 +267,33 @@ class ElementBuilder(Protocol[E]):
         """The derivative of `digamma` of a known order from 1 on."""
         ...
 
+    def erfcx(self, x: E) -> E:
+        """``exp(x**2) * erfc(x)``."""
+        ...
+
+    def ndtr(self, x: E) -> E:
+        """The probability that a standard normal number is below x."""
+        ...
+
+    def ndtri(self, p: E) -> E:
+        """The inverse of `ndtr`; NaN beyond 0 and 1."""
+        ...
+
+    def modified_bessel(self, x: E, order: int, scaled: bool) -> E:
+        """The modified Bessel function of the first kind, of order 0 or 1.
+
+        Times ``exp(-abs(x))`` if `scaled`.
+        """
+        ...
+
+    def betaln(self, a: E, b: E) -> E:
+        """The logarithm of the beta function; NaN where an operand is negative."""
+        ...
+
+    def betainc(self, a: E, b: E, x: E) -> E:
+        """The regularised incomplete beta function; NaN outside of its domain."""
+        ...
+
     # -- comparison, logic and choice -------------------------------------------------------
 
     def equal(self, lhs: E, rhs: E) -> E:

@@ -91,6 +91,17 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "lgamma": ("sg.lgamma([1.0, 5.0])", "array([0.    , 3.1781], dtype=float32)"),
     "igamma": ("sg.igamma([1.0, 3.0], 2.0)", "array([0.8647, 0.3233], dtype=float32)"),
     "igammac": ("sg.igammac([1.0, 3.0], 2.0)", "array([0.1353, 0.6767], dtype=float32)"),
+    "xlog1py": ("sg.xlog1py([0.0, 2.0], [-1.0, 2.0])", "array([0.    , 2.1972], dtype=float32)"),
+    "erfcx": ("sg.erfcx([0.0, 100.0])", "array([1.    , 0.0056], dtype=float32)"),
+    "ndtr": ("sg.ndtr([0.0, 1.0])", "array([0.5   , 0.8413], dtype=float32)"),
+    "log_ndtr": ("sg.log_ndtr([0.0, -20.0])", "array([  -0.6931, -203.9172], dtype=float32)"),
+    "ndtri": ("sg.ndtri([0.5, 0.975])", "array([0.  , 1.96], dtype=float32)"),
+    "logit": ("sg.logit([0.5, 0.75])", "array([0.    , 1.0986], dtype=float32)"),
+    "i0": ("sg.i0([0.0, 1.0])", "array([1.    , 1.2661], dtype=float32)"),
+    "i0e": ("sg.i0e([0.0, 100.0])", "array([1.    , 0.0399], dtype=float32)"),
+    "i1": ("sg.i1([0.0, 1.0])", "array([0.    , 0.5652], dtype=float32)"),
+    "i1e": ("sg.i1e([0.0, 100.0])", "array([0.    , 0.0397], dtype=float32)"),
+    "betaln": ("sg.betaln([1.0, 2.0], 3.0)", "array([-1.0986, -2.4849], dtype=float32)"),
     "digamma": ("sg.digamma([1.0, 2.0])", "array([-0.5772,  0.4228], dtype=float32)"),
 }
 
@@ -100,7 +111,8 @@ _ROUNDED = frozenset(
         "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "tanh", "sigmoid",
         "softplus", "erf", "exp2", "log2", "log10", "logaddexp", "cbrt", "hypot", "asin", "acos",
         "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "erfinv", "xlogy",
-        "lgamma", "digamma", "igamma", "igammac",
+        "lgamma", "digamma", "igamma", "igammac", "xlog1py", "erfcx", "ndtr", "log_ndtr", "ndtri",
+        "logit", "i0", "i0e", "i1", "i1e", "betaln",
     }
 )  # fmt: skip
 

@@ -111,6 +111,26 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     return given == dtypes.as_dtype(kind)
 
 
+def iscomplexobj(x: Any) -> bool:
+    """Whether the dtype is complex: a bool, since the graph knows it; see `iscomplex`.
+
+    >>> import staticgraph as sg
+    >>> sg.iscomplexobj(sg.constant([1j, 2.0])), sg.iscomplexobj(sg.constant([1.0]))
+    (True, False)
+    """
+    return as_tensor(x).dtype in dtypes.COMPLEX
+
+
+def isrealobj(x: Any) -> bool:
+    """Whether the dtype is not complex: a bool, since the graph knows it; see `isreal`.
+
+    >>> import staticgraph as sg
+    >>> sg.isrealobj(sg.constant([1j, 2.0])), sg.isrealobj(sg.constant([1.0]))
+    (False, True)
+    """
+    return not iscomplexobj(x)
+
+
 def can_cast(from_: Any, to: Any) -> bool:
     """Whether every value of a dtype, or of that of a tensor, has a place in the dtype `to`.
 

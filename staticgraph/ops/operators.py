@@ -1,4 +1,4 @@
-"""Python's operators, indexing and methods on tensors and variables, and what they refuse.
+"""Python's operators and indexing on tensors and variables, and what they refuse.
 
 They are installed here because core knows no op by name. A tensor has no value before a run, so
 whatever asks it for one (``if x:``, ``float(x)``, ``numpy.asarray(x)``) is an error that names the
@@ -13,15 +13,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 from staticgraph.core import dtypes
-from staticgraph.core.graph import Tensor, describe
-from staticgraph.core.location import capture
-from staticgraph.errors import GraphError
+from staticgraph.core.graph import Tensor
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import elementwise_numbers as numbers
-from staticgraph.ops import reduction, shaping
-from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, promote
+from staticgraph.ops.convert import as_tensor, is_tensor_like, promote
+from staticgraph.ops.elementwise_parts import divmod, round
 from staticgraph.ops.joining import unstack
 from staticgraph.ops.linalg import matmul
+from staticgraph.ops.members import MEMBERS, no_value
 from staticgraph.ops.numpy_functions import array_function, array_ufunc
 from staticgraph.ops.state import Variable
 from staticgraph.ops.subscript import getitem
@@ -34,13 +33,13 @@ Method = Callable[..., Any]
 def _by_dtype(logical: Method, bitwise: Method) -> Method:
     """An operator that is logical for bools and bitwise for integers."""
 
-    def function(lhs: Any, rhs: Any) -> Tensor:
+    def _function(lhs: Any, rhs: Any) -> Tensor:
         operands = promote((lhs, rhs))
         op = logical if operands[0].dtype == dtypes.bool_ else bitwise
         result: Tensor = op(*operands)
         return result
 
-    return function
+    return _function
 
 
 def _invert(x: Any) -> Tensor:
@@ -57,6 +56,7 @@ _BINARY: dict[str, Method] = {
     "floordiv": ew.floor_divide,
     "mod": ew.remainder,
     "pow": ew.pow,
+    "divmod": divmod,
     "matmul": matmul,
     "and": _by_dtype(ew.logical_and, ew.bitwise_and),
     "or": _by_dtype(ew.logical_or, ew.bitwise_or),
@@ -79,28 +79,28 @@ _UNARY: dict[str, Method] = {
 
 
 def _reflected(function: Method) -> Method:
-    def method(self: Any, other: Any) -> Any:
+    def _method(self: Any, other: Any) -> Any:
         return function(other, self)
 
-    return method
+    return _method
 
 
 def _unary(function: Method) -> Method:
-    def method(self: Any) -> Any:
+    def _method(self: Any) -> Any:
         return function(self)
 
-    return method
+    return _method
 
 
 def _equality(function: Method) -> Method:
     """``==`` and ``!=``: with what is no number Python falls back on identity."""
 
-    def method(self: Any, other: Any) -> Any:
+    def _method(self: Any, other: Any) -> Any:
         if type(other) is not Tensor and not _is_numeric(other):
             return NotImplemented
         return function(self, other)
 
-    return method
+    return _method
 
 
 def _is_numeric(value: Any) -> bool:
@@ -112,14 +112,8 @@ def _is_numeric(value: Any) -> bool:
 # -- what needs a value -----------------------------------------------------------------------
 
 
-def _no_value(what: str, x: Any, problem: str, way_out: str) -> GraphError:
-    return GraphError(
-        f"{what}: {problem}\n  {describe(as_tensor(x))}\n  {way_out}\n  at {capture()}"
-    )
-
-
 def _bool(self: Any) -> NoReturn:
-    raise _no_value(
+    raise no_value(
         "bool",
         self,
         "a tensor is neither true nor false before a run",
@@ -129,8 +123,8 @@ def _bool(self: Any) -> NoReturn:
 
 
 def _number(kind: str) -> Method:
-    def method(self: Any) -> NoReturn:
-        raise _no_value(
+    def _method(self: Any) -> NoReturn:
+        raise no_value(
             kind,
             self,
             "a tensor has no value before a run",
@@ -138,11 +132,11 @@ def _number(kind: str) -> Method:
             "sg.cast(x, dtype)",
         )
 
-    return method
+    return _method
 
 
 def _index(self: Any) -> NoReturn:
-    raise _no_value(
+    raise no_value(
         "index",
         self,
         "a tensor has no value before a run, so it is no index of a list, array or range",
@@ -152,7 +146,7 @@ def _index(self: Any) -> NoReturn:
 
 
 def _array(self: Any, dtype: Any = None, copy: Any = None) -> NoReturn:
-    raise _no_value(
+    raise no_value(
         "array",
         self,
         "a tensor has no value before a run, so it is no array",
@@ -162,7 +156,7 @@ def _array(self: Any, dtype: Any = None, copy: Any = None) -> NoReturn:
 
 
 def _contains(self: Any, item: Any) -> NoReturn:
-    raise _no_value(
+    raise no_value(
         "in",
         self,
         "whether a tensor holds a value is known only in the run",
@@ -171,7 +165,7 @@ def _contains(self: Any, item: Any) -> NoReturn:
 
 
 def _set_item(self: Any, key: Any, value: Any) -> NoReturn:
-    raise _no_value(
+    raise no_value(
         "setitem",
         self,
         "a tensor does not change",
@@ -183,12 +177,17 @@ def _format(self: Any, spec: str) -> str:
     """The text of the tensor itself; a format of numbers needs a value."""
     if not spec:
         return repr(self)
-    raise _no_value(
+    raise no_value(
         "format",
         self,
         f"a tensor has no value before a run that '{spec}' could format",
         "fetch it and format the value: session.run(x)",
     )
+
+
+def _round(self: Any, ndigits: int | None = None) -> Tensor:
+    """Python's ``round(x)`` and ``round(x, 2)``; a tensor stays what it is, no int."""
+    return round(self, ndigits or 0)
 
 
 def _length(self: Any) -> int:
@@ -197,8 +196,8 @@ def _length(self: Any) -> int:
     if shape and isinstance(shape[0], int):
         return shape[0]
     if shape == ():
-        raise _no_value("len", self, "a scalar has no length", "sg.size(x) counts elements")
-    raise _no_value(
+        raise no_value("len", self, "a scalar has no length", "sg.size(x) counts elements")
+    raise no_value(
         "len",
         self,
         "the size of axis 0 is known only in the run",
@@ -213,13 +212,13 @@ def _iterate(self: Any) -> Iterator[Tensor]:
     if shape and isinstance(shape[0], int):
         return iter(unstack(tensor))
     if shape == ():
-        raise _no_value(
+        raise no_value(
             "iter",
             self,
             "a scalar has no entries",
             "to repeat something so many times, loop in the graph with sg.fori_loop",
         )
-    raise _no_value(
+    raise no_value(
         "iter",
         self,
         "the size of axis 0 is known only in the run",
@@ -227,53 +226,18 @@ def _iterate(self: Any) -> Iterator[Tensor]:
     )
 
 
-# -- methods ----------------------------------------------------------------------------------
+def __getitem__(self: Any, key: Any) -> Tensor:
+    """The part of `self` that `key` says; named as the operator, which messages do not name."""
+    return getitem(self, key)
 
 
-def _astype(self: Any, dtype: Any) -> Tensor:
-    """The elements converted to `dtype`; see `cast`."""
-    return cast_to(self, dtype)
-
-
-def _reshape(self: Any, *shape: Any) -> Tensor:
-    """The same elements in another shape; see `reshape`."""
-    return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
-
-
-def _sum(self: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The sum along `axis`; see `sum`."""
-    return reduction.sum(self, axis, keepdims)
-
-
-def _mean(self: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The mean along `axis`; see `mean`."""
-    return reduction.mean(self, axis, keepdims)
-
-
-def _max(self: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The largest element along `axis`; see `max`."""
-    return reduction.max(self, axis, keepdims)
-
-
-def _min(self: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The smallest element along `axis`; see `min`."""
-    return reduction.min(self, axis, keepdims)
-
-
-def _transposed(self: Any) -> Tensor:
-    """The tensor with its axes in reverse order."""
-    return shaping.permute_dims(self)
-
-
-def _matrix_transposed(self: Any) -> Tensor:
-    """The tensor with its last two axes exchanged."""
-    return shaping.matrix_transpose(self)
-
+# -- installation -----------------------------------------------------------------------------
 
 _MEMBERS: dict[str, Any] = {
+    **MEMBERS,
     "__eq__": _equality(ew.equal),
     "__ne__": _equality(ew.not_equal),
-    "__getitem__": getitem,
+    "__getitem__": __getitem__,
     "__bool__": _bool,
     "__float__": _number("float"),
     "__int__": _number("int"),
@@ -283,18 +247,11 @@ _MEMBERS: dict[str, Any] = {
     "__contains__": _contains,
     "__setitem__": _set_item,
     "__format__": _format,
+    "__round__": _round,
     "__len__": _length,
     "__iter__": _iterate,
     "__array_ufunc__": array_ufunc,
     "__array_function__": array_function,
-    "T": property(_transposed),
-    "mT": property(_matrix_transposed),
-    "astype": _astype,
-    "reshape": _reshape,
-    "sum": _sum,
-    "mean": _mean,
-    "max": _max,
-    "min": _min,
 }
 
 

@@ -183,7 +183,7 @@ def _refuses(name: str, allowed: str, operand: str = "x") -> Refusal:
 
 
 _INTEGERS = "int8, int16, int32, int64, uint8, uint16, uint32, uint64"
-_FLOATS = "float32, float64"
+_FLOATS = "float16, bfloat16, float32, float64"
 REFUSALS: list[Refusal] = [
     *[_refuses(name, _FLOATS) for name in ("floor", "ceil", "trunc", "sigmoid", "erf")],
     _refuses("relu", f"{_INTEGERS}, {_FLOATS}"),

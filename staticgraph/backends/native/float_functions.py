@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from staticgraph.backends.native import (
+    math_bessel,
+    math_beta,
     math_error,
     math_exponential,
     math_gamma,
@@ -124,3 +126,27 @@ class FloatFunctions:
     def polygamma(self, x: Register, order: int) -> Register:
         """The derivative of `digamma` of an order from 1 on."""
         return math_gamma.polygamma(self._value(x), order).register
+
+    def erfcx(self, x: Register) -> Register:
+        """``exp(x**2) * erfc(x)``."""
+        return math_error.erfcx(self._value(x)).register
+
+    def ndtr(self, x: Register) -> Register:
+        """The probability that a standard normal number is below x."""
+        return math_error.ndtr(self._value(x)).register
+
+    def ndtri(self, p: Register) -> Register:
+        """The inverse of `ndtr`."""
+        return math_error.ndtri(self._value(p)).register
+
+    def modified_bessel(self, x: Register, order: int, scaled: bool) -> Register:
+        """The modified Bessel function of the first kind, of order 0 or 1."""
+        return math_bessel.modified_bessel(self._value(x), order, scaled).register
+
+    def betaln(self, a: Register, b: Register) -> Register:
+        """The logarithm of the beta function."""
+        return math_beta.betaln(self._value(a), self._value(b)).register
+
+    def betainc(self, a: Register, b: Register, x: Register) -> Register:
+        """The regularised incomplete beta function."""
+        return math_beta.betainc(self._value(a), self._value(b), self._value(x)).register

@@ -31,7 +31,8 @@ HEAVY = frozenset(
         "sigmoid_cross_entropy_with_logits",
         "exp2", "log2", "log10", "logaddexp", "cbrt", "fmod", "remainder", "floor_divide", "asin",
         "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "erfinv",
-        "xlogy", "lgamma", "digamma", "polygamma", "igamma", "igammac",
+        "xlogy", "lgamma", "digamma", "polygamma", "igamma", "igammac", "xlog1py", "logit", "erfcx",
+        "ndtr", "log_ndtr", "ndtri", "i0", "i0e", "i1", "i1e", "betaln", "betainc",
     )
 )  # fmt: skip
 COPIES = 2

@@ -115,7 +115,7 @@ def _rest_of_small(a: Value, x: Value, whole: Value) -> Value:
         return [number, power, total + change], abs(change) > abs(total) * _EXACT
 
     zero = a.of(0.0)
-    total = _repeated([zero, a.of(1.0), zero], step)[2]
+    total = repeated([zero, a.of(1.0), zero], step)[2]
     return -expm1(whole) - a * exp(whole) * total
 
 
@@ -129,7 +129,7 @@ def _series(a: Value, x: Value) -> Value:
         return [place, term, total + term], term > total * _EXACT
 
     one = a.of(1.0)
-    return _repeated([a, one, one], step)[2]
+    return repeated([a, one, one], step)[2]
 
 
 def _fraction(a: Value, x: Value) -> Value:
@@ -141,21 +141,22 @@ def _fraction(a: Value, x: Value) -> Value:
         number = number + 1.0
         weight = number * (a - number)
         middle = middle + 2.0
-        below = 1.0 / _not_zero(fma(weight, below, middle))
-        above = _not_zero(middle + weight / above)
+        below = 1.0 / not_zero(fma(weight, below, middle))
+        above = not_zero(middle + weight / above)
         change = above * below
         state = [number, middle, above, below, total * change]
         return state, abs(change - 1.0) > _EXACT
 
     start = 1.0 / first
-    return _repeated([a.of(0.0), first, a.of(1.0 / _TINY), start, start], step)[4]
+    return repeated([a.of(0.0), first, a.of(1.0 / _TINY), start, start], step)[4]
 
 
-def _not_zero(x: Value) -> Value:
+def not_zero(x: Value) -> Value:
+    """x, or a tiny number where it is smaller than that."""
     return where(abs(x) < _TINY, _TINY, x)
 
 
-def _repeated(
+def repeated(
     state: list[Value], step: Callable[[Sequence[Value]], tuple[list[Value], Value]]
 ) -> list[Value]:
     """What `step` makes of the state, again and again while a lane needs more."""
