@@ -238,7 +238,7 @@ _ROOT_OF_PI = math.sqrt(math.pi)
 # Where ``exp(x**2)`` is infinite in float64.
 _STEEP = 26.7
 # Beyond it a normal probability is 0 or 1.
-_NOTHING = 38.6
+_CERTAIN = 38.6
 # Of ``erfinv(x) / x / root`` in ``(root - 12) / (root + 12)`` for roots of ``-log(1 - x**2)`` from
 # 5.9 to 27.4; errors are below 1.3e-16.
 _TAIL = (
@@ -267,7 +267,7 @@ def erfcx(x: Value) -> Value:
 def ndtr(x: Value) -> Value:
     """The probability that a standard normal number is below x."""
     wide = x.cast(dtypes.float64)
-    size = at_most(abs(wide), _NOTHING)
+    size = at_most(abs(wide), _CERTAIN)
     scaled = _scaled_complement(size * _ROOT_OF_HALF, x.dtype)
     parts = _exponential(size, -0.5)
     half = scaled * 0.5
