@@ -1,114 +1,83 @@
 """Discrete Fourier transforms (public as ``sg.fft``).
 
-There is one op: the transform along one axis, without any scale. All else is made of it, so
-derivatives, fusion and unknown sizes come with what it is made of. The op is linear over the
-complex numbers and its matrix is symmetric, so its adjoint is the transform the other way round.
+Three ops do the work (fourier_record.py): the transform of complex numbers along one axis, that of
+real numbers to half of the frequencies, and that back. All else is made of them, so derivatives,
+fusion and unknown sizes come with what it is made of.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import to_complex
-from staticgraph.core.graph import Operation, Tensor
-from staticgraph.core.opdef import LINEAR, Attrs, Mismatch, OpDef, Types, register
-from staticgraph.core.types import TensorType
+from staticgraph.core.graph import Tensor
+from staticgraph.core.opdef import Mismatch
 from staticgraph.errors import DTypeError
-from staticgraph.ops.arranging import flip, pad
+from staticgraph.ops.arranging import pad
 from staticgraph.ops.axes import known_rank, one_axis, refuse
-from staticgraph.ops.complex import conj, real
+from staticgraph.ops.complex import conj
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, cast_to, constant
 from staticgraph.ops.creation import check_device, zeros
-from staticgraph.ops.elementwise import divide, floor_divide, minimum, multiply, sqrt
+from staticgraph.ops.elementwise import floor_divide
+from staticgraph.ops.fourier_record import (
+    NUMPYS,
+    OTHER_WAY,
+    Divisor,
+    Scale,
+    from_real,
+    length_of,
+    to_real,
+    transform,
+)
 from staticgraph.ops.joining import concat
 from staticgraph.ops.sizes import is_int, refusal, size
 
-Scale = Literal["backward", "ortho", "forward"]
 Norm = Scale | None
 Axes = Sequence[int] | None
 Sizes = Sequence[int] | None
 
-_NORMS: tuple[Scale, ...] = ("backward", "ortho", "forward")
-
-
-def _infer(types: Types, attrs: Attrs) -> TensorType:
-    shape = types[0].shape
-    if shape is not None:
-        _require_elements(shape[attrs["axis"]], attrs["axis"])
-    return types[0]
-
-
-def _require_elements(count: Any, axis: int) -> None:
-    if count == 0:
-        raise Mismatch(
-            f"axis {axis} is empty, and nothing has no spectrum",
-            "transform an axis that has elements, or give n=, to which zeros are put behind",
-        )
-
-
-def _reference(x: Any, *, axis: int, inverse: bool) -> Any:
-    _require_elements(np.shape(x)[axis], axis)
-    if inverse:
-        return np.asarray(np.fft.ifft(x, axis=axis, norm="forward"), x.dtype)
-    return np.asarray(np.fft.fft(x, axis=axis), x.dtype)
-
-
-def _vjp(node: Operation, adjoint: Tensor) -> Tensor:
-    return _transform(adjoint, node.attrs["axis"], not node.attrs["inverse"])
-
-
-FFT = register(
-    OpDef(
-        "fft",
-        operands=("x",),
-        infer=_infer,
-        reference=_reference,
-        dtypes=dtypes.COMPLEX,
-        attrs=("axis", "inverse"),
-        linear=True,
-        vjp=(_vjp,),
-        jvp=LINEAR,
-        doc="The sums ``y[k] = sum_j x[j] exp(-2 pi i j k / n)`` along an axis of size n, of the "
-        "inverse transform with the other sign; no scale.",
-        title="fft.fft",
-    )
-)
-
-
-def _transform(x: Tensor, axis: int, inverse: bool) -> Tensor:
-    return x.graph.add(FFT, (x,), {"axis": axis, "inverse": inverse}).out
-
-
 # -- arguments ------------------------------------------------------------------------------------
 
 
-def _complex(what: str, x: Any, only_real: bool = False) -> Tensor:
-    """The operand as complex numbers; of a transform of real numbers others are refused."""
+def _complex(what: str, x: Any) -> Tensor:
+    """The operand as complex numbers."""
     tensor = as_tensor(x)
-    if tensor.dtype == dtypes.bool_ or (only_real and tensor.dtype in dtypes.COMPLEX):
-        kinds = "integers or floats" if only_real else "numbers"
-        raise refusal(
-            what,
-            f"does not take {dtypes.name(tensor.dtype)}",
-            f"x '{tensor.name}' may be {kinds}; sg.cast(x, dtype) or sg.real(x) converts",
-            error=DTypeError,
-        )
+    if tensor.dtype == dtypes.bool_:
+        _refuse_dtype(what, tensor, "integers, floats or complex numbers", _NUMBERS)
     return cast_to(tensor, to_complex(tensor.dtype))
 
 
-def _read_norm(what: str, norm: Any) -> Scale:
-    """A scale that was given; None is NumPy's "backward"."""
-    if norm is None:
-        return "backward"
-    for known in _NORMS:
-        if norm == known:
-            return known
+def _real(what: str, x: Any) -> Tensor:
+    """The operand as float32 or float64."""
+    tensor = as_tensor(x)
+    if tensor.dtype == dtypes.bool_:
+        _refuse_dtype(what, tensor, "integers or floats", _NUMBERS)
+    if tensor.dtype in dtypes.COMPLEX:
+        _refuse_dtype(what, tensor, "integers or floats", _PARTS)
+    return cast_to(tensor, dtypes.part_of(to_complex(tensor.dtype)))
+
+
+_NUMBERS = "sg.cast(x, 'float32') makes 0 and 1"
+_PARTS = "sg.fft.fft takes complex numbers, sg.real(x) gives a part"
+
+
+def _refuse_dtype(what: str, x: Tensor, kinds: str, way: str) -> None:
+    have = dtypes.name(x.dtype)
+    mismatch = Mismatch(f"does not take {have}", f"x may be {kinds}; {way}", error=DTypeError)
+    refuse(what, (x,), mismatch)
+
+
+def _divisor(what: str, norm: Any, inverse: bool) -> Divisor:
+    """What the sums are divided by; a norm of None is NumPy's "backward"."""
+    scale = "backward" if norm is None else norm
+    for divisor, word in NUMPYS.items():
+        if isinstance(scale, str) and scale == (OTHER_WAY[word] if inverse else word):
+            return divisor
     raise refusal(what, f"norm={norm!r} is none", "norm may be 'backward', 'ortho' or 'forward'")
 
 
@@ -121,22 +90,30 @@ def _count(what: str, n: Any, name: str = "n") -> int:
     return int(n)
 
 
-def _axes(what: str, x: Tensor, s: Sizes, axes: Axes) -> list[tuple[int, int | None]]:
+def _axes(what: str, x: Tensor, s: Any, axes: Any) -> list[tuple[int, int | None]]:
     """The axes to transform, each with the length that is wanted or None."""
-    ndim = known_rank(FFT, x)
+    for name, given in (("s", s), ("axes", axes)):
+        if not (given is None or isinstance(given, Sequence | np.ndarray)):
+            raise refusal(what, f"{name}={given!r} is no sequence", f"{name} is a tuple of ints")
+    ndim = known_rank(what, x)
+    sizes = None if s is None else [_count(what, item, "each of s") for item in s]
     if axes is None:
-        listed = list(range(0 if s is None else ndim - len(s), ndim))
-    else:
-        listed = [one_axis(FFT, x, axis) for axis in axes]
-    sizes: list[int | None] = [None] * len(listed)
-    if s is not None:
-        if len(s) != len(listed) or any(axis < 0 for axis in listed):
+        if sizes is not None and len(sizes) > ndim:
             raise refusal(
-                what, f"s={tuple(s)!r} has {len(s)} sizes for {len(listed)} axes", "give one each"
+                what, f"s={tuple(sizes)!r} has {len(sizes)} sizes for {ndim} axes", "give one each"
             )
-        sizes = [_count(what, item, "each of s") for item in s]
-    if len(set(listed)) < len(listed):
-        raise refusal(what, f"axes={tuple(axes or ())!r} names an axis twice", "name each once")
+        listed = list(range(0 if sizes is None else ndim - len(sizes), ndim))
+    else:
+        listed = [one_axis(what, x, axis) for axis in axes]
+        if len(set(listed)) < len(listed):
+            raise refusal(what, f"axes={tuple(axes)!r} names an axis twice", "name each once")
+    if sizes is None:
+        return [(axis, None) for axis in listed]
+    if len(sizes) != len(listed):
+        raise refusal(
+            what, f"s={tuple(sizes)!r} has {len(sizes)} sizes for {len(listed)} axes",
+            "give one each",
+        )  # fmt: skip
     return list(zip(listed, sizes, strict=True))
 
 
@@ -162,39 +139,35 @@ def _fitted(x: Tensor, axis: int, n: int | None) -> Tensor:
     return concat([x, zeros(dims, x.dtype)], axis)[_along(axis, slice(0, n))]
 
 
-def _length(x: Tensor, axis: int) -> int | Tensor:
+def _checked(what: str, x: Tensor, axis: int) -> Tensor:
+    """`x`, whose axis is not known to be empty."""
     shape = x.type.shape
-    assert shape is not None
-    dim = shape[axis]
-    return dim if isinstance(dim, int) else size(x, axis)
-
-
-def _scaled(y: Tensor, n: int | Tensor, norm: Scale, inverse: bool, name: str) -> Tensor:
-    """`y` times what `norm` says for a transform of length `n`."""
-    if norm == ("forward" if inverse else "backward"):
-        return identity(y, name=name)
-    if isinstance(n, int):
-        return multiply(y, 1 / (math.sqrt(n) if norm == "ortho" else n), name=name)
-    count = cast_to(n, dtypes.part_of(y.dtype))
-    return divide(y, sqrt(count) if norm == "ortho" else count, name=name)
+    if shape is not None and shape[axis] == 0:
+        refuse(
+            what, (x,),
+            Mismatch(
+                f"axis {axis} is empty, and nothing has no spectrum",
+                "transform an axis that has elements, or give n=, to which zeros are put behind",
+            ),
+        )  # fmt: skip
+    return x
 
 
 def _one(
-    what: str, x: Tensor, n: Any, axis: Any, norm: Norm, inverse: bool, name: str | None
+    what: str, x: Tensor, n: Any, axis: Any, norm: Any, inverse: bool, name: str | None
 ) -> Tensor:
-    scale = _read_norm(what, norm)
-    number = one_axis(FFT, x, axis)
-    given = _fitted(x, number, None if n is None else _count(what, n))
-    result = _transform(given, number, inverse)
-    return _scaled(result, _length(given, number), scale, inverse, name or what)
+    divisor = _divisor(what, norm, inverse)
+    number = one_axis(what, x, axis)
+    given = _checked(what, _fitted(x, number, None if n is None else _count(what, n)), number)
+    return identity(transform(given, number, inverse, divisor), name=name or what)
 
 
 def _several(
-    what: str, x: Tensor, s: Sizes, axes: Axes, norm: Norm, inverse: bool, name: str | None
+    what: str, x: Tensor, s: Any, axes: Any, norm: Any, inverse: bool, name: str | None
 ) -> Tensor:
-    scale = _read_norm(what, norm)
+    divisor = _divisor(what, norm, inverse)
     for axis, n in reversed(_axes(what, x, s, axes)):
-        x = _one(what, x, n, axis, scale, inverse, None)
+        x = transform(_checked(what, _fitted(x, axis, n), axis), axis, inverse, divisor)
     return identity(x, name=name or what)
 
 
@@ -269,24 +242,35 @@ def ifftn(
     return _several("ifftn", _complex("ifftn", x), s, axes, norm, True, name)
 
 
+def fft2(
+    x: Any, s: Sizes = None, axes: Axes = (-2, -1), norm: Norm = "backward",
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """`fftn` along the last two axes, or those that are given.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.fft.fft2([[1.0, 0.0], [0.0, 1.0]]))
+    array([[2.+0.j, 0.+0.j],
+           [0.+0.j, 2.+0.j]], dtype=complex64)
+    """
+    return _several("fft2", _complex("fft2", x), s, axes, norm, False, name)
+
+
+def ifft2(
+    x: Any, s: Sizes = None, axes: Axes = (-2, -1), norm: Norm = "backward",
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """The inverse of `fft2`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.fft.ifft2([[4.0, 0.0], [0.0, 0.0]]))
+    array([[1.+0.j, 1.+0.j],
+           [1.+0.j, 1.+0.j]], dtype=complex64)
+    """
+    return _several("ifft2", _complex("ifft2", x), s, axes, norm, True, name)
+
+
 # -- transforms of real numbers -------------------------------------------------------------------
-
-
-def _half(x: Tensor, axis: int) -> Tensor:
-    """The frequencies from 0 up: those below are their conjugates."""
-    count = _length(x, axis)
-    kept = count // 2 + 1 if isinstance(count, int) else floor_divide(count, 2) + 1
-    return x[_along(axis, slice(0, kept))]
-
-
-def _both_halves(x: Tensor, axis: int, n: int | Tensor) -> Tensor:
-    """All n frequencies of a real sequence, of which `x` has those from 0 up."""
-    stop = (n + 1) // 2 if isinstance(n, int) else floor_divide(n + 1, 2)
-    below = flip(conj(x[_along(axis, slice(1, stop))]), axis)
-    if not isinstance(n, int):
-        # Of one frequency in the run n is 0: nothing is kept then, which the transform refuses.
-        x = x[_along(axis, slice(0, minimum(n, floor_divide(n, 2) + 1)))]
-    return concat([x, below], axis)
 
 
 def rfft(
@@ -302,10 +286,17 @@ def rfft(
     >>> sg.Session().run(sg.fft.rfft([1.0, 0.0, 0.0, 1.0]))
     array([2.+0.j, 1.+1.j, 0.+0.j], dtype=complex64)
     """
-    tensor = _complex("rfft", x, only_real=True)
-    number = one_axis(FFT, tensor, axis)
-    return identity(_half(_one("rfft", tensor, n, axis, norm, False, None), number),
-                    name=name or "rfft")  # fmt: skip
+    return _half_spectrum("rfft", _real("rfft", x), n, axis, norm, False, name)
+
+
+def _half_spectrum(
+    what: str, x: Tensor, n: Any, axis: Any, norm: Any, inverse: bool, name: str | None
+) -> Tensor:
+    divisor = _divisor(what, norm, inverse)
+    number = one_axis(what, x, axis)
+    given = _checked(what, _fitted(x, number, None if n is None else _count(what, n)), number)
+    result = from_real(given, number, divisor)
+    return identity(conj(result) if inverse else result, name=name or what)
 
 
 def irfft(
@@ -325,18 +316,18 @@ def irfft(
     >>> sg.Session().run(sg.fft.irfft([2.0, 1 + 1j, 0.0]))
     array([1., 0., 0., 1.], dtype=float32)
     """
-    return _inverse_of_half("irfft", _complex("irfft", x), n, axis, norm, name)
+    return _of_half("irfft", _complex("irfft", x), n, axis, norm, True, name)
 
 
-def _inverse_of_half(
-    what: str, x: Tensor, n: Any, axis: Any, norm: Norm, name: str | None
+def _of_half(
+    what: str, x: Tensor, n: Any, axis: Any, norm: Any, inverse: bool, name: str | None
 ) -> Tensor:
-    scale = _read_norm(what, norm)
-    number = one_axis(FFT, x, axis)
+    divisor = _divisor(what, norm, inverse)
+    number = one_axis(what, x, axis)
     if n is None:
-        have = _length(x, number)
+        have = length_of(x, number)
         if isinstance(have, int) and have < 2:
-            refuse(FFT, (x,), Mismatch(
+            refuse(what, (x,), Mismatch(
                 f"{have} frequencies are those of no even length",
                 "say how many elements there were: n=1",
             ))  # fmt: skip
@@ -344,8 +335,8 @@ def _inverse_of_half(
     else:
         length = _count(what, n)
         x = _fitted(x, number, length // 2 + 1)
-    full = _transform(_both_halves(x, number, length), number, True)
-    return _scaled(real(full), length, scale, True, name or what)
+    given = x if inverse else conj(x)
+    return identity(to_real(given, number, length, divisor), name=name or what)
 
 
 def rfftn(
@@ -359,16 +350,25 @@ def rfftn(
     array([[2.+0.j, 0.+0.j],
            [0.+0.j, 2.+0.j]], dtype=complex64)
     """
-    tensor = _complex("rfftn", x, only_real=True)
-    scale = _read_norm("rfftn", norm)
-    listed = _axes("rfftn", tensor, s, axes)
+    return _half_spectra("rfftn", x, s, axes, norm, name)
+
+
+def _half_spectra(what: str, x: Any, s: Any, axes: Any, norm: Any, name: str | None) -> Tensor:
+    tensor = _real(what, x)
+    divisor = _divisor(what, norm, False)
+    *others, last = _some_axes(what, tensor, s, axes)
+    axis, n = last
+    result = from_real(_checked(what, _fitted(tensor, axis, n), axis), axis, divisor)
+    for axis, n in reversed(others):
+        result = transform(_checked(what, _fitted(result, axis, n), axis), axis, False, divisor)
+    return identity(result, name=name or what)
+
+
+def _some_axes(what: str, x: Tensor, s: Any, axes: Any) -> list[tuple[int, int | None]]:
+    listed = _axes(what, x, s, axes)
     if not listed:
-        raise refusal("rfftn", "there is no axis to transform", "give one axis at least")
-    axis, n = listed.pop()
-    result = _half(_one("rfftn", tensor, n, axis, scale, False, None), axis)
-    for axis, n in reversed(listed):
-        result = _one("rfftn", result, n, axis, scale, False, None)
-    return identity(result, name=name or "rfftn")
+        raise refusal(what, "there is no axis to transform", "give one axis at least")
+    return listed
 
 
 def irfftn(
@@ -385,18 +385,43 @@ def irfftn(
     array([[1., 2.],
            [3., 5.]], dtype=float32)
     """
-    tensor = _complex("irfftn", x)
-    scale = _read_norm("irfftn", norm)
-    listed = _axes("irfftn", tensor, s, axes)
-    if not listed:
-        raise refusal("irfftn", "there is no axis to transform", "give one axis at least")
-    last, n = listed.pop()
-    for axis, count in listed:
-        tensor = _one("irfftn", tensor, count, axis, scale, True, None)
-    return _inverse_of_half("irfftn", tensor, n, last, scale, name)
+    return _of_half_spectra("irfftn", x, s, axes, norm, name)
 
 
-_OTHER_WAY: dict[Scale, Scale] = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
+def _of_half_spectra(what: str, x: Any, s: Any, axes: Any, norm: Any, name: str | None) -> Tensor:
+    tensor = _complex(what, x)
+    divisor = _divisor(what, norm, True)
+    *others, last = _some_axes(what, tensor, s, axes)
+    for axis, n in others:
+        tensor = transform(_checked(what, _fitted(tensor, axis, n), axis), axis, True, divisor)
+    axis, n = last
+    return _of_half(what, tensor, n, axis, norm, True, name)
+
+
+def rfft2(
+    x: Any, s: Sizes = None, axes: Axes = (-2, -1), norm: Norm = "backward",
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """`rfftn` along the last two axes, or those that are given.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.fft.rfft2([[1.0, 2.0, 3.0, 4.0]]))
+    array([[10.+0.j, -2.+2.j, -2.+0.j]], dtype=complex64)
+    """
+    return _half_spectra("rfft2", x, s, axes, norm, name)
+
+
+def irfft2(
+    x: Any, s: Sizes = None, axes: Axes = (-2, -1), norm: Norm = "backward",
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """The inverse of `rfft2`; see `irfft` for the length of the last axis.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.fft.irfft2([[10.0, -2 + 2j, -2.0]]))
+    array([[1., 2., 3., 4.]], dtype=float32)
+    """
+    return _of_half_spectra("irfft2", x, s, axes, norm, name)
 
 
 def hfft(
@@ -411,8 +436,7 @@ def hfft(
     >>> sg.Session().run(sg.fft.hfft([1.0, 2j, 1.0]))
     array([ 2.,  4.,  2., -4.], dtype=float32)
     """
-    scale = _read_norm("hfft", norm)
-    return _inverse_of_half("hfft", conj(_complex("hfft", x)), n, axis, _OTHER_WAY[scale], name)
+    return _of_half("hfft", _complex("hfft", x), n, axis, norm, False, name)
 
 
 def ihfft(
@@ -425,11 +449,7 @@ def ihfft(
     >>> sg.Session().run(sg.fft.ihfft([2.0, 4.0, 2.0, -4.0]))
     array([1.-0.j, 0.+2.j, 1.-0.j], dtype=complex64)
     """
-    scale = _read_norm("ihfft", norm)
-    tensor = _complex("ihfft", x, only_real=True)
-    number = one_axis(FFT, tensor, axis)
-    result = _half(_one("ihfft", tensor, n, axis, _OTHER_WAY[scale], False, None), number)
-    return identity(conj(result), name=name or "ihfft")
+    return _half_spectrum("ihfft", _real("ihfft", x), n, axis, norm, True, name)
 
 
 # -- frequencies ----------------------------------------------------------------------------------
@@ -490,11 +510,11 @@ def rfftfreq(
 
 def _shifted(what: str, x: Any, axes: Axes | int, back: bool, name: str | None) -> Tensor:
     tensor = as_tensor(x)
-    ndim = known_rank(FFT, tensor)
+    ndim = known_rank(what, tensor)
     listed = range(ndim) if axes is None else [axes] if is_int(axes) else axes
     for axis in listed:  # type: ignore[union-attr]
-        number = one_axis(FFT, tensor, axis)
-        count = _length(tensor, number)
+        number = one_axis(what, tensor, axis)
+        count = length_of(tensor, number)
         more = count if back else count + 1
         middle = more // 2 if isinstance(more, int) else floor_divide(more, 2)
         first, second = [
@@ -527,6 +547,6 @@ def ifftshift(x: Any, axes: Axes | int = None, *, name: str | None = None) -> Te
 
 
 __all__ = [
-    "fft", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifftn", "ifftshift", "ihfft", "irfft",
-    "irfftn", "rfft", "rfftfreq", "rfftn",
+    "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift",
+    "ihfft", "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
 ]  # fmt: skip

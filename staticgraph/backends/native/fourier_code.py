@@ -1,13 +1,16 @@
 """The discrete Fourier transform of one block, as a function of machine code.
 
-``void @fft(ptr source, ptr target, ptr room, ptr table, i64 n, i64 inner)`` transforms `inner`
-sequences of length n that lie side by side, element k of sequence q at ``k * inner + q``. It is T.
-G. Stockham's algorithm in radices 4, 2, 3, 5 and, for what is left, the smallest prime factor: a
+``ptr @fft(ptr source, ptr first, ptr second, ptr table, i64 n, i64 inner, scale)`` transforms
+`inner` sequences of length n that lie side by side, element k of sequence q at ``k * inner + q``,
+and multiplies with a real number; it says which of `first` and `second` holds the result. It is T.
+G. Stockham's algorithm in radices 8, 4, 2, 3, 5 and, for what is left, the smallest prime factor: a
 stage reads one buffer and writes the other, in an order that needs no reversal of digits in the
-end. It is written once for every length; the table has the powers of the n-th root of unity.
+end. It is written once for every length; the table has the powers of the n-th root of unity. The
+source is read by the first stage alone, so `second` may be the source.
 
 Stage by stage with c the length that is left and s the number of sequences side by side, it reads
 ``x[q + s(p + m j)]``, m = c / radix, and writes ``y[q + s(radix p + k)]``, for all q < s and p < m.
+Vectors are of neighbouring q; in the first stage of a single sequence of neighbouring p.
 """
 
 from __future__ import annotations
@@ -18,26 +21,53 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from staticgraph.backends.native import complex_scalars
+from staticgraph.backends.native.fourier_walk import (
+    Builder,
+    Walk,
+    everywhere,
+    fused,
+    interleaved,
+    read,
+    times,
+    times_real,
+    write,
+)
 from staticgraph.backends.native.ir import Code, Module, element_type, vector
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 
+Numbers = np.ndarray[tuple[int], DType]
+Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
+
 # Effort of code generation: the function is compiled once and then found on the disk.
 LEVEL = 2
 
-_PARAMETERS = ("ptr noalias %source", "ptr %target", "ptr %room", "ptr %table", "i64 %n",
-               "i64 %inner")  # fmt: skip
+PARAMETERS = ("ptr %source", "ptr %first", "ptr %second", "ptr %table", "i64 %n", "i64 %inner")
+# The radices that have a formula, in the order in which they are tried.
+_RADICES = (8, 4, 2, 3, 5)
 
 
 def transform_function(
-    module: Module, builder: Callable[[Code, int], Scalars], dtype: DType, inverse: bool, lanes: int
+    module: Module, builder: Builder, dtype: DType, inverse: bool, lanes: int
 ) -> str:
     """The name of the function for a dtype and a direction, which is added to the module."""
     name = f"fft_{dtypes.name(dtype)}_{'inverse' if inverse else 'forward'}_{lanes}"
     if not module.has_function(name):
-        _Transform(Code(module, name, "void", _PARAMETERS), builder, dtype, inverse, lanes).write()
+        parameters = (*PARAMETERS, f"{element_type(dtypes.part_of(dtype))} %scale")
+        _Transform(Code(module, name, "ptr", parameters), builder, dtype, inverse, lanes).write()
     return name
+
+
+def stage_count(n: int) -> int:
+    """How many stages the transform of a length has: an odd number ends in `first`."""
+    count = 0
+    while n > 1:
+        radix = next((radix for radix in _RADICES if n % radix == 0), 0)
+        if not radix:
+            radix = next((trial for trial in range(7, math.isqrt(n) + 1) if n % trial == 0), n)
+        count, n = count + 1, n // radix
+    return count
 
 
 class _Transform:
@@ -46,13 +76,13 @@ class _Transform:
     def __init__(
         self,
         code: Code,
-        builder: Callable[[Code, int], Scalars],
+        builder: Builder,
         dtype: DType,
         inverse: bool,
         lanes: int,
     ) -> None:
         self.code, self.dtype, self.inverse, self.lanes = code, dtype, inverse, lanes
-        self.single, self.many = builder(code, 1), builder(code, lanes)
+        self.walk = Walk(code, builder, lanes, None)
         self.element = element_type(dtype)
         # What a stage reads and writes, the length that is left, what lies side by side, and the
         # step in the table.
@@ -61,7 +91,7 @@ class _Transform:
     # -- the stages -------------------------------------------------------------------------------
 
     def write(self) -> None:
-        """The loop over the stages, and the copy at the end where they end in the wrong buffer."""
+        """The loop over the stages."""
         code = self.code
         head, ended, known = code.label("stage"), code.label("ended"), code.label("known")
         code.jump(head)
@@ -73,7 +103,7 @@ class _Transform:
                 ("beside", "i64"), ("step", "i64"),
             )
         }  # fmt: skip
-        start = ("%source", "%target", "%room", "%n", "%inner", "1")
+        start = ("%source", "%first", "%second", "%n", "%inner", "1")
         for phi, first in zip(phis.values(), start, strict=True):
             phi.add(first, "entry")
         for name in ("source", "target", "left", "beside", "step"):
@@ -82,7 +112,7 @@ class _Transform:
         code.begin(known)
         after = code.label("after")
         radices: list[tuple[str, str]] = []
-        for radix in (4, 2, 3, 5):
+        for radix in _RADICES:
             inside, other = code.label(), code.label()
             rest = code.let(f"urem i64 {self.left}, {radix}")
             code.branch(code.let(f"icmp eq i64 {rest}, 0"), inside, other)
@@ -106,27 +136,26 @@ class _Transform:
         phis["step"].add(code.let(f"mul i64 {self.step}, {taken}"), block)
         phis["source"].add(self.target, block)
         phis["target"].add(phis["other"].name, block)
-        # The source of the run is read once and never written.
         phis["other"].add(self.target, block)
         code.jump(head)
         code.begin(ended)
         self._settle()
 
     def _settle(self) -> None:
+        """The end; of sequences of one element, which no stage reads, a copy."""
         code = self.code
         copying, after = code.label(), code.label()
-        code.branch(code.let(f"icmp eq ptr {self.source}, %target"), after, copying)
+        code.branch(code.let("icmp sle i64 %n, 1"), copying, after)
         code.begin(copying)
-        count = code.let("mul i64 %n, %inner")
-        size = code.let(f"mul i64 {count}, {self.dtype.itemsize}")
-        code.module.declare("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
-        code.do(
-            f"call void @llvm.memcpy.p0.p0.i64(ptr %target, ptr {self.source}, i64 {size}, "
-            "i1 false)"
-        )
-        code.jump(after)
+
+        def copy(q: str, s: Scalars) -> None:
+            value = times_real(s, read(s, self.dtype, self._at("%source", q)), "%scale")
+            write(s, value, self._at("%first", q))
+
+        self.walk.vectors("0", "%inner", copy)
+        code.do("ret ptr %first")
         code.begin(after)
-        code.do("ret void")
+        code.do(f"ret ptr {self.source}")
         code.finish(level=LEVEL)
 
     def _smallest_factor(self) -> str:
@@ -155,35 +184,27 @@ class _Transform:
     # -- elements ---------------------------------------------------------------------------------
 
     def _at(self, pointer: str, *places: str) -> str:
-        for place in places:
-            pointer = self.code.let(f"getelementptr {self.element}, ptr {pointer}, i64 {place}")
-        return pointer
-
-    def _load(self, s: Scalars, pointer: str) -> Register:
-        type = vector(self.element, s.lanes)
-        text = self.code.let(f"load {type}, ptr {pointer}, align {self.dtype.alignment}")
-        return Register(text, self.dtype)
-
-    def _store(self, s: Scalars, value: Register, pointer: str) -> None:
-        type = vector(self.element, s.lanes)
-        self.code.do(f"store {type} {value.text}, ptr {pointer}, align {self.dtype.alignment}")
+        return self.walk.at(pointer, self.dtype, *places)
 
     def _product(self, lhs: str, rhs: str) -> str:
         return self.code.let(f"mul i64 {lhs}, {rhs}")
 
     def _sequences(self, body: Callable[[str, Scalars], None]) -> None:
-        """What lies side by side, in vectors and then one by one."""
-        code, middle = self.code, "0"
-        if self.lanes > 1:
-            middle = code.let(f"and i64 {self.beside}, {-self.lanes}")
-            code.loop("0", middle, lambda q: body(q, self.many), self.lanes)
-        code.loop(middle, self.beside, lambda q: body(q, self.single))
+        """What lies side by side."""
+        self.walk.vectors("0", self.beside, body)
 
     def _stage(self, radix: int) -> None:
         """A stage whose radix has a formula of its own."""
         code = self.code
         length = code.let(f"udiv i64 {self.left}, {radix}")
         apart = self._product(self.beside, length)
+        last, others, after = code.label("last"), code.label(), code.label()
+        code.branch(code.let(f"icmp eq i64 {length}, 1"), last, others)
+        code.begin(last)
+        self._last_stage(radix)
+        code.jump(after)
+        code.begin(others)
+        begin = self._first_stage(radix, length) if self.lanes > 1 and radix % 2 == 0 else "0"
 
         def places(p: str) -> None:
             begin = self._product(self.beside, p)
@@ -191,26 +212,92 @@ class _Transform:
             writing = self._at(self.target, self._product(begin, str(radix)))
             turn = self._product(p, self.step)
             roots = [
-                self._load(self.single, self._at("%table", self._product(turn, str(k))))
+                read(self.walk.single, self.dtype, self._at("%table", self._product(turn, str(k))))
                 for k in range(1, radix)
             ]
 
             def block(q: str, s: Scalars) -> None:
-                given, place = [], self._at(reading, q)
-                for _ in range(radix):
-                    given.append(self._load(s, place))
-                    place = self._at(place, apart)
-                made = _BUTTERFLIES[radix](_Rotation(s, self.inverse), given)
+                made = self._butterfly(s, radix, self._at(reading, q), apart)
                 place = self._at(writing, q)
                 for k, value in enumerate(made):
                     if k:
                         place = self._at(place, self.beside)
-                        value = _turned(s, value, roots[k - 1])
-                    self._store(s, value, place)
+                        value = times(s, value, everywhere(s, roots[k - 1]))
+                    write(s, value, place)
 
             self._sequences(block)
 
-        code.loop("0", length, places)
+        code.loop(begin, length, places)
+        code.jump(after)
+        code.begin(after)
+
+    def _butterfly(self, s: Scalars, radix: int, place: str, apart: str) -> list[Register]:
+        """What a stage makes of elements that are `apart`, before their turns."""
+        given = []
+        for _ in range(radix):
+            given.append(read(s, self.dtype, place))
+            place = self._at(place, apart)
+        return _BUTTERFLIES[radix](_Rotation(s, self.inverse), given)
+
+    def _last_stage(self, radix: int) -> None:
+        """The stage that leaves sequences of one element: no turns, but the scale."""
+
+        def block(q: str, s: Scalars) -> None:
+            made = self._butterfly(s, radix, self._at(self.source, q), self.beside)
+            place = self._at(self.target, q)
+            for k, value in enumerate(made):
+                if k:
+                    place = self._at(place, self.beside)
+                write(s, times_real(s, value, "%scale"), place)
+
+        self._sequences(block)
+
+    def _first_stage(self, radix: int, length: str) -> str:
+        """The stage of a single sequence, in vectors of neighbouring places; how many it did."""
+        code, s = self.code, self.walk.builders[0]
+        before, inside, after = code.block, code.label("first"), code.label()
+        code.branch(code.let(f"icmp eq i64 {self.beside}, 1"), inside, after)
+        code.begin(inside)
+        end = code.let(f"and i64 {length}, {-s.lanes}")
+
+        def places(p: str) -> None:
+            made = self._butterfly(s, radix, self._at(self.source, p), length)
+            roots: dict[int, Register] = {}
+            for k in range(1, radix):
+                low = k & -k
+                if low == k:
+                    roots[k] = self._every(k, self._at("%table", self._product(p, str(k))))
+                else:
+                    roots[k] = times(s, roots[low], roots[k - low])
+            turned = [made[0], *[times(s, made[k], roots[k]) for k in range(1, radix)]]
+            text = interleaved(s, [value.text for value in turned], self.dtype)
+            place = self._at(self.target, self._product(p, str(radix)))
+            type = vector(self.element, s.lanes * radix)
+            code.do(f"store {type} {text}, ptr {place}, align {self.dtype.alignment}")
+
+        code.loop("0", end, places, s.lanes)
+        done = code.block
+        code.jump(after)
+        code.begin(after)
+        begin = code.phi("i64")
+        begin.add("0", before)
+        begin.add(end, done)
+        return begin.name
+
+    def _every(self, step: int, place: str) -> Register:
+        """Every `step`-th element from a place on, in a vector."""
+        lanes, s = self.lanes, self.walk.builders[0]
+        # The last ones that are skipped need not exist, so they are not read.
+        count = step * (lanes - 1) + 1
+        type = vector(self.element, count)
+        text = self.code.let(f"load {type}, ptr {place}, align {self.dtype.alignment}")
+        if step == 1:
+            return Register(text, self.dtype)
+        part = element_type(dtypes.part_of(self.dtype))
+        places = [2 * step * lane + n for lane in range(lanes) for n in (0, 1)]
+        return s.element(
+            complex_scalars.shuffled(self.code, part, 2 * count, text, places), self.dtype
+        )
 
     def _any_stage(self, radix: str) -> None:
         """A stage of any radix: each result is a sum over all operands."""
@@ -218,6 +305,9 @@ class _Transform:
         length = code.let(f"udiv i64 {self.left}, {radix}")
         apart = self._product(self.beside, length)
         turns = self._product(length, self.step)
+        part = element_type(dtypes.part_of(self.dtype))
+        last = code.let(f"icmp eq i64 {length}, 1")
+        scale = code.let(f"select i1 {last}, {part} %scale, {part} 1.0")
 
         def places(p: str) -> None:
             begin = self._product(self.beside, p)
@@ -232,7 +322,7 @@ class _Transform:
 
                 def block(q: str, s: Scalars) -> None:
                     total = self._sum(s, self._at(reading, q), radix, apart, first, moved)
-                    self._store(s, total, self._at(line, q))
+                    write(s, times_real(s, total, scale), self._at(line, q))
 
                 self._sequences(block)
 
@@ -254,8 +344,8 @@ class _Transform:
             phi.add(start, before)
         code.branch(code.let(f"icmp ult i64 {count.name}, {radix}"), inside, after)
         code.begin(inside)
-        w = self._load(self.single, self._at("%table", root.name))
-        term = _turned(s, self._load(s, at.name), w)
+        w = read(self.walk.single, self.dtype, self._at("%table", root.name))
+        term = times(s, read(s, self.dtype, at.name), everywhere(s, w))
         following = code.let(f"add i64 {root.name}, {moved}")
         over = code.let(f"icmp uge i64 {following}, %n")
         wrapped = code.let(f"sub i64 {following}, %n")
@@ -269,27 +359,6 @@ class _Transform:
 
 
 # -- arithmetic of butterflies --------------------------------------------------------------------
-
-
-def _fused(s: Scalars, x: Register, y: str, z: Register) -> Register:
-    """``x * y + z`` part by part, rounded once where the target can."""
-    type = s.type(x.dtype)
-    if not s.fused:
-        product = s.code.let(f"fmul {type} {x.text}, {y}")
-        return s.element(s.code.let(f"fadd {type} {product}, {z.text}"), x.dtype)
-    kind = f"v{2 * s.lanes}f{8 * dtypes.part_of(x.dtype).itemsize}"
-    text = s.code.intrinsic(f"fma.{kind}", type, [(type, x.text), (type, y), (type, z.text)])
-    return s.element(text, x.dtype)
-
-
-def _turned(s: Scalars, x: Register, root: Register) -> Register:
-    """x times one complex number: its real part times x and its imaginary part times i x."""
-    places = [(n,) * (2 * s.lanes) for n in (0, 1)]
-    part = element_type(dtypes.part_of(x.dtype))
-    real, imag = [complex_scalars.shuffled(s.code, part, 2, root.text, place) for place in places]
-    turned = _Rotation(s, inverse=True)(x)
-    product = s.element(s.code.let(f"fmul {s.type(x.dtype)} {turned.text}, {imag}"), x.dtype)
-    return _fused(s, x, real, product)
 
 
 class _Rotation:
@@ -313,7 +382,7 @@ class _Rotation:
     def moved(self, x: Register, factor: float, onto: Register) -> Register:
         """``onto + factor x``."""
         constant = self.s.constant(complex(factor, factor), x.dtype)
-        return _fused(self.s, x, constant.text, onto)
+        return fused(self.s, x, constant.text, onto)
 
 
 def _two(turn: _Rotation, x: Sequence[Register]) -> list[Register]:
@@ -328,6 +397,21 @@ def _four(turn: _Rotation, x: Sequence[Register]) -> list[Register]:
         s.add(even[0], odd[0]), s.add(even[1], quarter),
         s.subtract(even[0], odd[0]), s.subtract(even[1], quarter),
     ]  # fmt: skip
+
+
+def _eight(turn: _Rotation, x: Sequence[Register]) -> list[Register]:
+    s = turn.s
+    even, odd = _four(turn, x[::2]), _four(turn, x[1::2])
+    root = math.sqrt(0.5)
+    first, third = turn(odd[1]), turn(odd[3])
+    turned = [
+        odd[0],
+        turn.scaled(s.add(odd[1], first), root),
+        turn(odd[2]),
+        turn.scaled(s.subtract(third, odd[3]), root),
+    ]
+    pairs = list(zip(even, turned, strict=True))
+    return [s.add(a, b) for a, b in pairs] + [s.subtract(a, b) for a, b in pairs]
 
 
 def _three(turn: _Rotation, x: Sequence[Register]) -> list[Register]:
@@ -363,16 +447,19 @@ _BUTTERFLIES: dict[int, Callable[[_Rotation, Sequence[Register]], list[Register]
     3: _three,
     4: _four,
     5: _five,
+    8: _eight,
 }
 
 
-def roots_of_unity(n: int, inverse: bool, dtype: DType) -> np.ndarray[tuple[int], DType]:
-    """The table of a transform: ``exp(-2 pi i k / n)`` for k < n, of the inverse its conjugates.
+def roots_of_unity(
+    n: int, inverse: bool, dtype: DType, numerators: Integers | None = None
+) -> Numbers:
+    """A table: ``exp(-2 pi i k / n)`` for all k < n, or for `numerators`, which are below n.
 
-    Angles are reduced to an eighth of a turn as integers, so every element is rounded correctly
-    but for a unit in the last place of float64.
+    Of the inverse transform the conjugates. Angles are reduced to an eighth of a turn as integers,
+    so every element is rounded correctly but for a unit in the last place of float64.
     """
-    eighths = 8 * np.arange(n, dtype=np.int64)
+    eighths = 8 * (np.arange(n, dtype=np.int64) if numerators is None else numerators)
     octant, rest = eighths // max(n, 1), eighths % max(n, 1)
     odd = octant % 2 == 1
     angle = np.where(odd, n - rest, rest) * (math.pi / 4 / max(n, 1))
@@ -382,5 +469,5 @@ def roots_of_unity(n: int, inverse: bool, dtype: DType) -> np.ndarray[tuple[int]
     cos, sin = np.where(steep, sin, cos), np.where(steep, cos, sin)
     cos = np.where((octant >= 2) & (octant < 6), -cos, cos)
     sin = np.where(octant >= 4, -sin, sin)
-    table: np.ndarray[tuple[int], DType] = (cos + 1j * (sin if inverse else -sin)).astype(dtype)
+    table: Numbers = (cos + 1j * (sin if inverse else -sin)).astype(dtype)
     return table
