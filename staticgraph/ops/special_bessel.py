@@ -6,6 +6,8 @@ at which derivatives stop.
 
 from __future__ import annotations
 
+import numpy as np
+
 from staticgraph.config import LazyModule
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.ops.elementwise import equal, sign, where
@@ -33,7 +35,7 @@ def _vjp_i1e(node: Operation, adjoint: Tensor) -> Tensor:
 
 
 i0: ElementwiseFunction = elementwise(
-    "i0", lambda x: special.i0(x),
+    "i0", lambda x: np.where(np.isinf(x), np.abs(x), special.i0(x)),
     emit=lambda s, x: s.modified_bessel(x, 0, False),
     vjp=lambda node, adjoint: adjoint * i1(node.inputs[0]),
     doc="Modified Bessel function of the first kind of order 0, elementwise.",
@@ -46,12 +48,12 @@ i0e: ElementwiseFunction = elementwise(
     doc="``exp(-abs(x)) * i0(x)``, elementwise, which does not overflow; its derivative at 0 is 0.",
 )  # fmt: skip
 i1: ElementwiseFunction = elementwise(
-    "i1", lambda x: special.i1(x),
+    "i1", lambda x: np.where(np.isinf(x) | (x == 0), x, special.i1(x)),
     emit=lambda s, x: s.modified_bessel(x, 1, False), vjp=_vjp_i1,
     doc="Modified Bessel function of the first kind of order 1, elementwise; it has the sign of x.",
 )  # fmt: skip
 i1e: ElementwiseFunction = elementwise(
-    "i1e", lambda x: special.i1e(x),
+    "i1e", lambda x: np.copysign(special.i1e(x), x),
     emit=lambda s, x: s.modified_bessel(x, 1, True), vjp=_vjp_i1e,
     doc="``exp(-abs(x)) * i1(x)``, elementwise, which does not overflow.",
 )  # fmt: skip

@@ -129,9 +129,9 @@ def _fraction(a: Value, b: Value, x: Value, ahead: Value) -> Value:
     def step(state: Sequence[Value]) -> tuple[list[Value], Value]:
         number, above, below, total = state
         number = number + 1.0
-        before = a + number - 1.0
+        before = a + (number - 1.0)
         share = number * (b - number) * x / (before + number)
-        weight = before * (sum + number - 1.0) * x / (before + number) * share
+        weight = before * (sum + (number - 1.0)) * x / (before + number) * share
         further = fma(number, pace, ahead + 1.0)
         middle = number + share + (a + number) * further / (before + number + 2.0)
         below = 1.0 / not_zero(fma(weight, below, middle))
