@@ -221,6 +221,9 @@ def _met(label: str, operand: Any) -> str:
 
 def explain_failure(node: Node, operands: Sequence[Any], problem: Exception) -> StaticGraphError:
     """The error of a node that failed in a run: what was known before, and the sizes it met."""
+    told = node.location.explain and node.location.explain(node, operands, problem)
+    if told:
+        return describe_mismatch(node.op, node.inputs, told, node.location)
     if isinstance(problem, Mismatch):
         return describe_mismatch(node.op, node.inputs, problem, node.location)
     shapes = ", ".join(_met(node.op.operand_name(i), each) for i, each in enumerate(operands))

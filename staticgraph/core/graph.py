@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
-from staticgraph.core.location import Location, LocationTable
+from staticgraph.core.location import Explain, Location, LocationTable
 from staticgraph.core.node import Node, Value
 from staticgraph.core.opdef import (
     NO_ATTRS,
@@ -253,6 +253,11 @@ class Graph:
             yield
         finally:
             self._location = outer
+
+    def explaining(self, explain: Explain) -> AbstractContextManager[None]:
+        """Nodes made within fail in a run with the message that `explain` makes of it."""
+        graph = self.innermost
+        return graph.at(graph.location.explained(explain))
 
     def place(self, scope: str, location: Location) -> None:
         """Nodes made from now on are named under `scope` and belong to `location`.
@@ -547,10 +552,14 @@ def describe_mismatch(
     op: OpDef, inputs: Sequence[Value], mismatch: Mismatch, location: Location
 ) -> StaticGraphError:
     """The error a user sees: the operation, what it has, what it wants, the way out, the line."""
-    lines = [f"{spoken_of(op, location)}: {mismatch.problem}"]
-    labels = [op.operand_name(index) for index in range(len(inputs))]
+    called, *labels = mismatch.spoken or (
+        spoken_of(op, location),
+        *[op.operand_name(index) for index in range(len(inputs))],
+    )
+    lines = [f"{called}: {mismatch.problem}"]
     for label, tensor in zip(labels, inputs, strict=True):
-        lines.append(f"  {label} {describe(tensor)}")
+        if label:
+            lines.append(f"  {label} {describe(tensor)}")
     lines += [f"  {detail}" for detail in mismatch.details]
     lines.append(f"  created at {location}")
     return mismatch.error("\n".join(lines))

@@ -12,7 +12,17 @@ import contextlib
 import linecache
 import os
 import sys
+from collections.abc import Callable, Sequence
 from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from staticgraph.core.node import Node
+    from staticgraph.core.opdef import Mismatch
+
+# What a composed function says of a node of its own that failed in a run: called with the node, its
+# operands and what was raised; None where the operation's own message is to stand.
+Explain = Callable[["Node", Sequence[Any], Exception], "Mismatch | None"]
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _CONTEXTLIB = contextlib.__file__
@@ -27,11 +37,12 @@ class Location:
     """A line of the user's program.
 
     `call` is the public function of this package that the line calls, "" where an operator, a
-    derivative or a pass made the node. `adjoint_of` and `forward` are set on adjoint nodes: the
+    derivative or a pass made the node. `explain` is how that function puts the failure of the node
+    in a run, if it has a way of its own. `adjoint_of` and `forward` are set on adjoint nodes: the
     name of the node whose adjoint this belongs to, and where that one was made.
     """
 
-    __slots__ = ("adjoint_of", "call", "filename", "forward", "function", "line", "text")
+    __slots__ = ("adjoint_of", "call", "explain", "filename", "forward", "function", "line", "text")
 
     def __init__(
         self,
@@ -42,9 +53,11 @@ class Location:
         adjoint_of: str | None = None,
         forward: Location | None = None,
         call: str = "",
+        explain: Explain | None = None,
     ) -> None:
         self.filename, self.line, self.text, self.function = filename, line, text, function
         self.adjoint_of, self.forward, self.call = adjoint_of, forward, call
+        self.explain = explain
 
     @property
     def short(self) -> str:
@@ -54,6 +67,20 @@ class Location:
     def of_adjoint(self, name: str, forward: Location | None) -> Location:
         """This line, as the place where the adjoint of node `name` was asked for."""
         return Location(self.filename, self.line, self.text, self.function, name, forward)
+
+    def explained(self, explain: Explain) -> Location:
+        """This line, as the place of nodes whose failures `explain` puts in words."""
+        return Location(
+            self.filename, self.line, self.text, self.function, self.adjoint_of, self.forward,
+            self.call, explain,
+        )  # fmt: skip
+
+    def spoken(self, function: str) -> str:
+        """What a message calls `function`, of which a node here is a part.
+
+        ``bincount (in its segment_sum)`` where the user's line calls another that is made of it.
+        """
+        return f"{self.call} (in its {function})" if self.call not in ("", function) else function
 
     def __str__(self) -> str:
         where = f"{self.short}: {self.text}" if self.text else self.short
@@ -85,56 +112,60 @@ def is_internal(filename: str) -> bool:
     return filename.startswith(_PACKAGE) and not filename.startswith(_DEMO)
 
 
-def _spoken(function: str, inner: str) -> str:
-    """What the user called, so far as frames are known: `function`, or what it called itself.
+# What a frame says of the user's call: a name, "" (an operator, which is not called by name), or:
+_USER = None  # it is the user's own
+_HANDS_ON = object()  # nothing: private functions and lambdas hand on what they call themselves
 
-    Operators (``__add__``) are not called by name; private functions and lambdas hand a call on.
-    """
-    if function.startswith("__"):
+
+def _told_by(code: CodeType) -> Any:
+    """What a frame of `code` says of the user's call."""
+    if not is_internal(code.co_filename):
+        return _USER
+    name = code.co_name
+    if code.co_filename.startswith(_SILENT) or name in _HANDED_ON:
+        return _HANDS_ON
+    if name.startswith("__"):
         return ""
-    return inner if function.startswith(("_", "<")) or function in _HANDED_ON else function
+    return _HANDS_ON if name.startswith(("_", "<")) else name
 
 
 class LocationTable:
     """Interns Locations; each graph owns one, so that nothing outlives its graph."""
 
-    __slots__ = ("_internal", "_known")
+    __slots__ = ("_known", "_told")
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int, str], tuple[Location, CodeType]] = {}
-        # Of a source file: whether it is the package's, and whether its functions are public there.
-        self._internal: dict[str, tuple[bool, bool]] = {}
+        self._known: dict[tuple[int, int, str], Location] = {}
+        # By the id of a code object, which stays its own since the object is kept beside.
+        self._told: dict[int, tuple[Any, CodeType]] = {}
 
     def capture(self) -> Location:
         """The Location of the innermost frame that is not staticgraph's own."""
         frame = sys._getframe(1)
-        internal = self._internal
+        told = self._told
         call = ""
         while True:
             code = frame.f_code
-            filename = code.co_filename
-            known_file = internal.get(filename)
-            if known_file is None:
-                speaks = not filename.startswith(_SILENT)
-                known_file = internal[filename] = (is_internal(filename), speaks)
-            inside, speaks = known_file
-            if not inside:
+            known_code = told.get(id(code))
+            if known_code is None:
+                known_code = told[id(code)] = (_told_by(code), code)
+            what = known_code[0]
+            if what is _USER:
                 break
-            if speaks:
-                call = _spoken(code.co_name, call)
+            if what is not _HANDS_ON:
+                call = what
             outer = frame.f_back
             if outer is None:
                 return UNKNOWN
             frame = outer
-        # The code object is kept beside its Location: its id stays its own while it lives.
         key = (id(code), frame.f_lasti, call)
         known = self._known.get(key)
         if known is not None:
-            return known[0]
+            return known
         line = frame.f_lineno
-        text = linecache.getline(filename, line, frame.f_globals).strip()
-        location = Location(filename, line, text, code.co_name, call=call)
-        self._known[key] = (location, code)
+        text = linecache.getline(code.co_filename, line, frame.f_globals).strip()
+        location = Location(code.co_filename, line, text, code.co_name, call=call)
+        self._known[key] = location
         return location
 
 

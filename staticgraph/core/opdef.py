@@ -84,13 +84,22 @@ class Numbered:
 
 
 class Mismatch(Exception):
-    """Raised by `infer`: what does not fit, without the names and lines the builder adds."""
+    """Raised by `infer`: what does not fit, without the names and lines the builder adds.
+
+    spoken   for an op that speaks for a function: the name of that function, then what it calls
+             each operand, "" for one that the message leaves out
+    """
 
     def __init__(
-        self, problem: str, *details: str, error: type[StaticGraphError] = ShapeError
+        self,
+        problem: str,
+        *details: str,
+        error: type[StaticGraphError] = ShapeError,
+        spoken: tuple[str, ...] = (),
     ) -> None:
         super().__init__(problem)
         self.problem, self.details, self.error = problem, details, error
+        self.spoken = spoken
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

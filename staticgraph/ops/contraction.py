@@ -11,9 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from staticgraph.core.graph import Tensor
+from staticgraph.core.node import Node
+from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import Dim
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction, shaping
@@ -22,6 +28,7 @@ from staticgraph.ops.convert import cast_to, promote
 from staticgraph.ops.creation import arange
 from staticgraph.ops.linalg_products import described, known_ranks, matmul
 from staticgraph.ops.reduction import element_count
+from staticgraph.ops.shaping import BROADCAST_TO
 from staticgraph.ops.sizes import is_int, refusal, size
 
 __all__ = ["Labelled", "arranged", "contract", "diagonal_of", "summed", "tensordot"]
@@ -31,10 +38,14 @@ _ROWS_OF_A_STACK = 16
 
 
 class Labelled(NamedTuple):
-    """A tensor and a label for each of its axes; no label stands twice."""
+    """A tensor and a label for each of its axes; no label stands twice.
+
+    made_of   the positions of the operands of a call that it was made of, for messages
+    """
 
     tensor: Tensor
     labels: tuple[str, ...]
+    made_of: tuple[int, ...] = ()
 
     def dim(self, label: str) -> Dim:
         """What is known of the size of an axis."""
@@ -46,6 +57,13 @@ class Labelled(NamedTuple):
         return tuple([self.labels.index(label) for label in labels])
 
 
+# What a call says of a node that failed since labels have two sizes: from the node, the labels, the
+# sizes, and the positions of the operands that each size comes from.
+Differing = Callable[[Node, Sequence[str], tuple[int, int], Sequence[tuple[int, ...]]], Mismatch]
+# Per operand of a node the labels of each of its axes.
+_Groups = Sequence[Sequence[str]]
+
+
 # -- one operand ------------------------------------------------------------------------------
 
 
@@ -55,7 +73,7 @@ def summed(x: Labelled, kept: Collection[str]) -> Labelled:
     if not lost:
         return x
     total = cast_to(reduction.sum(x.tensor, x.axes(lost)), x.tensor.dtype)
-    return Labelled(total, tuple([label for label in x.labels if label in kept]))
+    return Labelled(total, tuple([label for label in x.labels if label in kept]), x.made_of)
 
 
 def arranged(x: Labelled, order: Sequence[str]) -> Tensor:
@@ -64,8 +82,12 @@ def arranged(x: Labelled, order: Sequence[str]) -> Tensor:
     return x.tensor if axes == tuple(range(len(axes))) else shaping.permute_dims(x.tensor, axes)
 
 
-def diagonal_of(x: Tensor, first: int, second: int) -> Tensor:
+def diagonal_of(
+    x: Tensor, first: int, second: int, refused: Callable[[Node, int, int], Mismatch] | None = None
+) -> Tensor:
     """The entries of `x` whose indices along two axes are equal, along one axis: the last.
+
+    `refused` makes the message of two sizes that differ in a run.
 
     Of a size that is known they are every (n + 1)-th of the n * n entries of a matrix, a view in
     machine code; of another they are picked by a sum in which all other entries are 0.
@@ -83,24 +105,37 @@ def diagonal_of(x: Tensor, first: int, second: int) -> Tensor:
     # Rows are counted as columns: where their numbers differ, `where` refuses the shapes.
     index = arange(size(moved, len(lead) + 1))
     same = ew.equal(shaping.expand_dims(index, 1), index)
-    picked = reduction.sum(ew.where(same, moved, ew.zero_of(moved)), -1)
-    return cast_to(picked, x.dtype)
+    zero = ew.zero_of(moved)
+
+    def explain(node: Node, operands: Sequence[Any], problem: Exception) -> Mismatch | None:
+        sizes = np.shape(operands[1])[-2:] if len(operands) == 3 else (0, 0)
+        return refused(node, *sizes) if refused and len(set(sizes)) == 2 else None
+
+    with x.graph.explaining(explain):
+        kept = ew.where(same, moved, zero)
+    return cast_to(reduction.sum(kept, -1), x.dtype)
 
 
 # -- two operands -----------------------------------------------------------------------------
 
 
 def contract(
-    lhs: Labelled, rhs: Labelled, kept: Collection[str], order: Sequence[str] = ()
+    lhs: Labelled,
+    rhs: Labelled,
+    kept: Collection[str],
+    order: Sequence[str] = (),
+    differing: Differing | None = None,
 ) -> Labelled:
     """The products of entries of `lhs` and `rhs`, summed over each shared label that is not kept.
 
     kept    labels that a later contraction or the result needs; each of one operand alone is kept
     order   how the axes of the result shall stand, where that costs nothing; labels missing in it
             come last
+    differing   makes the message where sizes differ in a run; without it the product's own stands
 
     The operands are of one dtype.
     """
+    made_of = lhs.made_of + rhs.made_of
     shared = [label for label in lhs.labels if label in rhs.labels]
     inner = [label for label in shared if label not in kept]
     batch = sorted([label for label in shared if label in kept], key=_rank_in(order))
@@ -108,24 +143,83 @@ def contract(
     of_rhs = [label for label in rhs.labels if label not in shared]
     if not inner:
         labels = sorted([*batch, *of_lhs, *of_rhs], key=_rank_in(order))
-        return Labelled(ew.multiply(_spread(lhs, labels), _spread(rhs, labels)), tuple(labels))
+        sides = (_spread(lhs, labels), _spread(rhs, labels))
+        with _told(differing, (lhs, rhs), sides, [[[label] for label in labels]] * 2):
+            product = ew.multiply(*sides)
+        return Labelled(product, tuple(labels), made_of)
     equal = all(_surely_equal(lhs.dim(label), rhs.dim(label)) for label in inner)
     if not of_lhs and not of_rhs and equal:
         labels = [*batch, *inner]
-        product = ew.multiply(arranged(lhs, labels), arranged(rhs, labels))
-        return summed(Labelled(product, tuple(labels)), batch)
+        sides = (arranged(lhs, labels), arranged(rhs, labels))
+        with _told(differing, (lhs, rhs), sides, [[[label] for label in labels]] * 2):
+            product = ew.multiply(*sides)
+        return summed(Labelled(product, tuple(labels), made_of), batch)
     if _comes_first(of_rhs, of_lhs, order):
         lhs, rhs, of_lhs, of_rhs = rhs, lhs, of_rhs, of_lhs
-    rhs = _with_sizes_of(lhs, rhs, inner)
+    rhs = _with_sizes_of(lhs, rhs, inner, differing)
     inner = _inner_order(lhs, rhs, inner)
     rows, columns = _merged_run(lhs, of_lhs, inner), _merged_run(rhs, of_rhs, inner)
     outer = [label for label in (*of_lhs, *of_rhs) if label not in (*rows, *columns)]
     stack = sorted([*batch, *outer], key=_rank_in(order))
-    product = matmul(
-        _grouped(lhs, [*_stack_of(lhs, stack), rows, inner]),
-        _grouped(rhs, [*_stack_of(rhs, stack), inner, columns]),
-    )
-    return _parted(product, lhs, rhs, (stack, rows, columns))
+    groups = [[*_stack_of(lhs, stack), rows, inner], [*_stack_of(rhs, stack), inner, columns]]
+    sides = (_grouped(lhs, groups[0]), _grouped(rhs, groups[1]))
+    with _told(differing, (lhs, rhs), sides, groups):
+        product = matmul(*sides)
+    return _parted(product, lhs, rhs, (stack, rows, columns))._replace(made_of=made_of)
+
+
+class _Side(NamedTuple):
+    """An operand of a node: its name, the labels of each of its axes, and `Labelled.made_of`."""
+
+    name: str
+    groups: _Groups
+    made_of: tuple[int, ...]
+
+
+def _told(
+    differing: Differing | None,
+    parts: tuple[Labelled, Labelled],
+    tensors: tuple[Tensor, Tensor],
+    groups: Sequence[_Groups],
+) -> AbstractContextManager[None]:
+    """Where a node of two tensors is made that stand for these parts, their axes in groups."""
+    if differing is None:
+        return nullcontext()
+    sides = [
+        _Side(tensor.name, group, part.made_of)
+        for part, tensor, group in zip(parts, tensors, groups, strict=True)
+    ]
+    return tensors[0].graph.explaining(partial(_explain, differing, sides))
+
+
+def _explain(
+    differing: Differing,
+    sides: Sequence[_Side],
+    node: Node,
+    operands: Sequence[Any],
+    problem: Exception,
+) -> Mismatch | None:
+    """The labels that have two sizes where a node failed; of several, those of which none is 1."""
+    if len(operands) != 2 or not isinstance(problem, ValueError | Mismatch):
+        return None
+    shapes = [np.shape(operand) for operand in operands]
+    if node.op is BROADCAST_TO:
+        shapes[1] = tuple(operands[1].tolist())
+    if node.inputs[0].name == sides[1].name:
+        # The operands of a multiplication may have changed places.
+        sides = sides[::-1]
+    if [len(shape) for shape in shapes] != [len(side.groups) for side in sides]:
+        return None
+    first, second = [
+        {tuple(group): size for group, size in zip(side.groups, shape, strict=True) if group}
+        for side, shape in zip(sides, shapes, strict=True)
+    ]
+    found = [group for group, size in first.items() if second.get(group, size) != size]
+    if not found:
+        return None
+    group = min(found, key=lambda group: 1 in (first[group], second[group]))
+    sizes = (first[group], second[group])
+    return differing(node, group, sizes, [side.made_of for side in sides])
 
 
 def _rank_in(order: Sequence[str]) -> Callable[[str], int]:
@@ -149,7 +243,9 @@ def _surely_equal(first: Dim, second: Dim) -> bool:
     return first == second and first is not None
 
 
-def _with_sizes_of(lhs: Labelled, rhs: Labelled, inner: Sequence[str]) -> Labelled:
+def _with_sizes_of(
+    lhs: Labelled, rhs: Labelled, inner: Sequence[str], differing: Differing | None
+) -> Labelled:
     """`rhs`, with sizes compared in the run that a product of merged axes would not compare.
 
     Sizes (2, 6) and (3, 4) make inner axes of 12 both; a broadcast to (2, 6) refuses the second.
@@ -164,7 +260,10 @@ def _with_sizes_of(lhs: Labelled, rhs: Labelled, inner: Sequence[str]) -> Labell
         else size(rhs.tensor, rhs.labels.index(label))
         for label in rhs.labels
     ]
-    return Labelled(shaping.broadcast_to(rhs.tensor, sizes), rhs.labels)
+    sides = (rhs.tensor, lhs.tensor)
+    with _told(differing, (rhs, lhs), sides, [[[label] for label in rhs.labels]] * 2):
+        tensor = shaping.broadcast_to(rhs.tensor, sizes)
+    return rhs._replace(tensor=tensor)
 
 
 def _inner_order(lhs: Labelled, rhs: Labelled, inner: list[str]) -> list[str]:

@@ -7,14 +7,18 @@ Inside, every axis has a label that is a string: a letter, a number in the form 
 
 from __future__ import annotations
 
+import math
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 from staticgraph.config import LazyModule
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor, describe
+from staticgraph.core.node import Node
+from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import Dim
 from staticgraph.errors import DTypeError, StaticGraphError
 from staticgraph.ops import shaping
@@ -79,13 +83,14 @@ def einsum(
     alone = {label for label, count in counts.items() if count == 1} - set(reading.output)
     parts = [summed(part, set(part.labels) - alone) for part in parts]
     steps = _found(wanted, parts, reading.output) if isinstance(wanted, str) else wanted
-    product = summed(_contracted(parts, steps, reading.output), reading.output)
+    product = summed(_contracted(parts, steps, reading), reading.output)
     result = arranged(product, reading.output)
     return identity(result, name=name) if name else result
 
 
-def _contracted(parts: list[Labelled], steps: Sequence[_Step], output: _Term) -> Labelled:
+def _contracted(parts: list[Labelled], steps: Sequence[_Step], reading: _Reading) -> Labelled:
     """The product of all parts; of a step with several, from left to right."""
+    output, differing = reading.output, partial(_differing, reading)
     for step in steps:
         chosen = [parts[place] for place in step]
         parts = [part for place, part in enumerate(parts) if place not in step]
@@ -93,7 +98,7 @@ def _contracted(parts: list[Labelled], steps: Sequence[_Step], output: _Term) ->
             lhs, rhs, *chosen = chosen
             later = {label for part in (*chosen, *parts) for label in part.labels}
             order = () if chosen or parts else output
-            chosen.insert(0, contract(lhs, rhs, later | set(output), order))
+            chosen.insert(0, contract(lhs, rhs, later | set(output), order, differing))
         parts.append(chosen[0])
     return parts[0]
 
@@ -103,12 +108,14 @@ class _Reading(NamedTuple):
 
     terms     the labels of the axes of each operand
     output    the labels of the axes of the result
+    listed    the subscripts and the operands, as messages show them
     fail      makes the error of this call from a problem and a way out
     """
 
     operands: list[Tensor]
     terms: list[_Term]
     output: _Term
+    listed: list[str]
     fail: _Fail
 
 
@@ -129,17 +136,17 @@ def _read(subscripts: Any, operands: tuple[Any, ...]) -> _Reading:
         )
     tensors = promote(operands)
 
+    listed = [f"operand {place} {describe(tensor)}" for place, tensor in enumerate(tensors)]
+    listed.insert(0, f"subscripts {_written(terms, output)}")
+
     def fail(problem: str, way_out: str, **options: Any) -> StaticGraphError:
-        listed = [f"operand {place} {describe(tensor)}" for place, tensor in enumerate(tensors)]
-        return refusal(
-            "einsum", problem, f"subscripts {_written(terms, output)}", *listed, way_out, **options
-        )
+        return refusal("einsum", problem, *listed, way_out, **options)
 
     if tensors[0].dtype not in dtypes.ARITHMETIC | dtypes.HALF:
         raise fail("the operands are bool", "convert them: sg.cast(x, 'int64')", error=DTypeError)
     spread = [_spread(term, tensor, place, fail)
               for place, (term, tensor) in enumerate(zip(terms, tensors, strict=True))]  # fmt: skip
-    return _Reading(tensors, spread, _output(terms, spread, output, fail), fail)
+    return _Reading(tensors, spread, _output(terms, spread, output, fail), listed, fail)
 
 
 def _shown(subscripts: Any) -> str:
@@ -284,11 +291,56 @@ def _broadcast_terms(reading: _Reading) -> list[_Term]:
 def _refuse_sizes(
     reading: _Reading, label: str, first: tuple[Dim, int], second: tuple[Dim, int]
 ) -> NoReturn:
-    whose = "an axis of '...'" if label.startswith(_ELLIPSIS) else f"label {label}"
     raise reading.fail(
-        f"{whose} has two sizes",
+        f"{_spoken(label)} has two sizes",
         f"it is {first[0]} in operand {first[1]} and {second[0]} in operand {second[1]}; they must "
         "be equal, or one of them 1",
+    )
+
+
+def _spoken(label: str) -> str:
+    return "an axis of '...'" if label.startswith(_ELLIPSIS) else f"label {label}"
+
+
+def _differing(
+    reading: _Reading,
+    node: Node,
+    labels: Sequence[str],
+    sizes: tuple[int, int],
+    made_of: Sequence[tuple[int, ...]],
+) -> Mismatch:
+    """What is said of labels whose axes have two sizes in a run.
+
+    Of several, axes that were merged, one alone is open: the entries along the others are known.
+    """
+    dims = {
+        label: dim
+        for term, tensor in zip(reading.terms, reading.operands, strict=True)
+        for label, dim in zip(term, tensor.type.shape or (), strict=True)
+        if isinstance(dim, int)
+    }
+    known = math.prod([dims.get(label, 1) for label in labels])
+    label = next((label for label in labels if label not in dims), labels[0])
+    found = [
+        (next(place for place in places if label in reading.terms[place]), size)
+        for places, size in zip(made_of, sizes, strict=True)
+    ]
+    if len(labels) > 1 and known:
+        found = [(place, size // known) for place, size in found]
+    (place, size), (other, different) = sorted(found)
+    return _failed(
+        reading, node, label,
+        f"it is {size} in operand {place} and {different} in operand {other}; they must be equal",
+    )  # fmt: skip
+
+
+def _failed(reading: _Reading, node: Node, label: str, detail: str) -> Mismatch:
+    """What is said of a node that failed in a run, in place of its own operands those given."""
+    return Mismatch(
+        f"{_spoken(label)} has two sizes in this run",
+        *reading.listed,
+        detail,
+        spoken=(node.location.spoken("einsum"), *[""] * len(node.inputs)),
     )
 
 
@@ -303,10 +355,20 @@ def _prepared(reading: _Reading, terms: Sequence[_Term], place: int) -> Labelled
         twice = next(label for label in labels if labels.count(label) > 1)
         first = labels.index(twice)
         second = labels.index(twice, first + 1)
-        tensor = diagonal_of(tensor, first, second)
+        refused = partial(_differing_diagonal, reading, place, twice)
+        tensor = diagonal_of(tensor, first, second, refused)
         labels = [label for axis, label in enumerate(labels) if axis not in (first, second)]
         labels.append(twice)
-    return Labelled(tensor, tuple(labels))
+    return Labelled(tensor, tuple(labels), (place,))
+
+
+def _differing_diagonal(
+    reading: _Reading, place: int, label: str, node: Node, size: int, different: int
+) -> Mismatch:
+    return _failed(
+        reading, node, label,
+        f"it is {size} and {different} in operand {place}, which has it twice; they must be equal",
+    )  # fmt: skip
 
 
 # -- the order --------------------------------------------------------------------------------

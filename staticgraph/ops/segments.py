@@ -7,25 +7,34 @@ before the run; `bincount` alone may leave it to the run.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from staticgraph.core import dtypes
-from staticgraph.core.graph import Operation, Tensor
+from staticgraph.core.graph import Operation, Tensor, describe
+from staticgraph.core.node import Node
 from staticgraph.core.opdef import Mismatch, Numbered, OpDef, register
 from staticgraph.core.types import compatible, format_shape
-from staticgraph.errors import DTypeError
+from staticgraph.errors import DTypeError, RunError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import known_rank, refuse
-from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, real_floating
+from staticgraph.ops.convert import (
+    CAST,
+    as_tensor,
+    cast_to,
+    constant_value,
+    is_tensor_like,
+    real_floating,
+)
 from staticgraph.ops.creation import full, ones_like, zeros
 from staticgraph.ops.cumulative import accumulator
-from staticgraph.ops.indexing import GATHER, SCATTER_ADD, as_entry, infer_scatter
+from staticgraph.ops.indexing import GATHER, SCATTER_ADD, as_index, infer_scatter
 from staticgraph.ops.joining import concat
 from staticgraph.ops.reduction import max as largest
 from staticgraph.ops.shaping import expand_dims, sum_to
-from staticgraph.ops.sizes import is_int, refusal, size_or_dim
+from staticgraph.ops.sizes import is_int, read_sizes, refusal, size_or_dim
 
 # -- scatters that choose ---------------------------------------------------------------------
 
@@ -114,27 +123,102 @@ SCATTER_MIN = _scatter(
 # -- segments ---------------------------------------------------------------------------------
 
 
-def _segments(data: Any, segment_ids: Any, num_segments: Any) -> tuple[Tensor, Tensor, list[Any]]:
-    """Data, the number of the segment of each entry, and the shape of the result."""
-    tensor = as_tensor(data)
-    ndim = known_rank(SCATTER_ADD, tensor)
+class _Segments(NamedTuple):
+    """What the entries of a tensor are gathered into.
+
+    shape   of the result
+    shown   the operands as the user gave them, for messages of a run
+    """
+
+    data: Tensor
+    ids: Tensor
+    shape: list[Any]
+    shown: tuple[Tensor, Tensor]
+
+
+def _segments(what: str, data: Tensor, segment_ids: Any, num_segments: Any) -> _Segments:
+    """Reads the arguments of a function called `what`."""
+    ndim = known_rank(what, data)
     if ndim == 0:
-        refuse(SCATTER_ADD, (tensor,), Mismatch(
+        refuse(what, (data,), Mismatch(
             "a scalar has no entries", "segments are made of the entries along axis 0"
-        ))  # fmt: skip
+        ), ("data",))  # fmt: skip
     if is_int(num_segments) and num_segments < 0:
-        raise refusal("segments", f"num_segments={num_segments} is negative", "give an int from 0")
-    with tensor.graph.as_default():
-        shape = [num_segments, *[size_or_dim(tensor, axis) for axis in range(1, ndim)]]
-        started = zeros(shape, tensor.dtype)
-    ids = as_entry(started, 0, segment_ids)
-    if ids.type.ndim != 1 or not compatible(ids.type.shape, (tensor.type.shape or (None,))[:1]):
-        refuse(SCATTER_ADD, (tensor, ids), Mismatch(
+        raise refusal(what, f"num_segments={num_segments} is negative", "give an int from 0")
+    with data.graph.as_default():
+        shape = [num_segments, *[size_or_dim(data, axis) for axis in range(1, ndim)]]
+        # Refuses what is no size; the count itself is looked at beside the numbers.
+        read_sizes(what, shape)
+    ids = as_index(GATHER, data, segment_ids)
+    if ids.type.ndim != 1 or not compatible(ids.type.shape, (data.type.shape or (None,))[:1]):
+        refuse(what, (data, ids), Mismatch(
             f"segment_ids has shape {format_shape(ids.type.shape)}, "
-            f"data {format_shape(tensor.type.shape)}",
+            f"data {format_shape(data.type.shape)}",
             "give one number per entry along axis 0",
-        ))  # fmt: skip
-    return tensor, ids, shape
+        ), _OPERANDS)  # fmt: skip
+    known = constant_value(ids)
+    if known is not None and is_int(num_segments):
+        problem = _out_of_range(known, int(num_segments))
+        if problem:
+            refuse(what, (data, ids), Mismatch(*problem), _OPERANDS)
+    return _Segments(data, ids, shape, (_before_cast(data), _before_cast(ids)))
+
+
+def _before_cast(x: Tensor) -> Tensor:
+    return x.node.inputs[0] if x.node.op is CAST else x
+
+
+def _out_of_range(ids: Any, count: int) -> tuple[str, ...]:
+    """What is said of the first number that is of no segment; nothing where there is none."""
+    wrong = np.argwhere((ids < -count) | (ids >= count))
+    if not len(wrong):
+        return ()
+    place = wrong[0].tolist()
+    return (
+        "an id is out of range",
+        f"id {ids[tuple(place)]} of segment_ids at {place} is not in [0, {count})",
+        "a negative id counts from the end" if count else "num_segments is 0",
+    )
+
+
+def _explain(
+    what: str, shown: tuple[Tensor, Tensor], node: Node, operands: Sequence[Any], problem: Exception
+) -> Mismatch | None:
+    """A scatter that failed, in the words of the function that is made of it."""
+    if len(operands) != 3 or np.ndim(operands[2]) != 1 or not np.ndim(operands[0]):
+        return None
+    spoken = (node.location.spoken(what), "", "", "")
+    listed = [f"{label} {describe(x)}" for label, x in zip(_OPERANDS, shown, strict=True)]
+    if isinstance(problem, IndexError):
+        said = _out_of_range(np.asarray(operands[2]), len(operands[0]))
+        return (
+            Mismatch(said[0], *listed, *said[1:], error=RunError, spoken=spoken) if said else None
+        )
+    if isinstance(problem, ValueError):
+        have, entries = np.shape(operands[2]), np.shape(operands[1])
+        return Mismatch(
+            "there is not one id per entry in this run",
+            *listed,
+            f"segment_ids has shape {format_shape(have)}, data {format_shape(entries)}",
+            "give one number per entry along axis 0",
+            spoken=spoken,
+        )
+    return None
+
+
+_OPERANDS = ("data", "segment_ids")
+
+
+def _scattered(what: str, op: OpDef, parts: _Segments, start: Tensor, name: str | None) -> Tensor:
+    graph = parts.data.graph
+    with graph.explaining(partial(_explain, what, parts.shown)):
+        return graph.add(op, (start, parts.data, parts.ids), {"axes": (0,)}, name).out
+
+
+def _summed(what: str, parts: _Segments, name: str | None = None) -> Tensor:
+    with parts.data.graph.as_default():
+        start = zeros(parts.shape, parts.data.dtype)
+    return _scattered(what, SCATTER_ADD, parts, start, name)
 
 
 def segment_sum(
@@ -148,23 +232,18 @@ def segment_sum(
     num_segments   an int, or a scalar int tensor
 
     The shape is ``(num_segments, *data.shape[1:])``; a segment without entries is 0. Bool and
-    narrow integers add up in int64 or uint64. Entries add up in an order that depends on sizes
-    alone. Raises ShapeError where there is not one number per entry, DTypeError for numbers that
-    are no integers; a number out of range is an error of the run.
+    narrow integers add up in int64 or uint64, float16 and bfloat16 in float32. Entries add up in an
+    order that depends on sizes alone. Raises ShapeError where there is not one number per entry or
+    a known number is out of range, DTypeError for numbers that are no integers; RunError in a run.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.segment_sum(sg.constant([1.0, 2.0, 3.0]), [0, 2, 0], 3))
     array([4., 0., 2.], dtype=float32)
     """
     tensor = as_tensor(data)
-    values, ids, shape = _segments(
-        cast_to(tensor, accumulator(tensor.dtype)), segment_ids, num_segments
-    )
-    with values.graph.as_default():
-        start = zeros(shape, values.dtype)
-    return values.graph.add(
-        SCATTER_ADD, (start, values, ids), {"axes": (0,)}, name or "segment_sum"
-    ).out
+    wide = cast_to(tensor, accumulator(tensor.dtype))
+    parts = _segments("segment_sum", wide, segment_ids, num_segments)
+    return _summed("segment_sum", parts, name or "segment_sum")
 
 
 def segment_mean(
@@ -172,41 +251,58 @@ def segment_mean(
 ) -> Tensor:
     """For each segment the mean of its entries; 0 for a segment without entries.
 
-    Integers are averaged in float64. Otherwise as `segment_sum`.
+    Bool and integers are averaged in float64, float16 and bfloat16 in float32. Otherwise as
+    `segment_sum`.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.segment_mean(sg.constant([1.0, 2.0, 3.0]), [0, 2, 0], 3))
     array([2., 0., 2.], dtype=float32)
     """
-    tensor = real_floating(as_tensor(data))
-    total = segment_sum(tensor, segment_ids, num_segments)
+    what = "segment_mean"
+    tensor = as_tensor(data)
+    tensor = tensor if tensor.dtype in dtypes.COMPLEX else real_floating(tensor)
+    if tensor.dtype in dtypes.HALF:
+        # A sum may overflow where its mean does not, and no half counts far.
+        mean = segment_mean(cast_to(tensor, dtypes.float32), segment_ids, num_segments)
+        return cast_to(mean, tensor.dtype, name or what)
+    parts = _segments(what, tensor, segment_ids, num_segments)
+    total = _summed(what, parts)
     with tensor.graph.as_default():
         ones = full((size_or_dim(tensor, 0),), 1, dtypes.int64)
-    counts = segment_sum(ones, segment_ids, num_segments)
+    counts = _summed(what, parts._replace(data=ones, shape=parts.shape[:1]))
     counts = cast_to(ew.maximum(counts, 1), tensor.dtype)
-    inner = known_rank(SCATTER_ADD, tensor) - 1
+    inner = len(parts.shape) - 1
     if inner:
         counts = expand_dims(counts, tuple(range(1, 1 + inner)))
-    return ew.divide(total, counts, name=name or "segment_mean")
+    return ew.divide(total, counts, name=name or what)
 
 
-def _extreme(op: OpDef, data: Any, segment_ids: Any, num_segments: Any, name: str | None) -> Tensor:
+def _extreme(
+    what: str, op: OpDef, data: Any, segment_ids: Any, num_segments: Any, name: str | None
+) -> Tensor:
     tensor = as_tensor(data)
+    if tensor.dtype in dtypes.COMPLEX:
+        refuse(what, (tensor,), Mismatch(
+            f"{dtypes.name(tensor.dtype)} has no order",
+            "say which number is meant: sg.real(x), sg.imag(x) or sg.abs(x)", error=DTypeError,
+        ), ("data",))  # fmt: skip
     if tensor.dtype not in dtypes.NUMERIC:
-        refuse(op, (tensor,), Mismatch(
-            f"does not take {dtypes.name(tensor.dtype)}",
-            "sg.cast(x, dtype) converts", error=DTypeError,
-        ))  # fmt: skip
-    values, ids, shape = _segments(tensor, segment_ids, num_segments)
+        # Each value of bool and of the half precisions is one of the wider dtype, in order.
+        wide = cast_to(tensor, dtypes.float32 if tensor.dtype in dtypes.HALF else dtypes.int8)
+        found = _extreme(what, op, wide, segment_ids, num_segments, None)
+        if tensor.dtype == dtypes.bool_:
+            found = ew.greater(found, 0)
+        return cast_to(found, tensor.dtype, name or what)
+    parts = _segments(what, tensor, segment_ids, num_segments)
     lowest = op is SCATTER_MAX
-    if values.dtype in dtypes.FLOATING:
+    if tensor.dtype in dtypes.FLOATING:
         fill: float | int = -np.inf if lowest else np.inf
     else:
-        limits = np.iinfo(values.dtype)
+        limits = np.iinfo(tensor.dtype)
         fill = int(limits.min if lowest else limits.max)
-    with values.graph.as_default():
-        start = full(shape, fill, values.dtype)
-    return values.graph.add(op, (start, values, ids), {"axes": (0,)}, name).out
+    with tensor.graph.as_default():
+        start = full(parts.shape, fill, tensor.dtype)
+    return _scattered(what, op, parts, start, name or what)
 
 
 def segment_max(
@@ -214,14 +310,15 @@ def segment_max(
 ) -> Tensor:
     """For each segment the largest of its entries; NaN where there is one.
 
-    A segment without entries is what changes no maximum: -inf, or the least integer of the dtype.
-    Entries that tie share the adjoint equally. Otherwise as `segment_sum`.
+    A segment without entries is what changes no maximum: -inf, the least integer of the dtype, or
+    False. Entries that tie share the adjoint equally. Raises DTypeError for complex numbers, which
+    have no order. Otherwise as `segment_sum`.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.segment_max(sg.constant([1, 2, 3]), [0, 1, 0], 2))
     array([3, 2])
     """
-    return _extreme(SCATTER_MAX, data, segment_ids, num_segments, name or "segment_max")
+    return _extreme("segment_max", SCATTER_MAX, data, segment_ids, num_segments, name)
 
 
 def segment_min(
@@ -233,7 +330,7 @@ def segment_min(
     >>> sg.Session().run(sg.segment_min(sg.constant([1, 2, 3]), [0, 1, 0], 2))
     array([1, 2])
     """
-    return _extreme(SCATTER_MIN, data, segment_ids, num_segments, name or "segment_min")
+    return _extreme("segment_min", SCATTER_MIN, data, segment_ids, num_segments, name)
 
 
 # -- counts -----------------------------------------------------------------------------------
@@ -262,20 +359,21 @@ def bincount(
     >>> sg.Session().run(sg.bincount(sg.constant([0, 2, 2]), length=4))
     array([1, 0, 2, 0])
     """
+    what = "bincount"
     graph = as_tensor(weights).graph if is_tensor_like(weights) else None
     numbers = as_tensor(x, graph)
     if numbers.dtype not in dtypes.INTEGER:
-        refuse(SCATTER_ADD, (numbers,), Mismatch(
-            f"bincount counts integers, not {dtypes.name(numbers.dtype)}",
+        refuse(what, (numbers,), Mismatch(
+            f"it counts integers, not {dtypes.name(numbers.dtype)}",
             "sg.cast(x, 'int64') converts, sg.histogram counts floats", error=DTypeError,
         ))  # fmt: skip
     if numbers.type.ndim != 1:
-        refuse(SCATTER_ADD, (numbers,), Mismatch(
+        refuse(what, (numbers,), Mismatch(
             f"x has shape {format_shape(numbers.type.shape)}",
-            "bincount takes a vector: sg.reshape(x, -1)",
+            "it is a vector: sg.reshape(x, -1)",
         ))  # fmt: skip
     if not is_int(minlength) or minlength < 0:
-        raise refusal("bincount", f"minlength={minlength!r} is no size", "give an int from 0")
+        raise refusal(what, f"minlength={minlength!r} is no size", "give an int from 0")
     numbers = cast_to(numbers, dtypes.int64)
     with numbers.graph.as_default():
         if length is None:
@@ -286,8 +384,44 @@ def bincount(
         else:
             given = as_tensor(weights)
             given = cast_to(given, accumulator(given.dtype))
-        # An index would count from the end where it is negative; a number does not.
-        places = ew.where(numbers < 0, np.iinfo(np.int64).max, numbers)
+        # An index would count from the end where it is negative; a number does not. What is put in
+        # its place is no index, and tells which number it was.
+        places = ew.where(numbers < 0, ew.maximum(numbers + _LARGEST, _TOLD), numbers)
         start = zeros((length,), given.dtype)
-    operands = (start, given, places)
-    return start.graph.add(SCATTER_ADD, operands, {"axes": (0,)}, name or "bincount").out
+    with start.graph.explaining(partial(_explain_count, _before_cast(numbers))):
+        operands = (start, given, places)
+        return start.graph.add(SCATTER_ADD, operands, {"axes": (0,)}, name or what).out
+
+
+# A negative number n from _TOLD - _LARGEST on stands as _LARGEST + n.
+_LARGEST, _TOLD = np.iinfo(np.int64).max, 2**62
+
+
+def _explain_count(
+    x: Tensor, node: Node, operands: Sequence[Any], problem: Exception
+) -> Mismatch | None:
+    """A scatter of counts that failed, in the words of `bincount`."""
+    if len(operands) != 3 or np.ndim(operands[2]) != 1:
+        return None
+    spoken = (node.location.spoken("bincount"), "", "", "")
+    places, length = np.asarray(operands[2]), len(operands[0])
+    if isinstance(problem, ValueError):
+        return Mismatch(
+            "there is not one weight per number in this run",
+            f"x {describe(x)}",
+            f"x has shape {format_shape(places.shape)}, "
+            f"weights {format_shape(np.shape(operands[1]))}",
+            spoken=spoken,
+        )
+    wrong = np.flatnonzero(places >= length)
+    if not isinstance(problem, IndexError) or not len(wrong):
+        return None
+    place = int(wrong[0])
+    number = int(places[place])
+    negative = number >= _TOLD
+    number = number - _LARGEST if negative else number
+    why = "is negative" if negative else f"is not below length {length}"
+    return Mismatch(
+        "a number is out of range", f"x {describe(x)}", f"number {number} at [{place}] {why}",
+        error=RunError, spoken=spoken,
+    )  # fmt: skip

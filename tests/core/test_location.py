@@ -8,7 +8,7 @@ import linecache
 import os
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from staticgraph.core.location import (
     display_path,
     is_internal,
 )
+from staticgraph.core.node import Node
+from staticgraph.core.opdef import Mismatch
 
 
 def _line() -> int:
@@ -202,12 +204,39 @@ def test_adjoints_are_called_by_nobody() -> None:
 @pytest.mark.parametrize("backend", ["native", "reference"])
 def test_a_message_names_what_was_called_and_where_in_it(backend: Any) -> None:
     ids = sg.placeholder("int64", (None,), name="ids")
-    total = sg.segment_sum(sg.cast(ids, "float32"), ids, num_segments=3)
+    taken = sg.take(sg.constant([1.0, 2.0, 3.0]), ids)
     with pytest.raises(sg.RunError) as caught:
-        sg.Session(backend=backend).run(total, {ids: [0, 5]})
-    assert str(caught.value).splitlines()[0] == (
-        "segment_sum (in its scatter_add): an index is out of range"
-    )
+        sg.Session(backend=backend).run(taken, {ids: [0, 5]})
+    assert str(caught.value).splitlines()[0] == "take (in its gather): an index is out of range"
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_a_function_may_put_a_failure_in_its_own_words(backend: Any) -> None:
+    ids = sg.placeholder("int64", (None,), name="ids")
+    graph = ids.graph
+
+    def explain(node: Node, operands: Sequence[Any], problem: Exception) -> Mismatch | None:
+        if operands[1].max() > 9:
+            return None
+        what = node.location.spoken("pick")
+        return Mismatch("there is none", f"of {operands[1].tolist()}", spoken=(what, "", "which"))
+
+    with graph.explaining(explain):
+        taken = sg.gather(sg.constant([1.0, 2.0, 3.0]), ids)
+    session = sg.Session(backend=backend)
+    for fed, first in (
+        ([0, 5], "pick: there is none\n  which 'ids'  int64[?]  feed at "),
+        ([0, 10], "gather: an index is out of range\n  x "),
+    ):
+        with pytest.raises(sg.StaticGraphError) as caught:
+            session.run(taken, {ids: fed})
+        assert str(caught.value).startswith(first)
+
+
+def test_spoken() -> None:
+    assert Location("a.py", 1).spoken("take") == "take"
+    assert Location("a.py", 1, call="take").spoken("take") == "take"
+    assert Location("a.py", 1, call="pick").spoken("take") == "pick (in its take)"
 
 
 @pytest.mark.parametrize("backend", ["native", "reference"])

@@ -344,9 +344,9 @@ REFUSALS: list[Refusal] = [
         label="a side",
     ),
     Refusal(
-        "scatter_max", lambda: sg.segment_max(_x(3, dtype="bool"), [0, 1, 0], 2), DTypeError,
-        _message("scatter_max", "does not take bool", "x 'x'  bool[3]",
-                 "sg.cast(x, dtype) converts"),
+        "scatter_max", lambda: sg.segment_max(_x(3, dtype="complex64"), [0, 1, 0], 2), DTypeError,
+        _message("segment_max", "complex64 has no order", "data 'x'  complex64[3]",
+                 "say which number is meant: sg.real(x), sg.imag(x) or sg.abs(x)"),
     ),
     Refusal(
         "scatter_min",
@@ -361,7 +361,7 @@ REFUSALS: list[Refusal] = [
     ),
     Refusal(
         "scatter_add", lambda: sg.bincount(_x(3)), DTypeError,
-        _message("scatter_add", "bincount counts integers, not float32", "x 'x'  float32[3]",
+        _message("bincount", "it counts integers, not float32", "x 'x'  float32[3]",
                  "sg.cast(x, 'int64') converts, sg.histogram counts floats"),
         label="bincount",
     ),

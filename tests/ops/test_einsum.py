@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import staticgraph as sg
 from staticgraph.errors import DTypeError, ShapeError, StaticGraphError
 from staticgraph.ops.einsum import UNKNOWN_SIZE, einsum
+from tests.ops.refusing import refused
 
 Array = np.ndarray[Any, Any]
 
@@ -443,18 +444,70 @@ def test_bool_is_refused() -> None:
     assert "convert them: sg.cast(x, 'int64')" in str(caught.value)
 
 
+_EQUAL = "; they must be equal"
+
+
 @pytest.mark.parametrize("backend", ["native", "reference"])
 @pytest.mark.parametrize(
-    ("subscripts", "shapes"),
+    ("subscripts", "shapes", "label", "sizes"),
     [
-        ("ij,jk->ik", [(2, 3), (4, 5)]),
-        ("ijk,jk->i", [(2, 2, 6), (3, 4)]),
-        ("ijk,jkl->il", [(5, 2, 6), (3, 4, 2)]),
-        ("ijk,kjl->il", [(5, 2, 6), (4, 3, 2)]),
-        ("ij,ij->ij", [(2, 3), (4, 3)]),
-        ("ii->i", [(3, 2)]),
+        ("ij,jk->ik", [(2, 3), (4, 5)], "label j", "3 in operand 0 and 4 in operand 1"),
+        ("ij,jk->ik", [(2, 3), (1, 5)], "label j", "3 in operand 0 and 1 in operand 1"),
+        ("ijk,jk->i", [(2, 2, 6), (3, 4)], "label j", "2 in operand 0 and 3 in operand 1"),
+        ("ijk,jkl->il", [(5, 2, 6), (3, 4, 2)], "label j", "2 in operand 0 and 3 in operand 1"),
+        ("ijk,kjl->il", [(5, 2, 6), (4, 2, 2)], "label k", "6 in operand 0 and 4 in operand 1"),
+        ("ij,ij->ij", [(2, 3), (4, 3)], "label i", "2 in operand 0 and 4 in operand 1"),
+        ("ij,ij->j", [(2, 3), (2, 4)], "label j", "3 in operand 0 and 4 in operand 1"),
+        ("bij,bjk->bik", [(2, 3, 4), (3, 4, 5)], "label b", "2 in operand 0 and 3 in operand 1"),
+        ("...i,...i", [(2, 3), (4, 3)], "an axis of '...'", "2 in operand 0 and 4 in operand 1"),
+        ("ij,jk,kl->il", [(2, 3), (3, 4), (5, 6)], "label k", "4 in operand 1 and 5 in operand 2"),
+        ("ij,jk,il->kl", [(2, 3), (3, 4), (5, 6)], "label i", "2 in operand 0 and 5 in operand 2"),
+        ("ii->i", [(3, 2)], "label i", "3 and 2 in operand 0, which has it twice"),
+        ("kii->k", [(4, 3, 2)], "label i", "3 and 2 in operand 0, which has it twice"),
     ],
 )
-def test_sizes_that_differ_in_the_run(subscripts: str, shapes: Any, backend: str) -> None:
-    with pytest.raises(ShapeError):
+def test_sizes_that_differ_in_the_run(
+    subscripts: str, shapes: Any, label: str, sizes: str, backend: str
+) -> None:
+    def call() -> None:
         _run(backend, _values(shapes), lambda *x: einsum(subscripts, *x), known=False)
+
+    told = refused(call, ShapeError).splitlines()
+    assert told[:2] == [
+        f"einsum: {label} has two sizes in this run", f"  subscripts '{subscripts}'",
+    ]  # fmt: skip
+    assert [line.split()[:2] for line in told[2:-2]] == [
+        ["operand", str(place)] for place in range(len(shapes))
+    ]
+    assert told[-2:] == [f"  it is {sizes}{_EQUAL}", "  created at <line>"]
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_operands_keep_their_places_in_messages(backend: Any) -> None:
+    """A multiplication may be rewritten with its operands in the other order."""
+    x, y = [sg.placeholder("float64", (None,), name=name) for name in "xy"]
+    for first, second, sizes in ((x, y, (2, 3)), (y, x, (3, 2))):
+        with pytest.raises(ShapeError) as caught:
+            product = sg.einsum("i,i->i", first, second)
+            sg.Session(backend=backend).run(product, {x: [1.0] * 2, y: [1.0] * 3})
+        assert f"  it is {sizes[0]} in operand 0 and {sizes[1]} in operand 1;" in str(caught.value)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_of_merged_axes_the_open_one_is_named(backend: Any) -> None:
+    x = sg.placeholder("float64", (5, None, 4), name="x")
+    y = sg.placeholder("float64", (None, 4, 2), name="y")
+
+    def call() -> None:
+        product = sg.einsum("ijk,jkl->il", x, y)
+        fed = {x: np.ones((5, 6, 4)), y: np.ones((3, 4, 2))}
+        sg.Session(backend=backend).run(product, fed)
+
+    assert refused(call, ShapeError) == (
+        "einsum: label j has two sizes in this run\n"
+        "  subscripts 'ijk,jkl->il'\n"
+        "  operand 0 'x'  float64[5, ?, 4]  placeholder at <line>\n"
+        "  operand 1 'y'  float64[?, 4, 2]  placeholder at <line>\n"
+        "  it is 6 in operand 0 and 3 in operand 1; they must be equal\n"
+        "  created at <line>"
+    )
