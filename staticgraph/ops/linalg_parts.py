@@ -284,6 +284,9 @@ def expm(x: Any, *, name: str | None = None) -> Tensor:
            [0., 1.]], dtype=float32)
     """
     tensor = as_matrices("expm", x, square=True)
+    if tensor.dtype in dtypes.HALF:
+        # The coefficients are beyond what float16 holds.
+        tensor = cast_to(tensor, dtypes.float32)
     double = dtypes.part_of(tensor.dtype) == dtypes.float64
     theta = _THETA_13 if double else _THETA_7
     columns = reduction.sum(ew.abs(tensor), -2, keepdims=True)

@@ -137,7 +137,7 @@ def _limit(what: str, rtol: Any, x: Tensor) -> Tensor:
     real_dtype = dtypes.part_of(x.dtype)
     if rtol is None:
         longer = cast_to(ew.maximum(size(x, -2), size(x, -1)), real_dtype)
-        return longer * float(np.finfo(real_dtype).eps)
+        return longer * float(dtypes.limits(real_dtype).eps)
     if isinstance(rtol, bool) or not (is_tensor_like(rtol) or _is_real(rtol)):
         raise refusal(what, f"rtol={rtol!r} is no number", "give a float, or None for eps * size")
     # A number is exact in the dtype of `x`.

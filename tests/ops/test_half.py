@@ -258,3 +258,26 @@ def test_complex_numbers_do_not_become_half() -> None:
     assert str(caught.value).splitlines()[0] == (
         "cast: complex64 does not become float16: the imaginary part would be lost"
     )
+
+
+FACTORED = {
+    "expm": lambda x: sg.linalg.expm(x),
+    "pinv": lambda x: sg.linalg.pinv(x),
+    "matrix_rank": lambda x: sg.linalg.matrix_rank(x),
+    "lstsq": lambda x: sg.linalg.lstsq(x, x)[0],
+}
+
+
+@pytest.mark.parametrize("dtype", HALF)
+@pytest.mark.parametrize("call", list(FACTORED))
+def test_functions_of_matrices(dtype: str, call: str) -> None:
+    """They have constants that no half holds, or limits that follow from its precision."""
+    matrix = np.array([[1.0, 0.5], [0.25, -1.0]], dtype)
+    with sg.Graph().as_default():
+        x = sg.placeholder(dtype, (2, 2))
+        wide = FACTORED[call](sg.cast(x, "float32"))
+        have, want = sg.Session().run([FACTORED[call](x), wide], {x: matrix})
+    step = float(dtypes.limits(np.dtype(dtype)).eps)
+    np.testing.assert_allclose(
+        np.asarray(have, "f8"), np.asarray(want, "f8"), rtol=2 * step, atol=2 * step
+    )
