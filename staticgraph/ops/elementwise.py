@@ -42,6 +42,7 @@ from staticgraph.core.opdef import (
 )
 from staticgraph.core.types import TensorType
 from staticgraph.errors import RunError
+from staticgraph.ops import complex_references
 from staticgraph.ops.complex import complex as complex_of
 from staticgraph.ops.complex import conjugated, imag, real
 from staticgraph.ops.control import identity
@@ -268,26 +269,11 @@ exp = elementwise(
     doc="e to the x, elementwise.",
 )  # fmt: skip
 expm1 = elementwise(
-    "expm1", np.expm1, dtypes=INEXACT,
+    "expm1", complex_references.expm1, dtypes=INEXACT,
     vjp=lambda node, adjoint: adjoint * (node.out + 1.0),
     emit=lambda s, x: s.expm1(x),
     doc="``exp(x) - 1``, accurate for small x, elementwise.",
 )  # fmt: skip
-
-
-def _reference_log1p(x: Any) -> Any:
-    if x.dtype not in COMPLEX:
-        return np.log1p(x)
-    # |1 + x|² - 1 without the 1, which drops the digits of a small x, where it is small.
-    near = np.abs(x) < 0.5
-    real, imag = np.where(near, x.real, 0), np.where(near, x.imag, 0)
-    grown = np.log1p(real * (2 + real) + imag * imag) / 2
-    moved = np.array(x)
-    moved.real += 1
-    result = np.log(moved)
-    return np.asarray(np.where(near, grown + 1j * result.imag, result), x.dtype)
-
-
 log = elementwise(
     "log", np.log, dtypes=INEXACT,
     vjp=lambda node, adjoint: adjoint / node.inputs[0],
@@ -295,7 +281,7 @@ log = elementwise(
     doc="Natural logarithm, elementwise; -inf at 0, NaN below.",
 )  # fmt: skip
 log1p = elementwise(
-    "log1p", _reference_log1p, dtypes=INEXACT,
+    "log1p", complex_references.log1p, dtypes=INEXACT,
     vjp=lambda node, adjoint: adjoint / (node.inputs[0] + 1.0),
     emit=lambda s, x: s.log1p(x),
     doc="``log(1 + x)``, accurate for small x, elementwise.",
@@ -335,7 +321,7 @@ tan = elementwise(
     doc="Tangent of x in radians, elementwise.",
 )  # fmt: skip
 tanh = elementwise(
-    "tanh", np.tanh, dtypes=INEXACT,
+    "tanh", complex_references.tanh, dtypes=INEXACT,
     vjp=lambda node, adjoint: adjoint * (1.0 - node.out * node.out),
     emit=lambda s, x: s.tanh(x),
     doc="Hyperbolic tangent, elementwise.",

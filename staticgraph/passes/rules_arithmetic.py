@@ -110,7 +110,7 @@ ONES_AND_ZEROS = (
     Rule("divide by power of two", op("divide", x, c), op("multiply", x, Computed(_inverse)),
          "both round the same real number, and a product is cheaper", guard=power_of_two),
     Rule("one divided", op("divide", Const(1), x), op("reciprocal", x),
-         "the reciprocal is 1 / x", complex=True),
+         "the reciprocal is 1 / x"),
     Rule("reciprocal of sqrt", op("reciprocal", op("sqrt", x)), op("rsqrt", x),
          "rsqrt is 1 / sqrt(x), with both roundings", complex=True),
     Rule("pow of one", op("pow", x, Const(1)), x, "x ** 1 is x", complex=True),

@@ -5,7 +5,7 @@ branch cuts are C's and NumPy's: where a number lies on one, the sign of its zer
 What always holds: on the real axis, with an imaginary part of 0, the result is the real function's
 wherever that is a number. Square roots and inverse functions are W. Kahan's, Branch Cuts for
 Complex Elementary Functions (1987); infinities go where Annex G of C99 has them, but for those that
-need a rotation which is unknown: there both parts may be NaN.
+need a rotation which is unknown: there the sign of an infinity or of a 0 is left open.
 """
 
 from __future__ import annotations
@@ -75,6 +75,20 @@ def _times(x: Value, y: Value) -> Value:
     return where(y.equals(0), y * y.of(1).with_sign_of(x), product)
 
 
+def _turned(size: Value, turn: Value) -> Value:
+    """``size * turn``, and 0 where the turn is 0, however large the size."""
+    return where(turn.equals(0), turn, size * turn)
+
+
+def _where_nan(x: Value, then: Value | float, otherwise: Value) -> Value:
+    return where(x.differs(x), then, otherwise)
+
+
+def _where_no_angle(y: Value, then: Value | float, otherwise: Value) -> Value:
+    """`then` where `y` is infinite or NaN, and no number is turned by it."""
+    return where((y - y).equals(0), otherwise, then)
+
+
 # -- roots, exponentials and logarithms -----------------------------------------------------------
 
 
@@ -97,6 +111,11 @@ def sqrt(s: Scalars, z: Register) -> Register:
     return of_pair(where(infinite(y), np.inf, real), where(infinite(y), y, imag))
 
 
+def _if_endless_alone(x: Value, y: Value, then: Value, otherwise: Value) -> Value:
+    """`then` where `x` is infinite and `y` no angle."""
+    return where(infinite(x), _where_no_angle(y, then, otherwise), otherwise)
+
+
 def _grown(x: Value) -> tuple[Value, Value]:
     """``exp(x)`` as a product of two factors, of which only the product may overflow."""
     limit = _OVERFLOW[x.dtype]
@@ -108,28 +127,21 @@ def exp(s: Scalars, z: Register) -> Register:
     """``exp(x) (cos y + i sin y)``."""
     x, y = pair(s, z)
     first, second = _grown(x)
-    real = _times(first, _cos(y)) * second
-    imag = _times(first, _sin(y)) * second
+    # The size is 0 or infinite whatever the angle, or the angle 0 whatever the size.
+    real = _if_endless_alone(x, y, _exp(x), _turned(first, _cos(y)) * second)
+    imag = where(x.equals(-np.inf), _where_no_angle(y, 0, _sin(y) * 0.0), _turned(first, _sin(y)))
     flat = y.equals(0)
-    # The size is 0 whatever the angle, or the angle whatever the size.
-    gone = x.equals(-np.inf)
-    return of_pair(
-        where(flat, first * second, where(gone, 0, real)), where(flat, y, where(gone, 0, imag))
-    )
+    return of_pair(where(flat, first * second, real), where(flat, y, imag * second))
 
 
 def expm1(s: Scalars, z: Register) -> Register:
-    """``expm1(x) cos y - 2 sin(y / 2)**2 + i exp(x) sin y``."""
+    """``expm1(x) cos y - 2 sin(y / 2)**2 + i exp(x) sin y``; of both zeros it is 0."""
     x, y = pair(s, z)
-    first, second = _grown(x)
     half = _sin(y * 0.5)
-    near = _expm1(x) * _cos(y) - 2.0 * half * half
-    real = where(x > _OVERFLOW[x.dtype] - 1, _times(first, _cos(y)) * second, near)
-    imag = _times(first, _sin(y)) * second
-    flat, gone = y.equals(0), x.equals(-np.inf)
-    return of_pair(
-        where(flat, _expm1(x), where(gone, -1, real)), where(flat, y, where(gone, 0, imag))
-    )
+    grown, imag = pair(s, exp(s, z))
+    real = where(x > _OVERFLOW[x.dtype] - 1, grown, _expm1(x) * _cos(y) - 2.0 * half * half)
+    real = where(x.equals(-np.inf), -1, real)
+    return of_pair(where(y.equals(0), _expm1(x) + 0.0, real), imag)
 
 
 def _log_of_size(x: Value, y: Value) -> Value:
@@ -194,13 +206,15 @@ def _hyperbolic(x: Value) -> tuple[Value, Value, Value]:
 def _sinh(x: Value, y: Value) -> tuple[Value, Value]:
     """``sinh x cos y + i cosh x sin y``."""
     sinh, cosh, more = _hyperbolic(x)
-    return _times(sinh, _cos(y)) * more, _times(_sin(y), cosh) * more
+    real = _if_endless_alone(x, y, x, _times(sinh, _cos(y)) * more)
+    return real, _turned(cosh, _sin(y)) * more
 
 
 def _cosh(x: Value, y: Value) -> tuple[Value, Value]:
     """``cosh x cos y + i sinh x sin y``."""
     sinh, cosh, more = _hyperbolic(x)
-    return _times(_cos(y), cosh) * more, _times(sinh, _sin(y)) * more
+    real = _if_endless_alone(x, y, abs(x), _turned(cosh, _cos(y)) * more)
+    return real, _times(sinh, _sin(y)) * more
 
 
 def _tanh(x: Value, y: Value) -> tuple[Value, Value]:
@@ -215,7 +229,9 @@ def _tanh(x: Value, y: Value) -> tuple[Value, Value]:
     imag = t / total
     vanishing = _exp(where(far, size * -2.0, 0.0)) * 4.0 * _sin(y) * _cos(y)
     vanishing = where(infinite(size), x.of(0).with_sign_of(y), vanishing)
-    real, imag = where(far, x.of(1).with_sign_of(x), real), where(far, vanishing, imag)
+    one = x.of(1).with_sign_of(x)
+    one = where(infinite(x), one, _where_no_angle(y, np.nan, one))
+    real, imag = where(far, one, real), where(far, vanishing, imag)
     return where(x.equals(0), x, real), where(y.equals(0), y, imag)
 
 
@@ -269,7 +285,9 @@ def _if_endless(x: Value, y: Value, then: Value, otherwise: Value) -> Value:
 def _asin(x: Value, y: Value) -> tuple[Value, Value]:
     (a, b), (c, d) = _root(1.0 - x, -y), _root(1.0 + x, y)
     below = _if_endless(x, y, abs(y), a * c - b * d)
-    return atan2(x, below), asinh_of_float(a * d - b * c)
+    # Where one part is NaN, the other may tell all the same.
+    real = _where_nan(y, where(x.equals(0), x, np.nan), atan2(x, below))
+    return real, _where_nan(y, where(infinite(x), x, np.nan), asinh_of_float(a * d - b * c))
 
 
 def _atanh(x: Value, y: Value) -> tuple[Value, Value]:
@@ -283,7 +301,10 @@ def _atanh(x: Value, y: Value) -> tuple[Value, Value]:
     u, v, large, _ = scaled(size, y)
     distant = u / (u * u + v * v) * where(large, by.down, x.of(1))
     real = where(far, _if_endless(x, y, x.of(0), distant), real)
-    return real.with_sign_of(x), where(far, x.of(math.pi / 2).with_sign_of(y), imag)
+    # Where one part is NaN, the other may tell all the same.
+    real = _where_nan(y, where(x.equals(0), 0, where(infinite(x), x.of(0), np.nan)), real)
+    imag = where(far, x.of(math.pi / 2).with_sign_of(y), imag)
+    return real.with_sign_of(x), _where_nan(x, where(infinite(y), imag, np.nan), imag)
 
 
 def asin(s: Scalars, z: Register) -> Register:
@@ -296,7 +317,10 @@ def acos(s: Scalars, z: Register) -> Register:
     x, y = pair(s, z)
     (a, b), (c, d) = _root(1.0 - x, -y), _root(1.0 + x, y)
     real = _if_endless(x, y, atan2(abs(y), x), atan2(a, c) * 2.0)
-    return of_pair(real, asinh_of_float(c * b - d * a))
+    real = _where_nan(y, where(x.equals(0), x.of(math.pi / 2), np.nan), real)
+    return of_pair(
+        real, _where_nan(y, where(infinite(x), abs(x), np.nan), asinh_of_float(c * b - d * a))
+    )
 
 
 def atan(s: Scalars, z: Register) -> Register:
@@ -318,7 +342,10 @@ def acosh(s: Scalars, z: Register) -> Register:
     x, y = pair(s, z)
     (a, b), (c, d) = _root(x - 1.0, y), _root(x + 1.0, y)
     imag = _if_endless(x, y, atan2(y, x), atan2(b, c) * 2.0)
-    return of_pair(asinh_of_float(a * c + b * d), imag)
+    imag = _where_nan(y, where(x.equals(0), x.of(math.pi / 2), np.nan), imag)
+    return of_pair(
+        _where_nan(y, where(infinite(x), abs(x), np.nan), asinh_of_float(a * c + b * d)), imag
+    )
 
 
 def atanh(s: Scalars, z: Register) -> Register:
