@@ -7,45 +7,45 @@ be left out.
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from staticgraph.config import LazyModule
-from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.errors import GraphError
+from staticgraph.ops import complex as parts
 from staticgraph.ops import (
-    arranging,
-    creation,
     cumulative,
-    differences,
     fourier,
-    grids,
     indexing,
     inspecting,
-    joining,
     linalg,
     reduction,
     searching,
     segments,
     sets,
-    shaping,
     sorting,
-    statistics,
-    variance,
 )
-from staticgraph.ops import complex as parts
 from staticgraph.ops import elementwise as ew
+from staticgraph.ops import elementwise_made as made
 from staticgraph.ops import elementwise_numbers as numbers
+from staticgraph.ops import elementwise_parts as pieces
 from staticgraph.ops import elementwise_trigonometric as angles
 from staticgraph.ops import special as functions
+from staticgraph.ops import special_bessel as bessel
+from staticgraph.ops import special_beta as beta
+from staticgraph.ops import special_entropy as entropies
+from staticgraph.ops import special_normal as normal
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like
+from staticgraph.ops.convert import as_tensor
 from staticgraph.ops.einsum import einsum
+from staticgraph.ops.numpy_arrays import ARRAYS
+from staticgraph.ops.numpy_row import Row as _Row
 from staticgraph.ops.sizes import refusal
 
 special = LazyModule("scipy.special")
@@ -55,14 +55,8 @@ Function = Callable[..., Any]
 # -- ufuncs -----------------------------------------------------------------------------------
 
 
-def _float_power(base: Any, exponent: Any) -> Tensor:
-    """A power in float64 at least, in which that of integers does not overflow."""
-    given = [x if is_tensor_like(x) else np.asarray(x) for x in (base, exponent)]
-    kinds = {np.dtype(x.dtype).kind for x in given}
-    wanted = dtypes.complex128 if "c" in kinds else dtypes.float64
-    return ew.pow(*[
-        cast_to(as_tensor(x), wanted) if is_tensor_like(x) else x.astype(wanted) for x in given
-    ])  # fmt: skip
+def _log_expit(x: Any) -> Tensor:
+    return ew.negative(ew.softplus(ew.negative(x)))
 
 
 _UFUNCS: dict[Any, Function] = {
@@ -73,7 +67,7 @@ _UFUNCS: dict[Any, Function] = {
     np.floor_divide: ew.floor_divide,
     np.remainder: ew.remainder,
     np.power: ew.pow,
-    np.float_power: _float_power,
+    np.float_power: made.float_power,
     np.negative: ew.negative,
     np.positive: numbers.positive,
     np.absolute: ew.abs,
@@ -141,6 +135,16 @@ _UFUNCS: dict[Any, Function] = {
     np.radians: angles.deg2rad,
     np.rad2deg: angles.rad2deg,
     np.degrees: angles.rad2deg,
+    np.heaviside: made.heaviside,
+    np.logaddexp2: made.logaddexp2,
+    np.bitwise_count: made.bitwise_count,
+    np.divmod: pieces.divmod,
+    np.modf: pieces.modf,
+    np.frexp: pieces.frexp,
+    np.ldexp: pieces.ldexp,
+    np.spacing: pieces.spacing,
+    np.gcd: pieces.gcd,
+    np.lcm: pieces.lcm,
     np.matmul: linalg.matmul,
     np.vecdot: linalg.vecdot,
 }
@@ -162,6 +166,27 @@ _SPECIAL: dict[str, Function] = {
     "psi": functions.digamma,
     "gammainc": functions.igamma,
     "gammaincc": functions.igammac,
+    "xlog1py": entropies.xlog1py,
+    "entr": entropies.entr,
+    "rel_entr": entropies.rel_entr,
+    "kl_div": entropies.kl_div,
+    "erfcx": normal.erfcx,
+    "erfcinv": normal.erfcinv,
+    "ndtr": normal.ndtr,
+    "log_ndtr": normal.log_ndtr,
+    "ndtri": normal.ndtri,
+    "logit": normal.logit,
+    "log_expit": _log_expit,
+    "i0": bessel.i0,
+    "i0e": bessel.i0e,
+    "i1": bessel.i1,
+    "i1e": bessel.i1e,
+    "betaln": beta.betaln,
+    "betainc": beta.betainc,
+    "exp2": numbers.exp2,
+    "cbrt": numbers.cbrt,
+    "expm1": ew.expm1,
+    "log1p": ew.log1p,
 }
 _REDUCTIONS: dict[Any, Function] = {
     np.add: reduction.sum,
@@ -183,8 +208,9 @@ def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any
             "an array cannot take the value of a tensor, which has none before a run",
             "write array = array + x instead of array += x, and leave out=... away",
         )
-    if method == "reduce" and ufunc in _REDUCTIONS and not set(given) - {"axis", "keepdims"}:
-        return _REDUCTIONS[ufunc](inputs[0], options.get("axis", 0), bool(given.get("keepdims")))
+    reduction_of = _REDUCTIONS.get(ufunc) if method == "reduce" else None
+    if reduction_of is not None and set(given) <= set(_signature(reduction_of).parameters):
+        return reduction_of(inputs[0], **{**given, "axis": options.get("axis", 0)})
     if method != "__call__":
         raise _refused(
             f"{name}.{method}", "is not there for tensors", "sg.sum, sg.prod, sg.max and sg.min are"
@@ -198,7 +224,7 @@ def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any
     if function is None:
         function = _SPECIAL.get(ufunc.__name__)
         if function is None or getattr(special, ufunc.__name__) is not ufunc:
-            raise _missing(name, [row.__name__ for row in _UFUNCS])
+            raise _missing(name, _UFUNCS)
     elif ufunc in _LOGICAL_TWIN and _are_bools(inputs):
         function = _LOGICAL_TWIN[ufunc]
     return function(*inputs)
@@ -212,30 +238,26 @@ def _refused(what: str, problem: str, way_out: str) -> Exception:
     return refusal(what, problem, way_out, error=GraphError)
 
 
-def _missing(what: str, names: list[str]) -> Exception:
+def _missing(what: str, known: Iterable[Any]) -> Exception:
+    """The refusal of a function that is in no table, with those whose names are like its own."""
+    names = {function.__name__: _name_of(function) for function in known}
+    near = difflib.get_close_matches(what.rpartition(".")[2], sorted(names), n=3, cutoff=0.75)
+    likes = f"near it are {', '.join([names[name] for name in near])}; " if near else ""
     return _refused(
         what,
         "is not there for tensors",
-        f"those that are: {', '.join(sorted(names))}; for another fetch the tensor and apply it "
-        "to the value",
+        f"{likes}`staticgraph ops WORD` searches what is there, and a value that was fetched can "
+        "be given to it",
     )
 
 
+def _name_of(function: Any) -> str:
+    """A function of NumPy as a user names it."""
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module.removesuffix('._core')}.{function.__name__}"
+
+
 # -- functions --------------------------------------------------------------------------------
-
-
-class _Row(NamedTuple):
-    """What a function of NumPy is here.
-
-    parameters   NumPy's, in order; ``a>x`` is called x here, those after ``*`` go by keyword only.
-                 ``+`` in front of the ``*`` stands for any number of operands
-    """
-
-    function: Function
-    parameters: str
-
-
-_REDUCE = "a>x axis dtype out keepdims initial where"
 
 
 def _shape(x: Any) -> tuple[int, ...]:
@@ -258,20 +280,8 @@ def _ndim(x: Any) -> int:
     return ndim
 
 
-def _round(x: Any, decimals: int = 0) -> Tensor:
-    if decimals:
-        raise _refused(
-            "numpy.round", f"takes no decimals={decimals}", "scale: sg.round(x * 100) / 100"
-        )
-    return ew.round(x)
-
-
 def _clip(x: Any, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any = None) -> Tensor:
     return ew.clip(x, a_min if min is None else min, a_max if max is None else max)
-
-
-def _ravel(x: Any) -> Tensor:
-    return shaping.reshape(x, -1)
 
 
 def _where(condition: Any, x: Any = None, y: Any = None) -> Tensor:
@@ -288,31 +298,20 @@ def _angle(z: Any, deg: bool = False) -> Tensor:
     return angles.rad2deg(angles.angle(z)) if deg else angles.angle(z)
 
 
-def _broadcast_arrays(*args: Any) -> list[Tensor]:
-    return grids.broadcast_arrays(*args)
-
-
-def _meshgrid(*xi: Any, indexing: str = "xy") -> list[Tensor]:
-    return grids.meshgrid(*xi, indexing=indexing)
-
-
-def _vstack(tup: Any) -> Tensor:
-    return joining.concat([_at_least(x, 2) for x in tup])
-
-
-def _hstack(tup: Any) -> Tensor:
-    rows = [_at_least(x, 1) for x in tup]
-    return joining.concat(rows, 0 if rows[0].type.ndim == 1 else 1)
-
-
-def _at_least(x: Any, ndim: int) -> Tensor:
-    tensor = as_tensor(x)
-    missing = ndim - _ndim(tensor)
-    return shaping.expand_dims(tensor, tuple(range(missing))) if missing > 0 else tensor
-
-
 def _diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     return linalg.diagonal(x, offset, axis1, axis2)
+
+
+def _outer_of_vectors(x1: Any, x2: Any) -> Tensor:
+    """`numpy.linalg.outer`, which unlike `numpy.outer` takes vectors alone."""
+    vectors = [as_tensor(x) for x in (x1, x2)]
+    for x in vectors:
+        if _ndim(x) != 1:
+            raise _refused(
+                "numpy.linalg.outer", f"'{x.name}' has {x.type.ndim} axes",
+                "give vectors; numpy.outer flattens",
+            )  # fmt: skip
+    return linalg.outer(*vectors)
 
 
 def _trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Tensor:
@@ -320,56 +319,17 @@ def _trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any =
 
 
 _FUNCTIONS: dict[Any, _Row] = {
-    np.sum: _Row(reduction.sum, _REDUCE),
-    np.prod: _Row(reduction.prod, _REDUCE),
-    np.mean: _Row(reduction.mean, "a>x axis dtype out keepdims * where"),
-    np.max: _Row(reduction.max, "a>x axis out keepdims initial where"),
-    np.amax: _Row(reduction.max, "a>x axis out keepdims initial where"),
-    np.min: _Row(reduction.min, "a>x axis out keepdims initial where"),
-    np.amin: _Row(reduction.min, "a>x axis out keepdims initial where"),
-    np.any: _Row(reduction.any, "a>x axis out keepdims * where"),
-    np.all: _Row(reduction.all, "a>x axis out keepdims * where"),
-    np.argmax: _Row(reduction.argmax, "a>x axis out * keepdims"),
-    np.argmin: _Row(reduction.argmin, "a>x axis out * keepdims"),
-    np.std: _Row(
-        variance.std, "a>x axis dtype out ddof>correction keepdims * where mean correction"
-    ),
-    np.var: _Row(
-        variance.var, "a>x axis dtype out ddof>correction keepdims * where mean correction"
-    ),
-    np.count_nonzero: _Row(reduction.count_nonzero, "a>x axis * keepdims"),
+    **ARRAYS,
     np.cumsum: _Row(cumulative.cumsum, "a>x axis dtype out"),
     np.cumprod: _Row(cumulative.cumprod, "a>x axis dtype out"),
     np.where: _Row(_where, "condition x y"),
     np.clip: _Row(_clip, "a>x a_min a_max out * min max"),
-    np.round: _Row(_round, "a>x decimals out"),
-    np.around: _Row(_round, "a>x decimals out"),
-    np.concatenate: _Row(joining.concat, "arrays>xs axis out * dtype casting"),
-    np.stack: _Row(joining.stack, "arrays>xs axis out * dtype casting"),
-    np.vstack: _Row(_vstack, "tup * dtype casting"),
-    np.hstack: _Row(_hstack, "tup * dtype casting"),
-    np.split: _Row(joining.split, "ary>x indices_or_sections axis"),
-    np.reshape: _Row(shaping.reshape, "a>x shape order * copy"),
-    np.ravel: _Row(_ravel, "a>x order"),
-    np.transpose: _Row(shaping.permute_dims, "a>x axes"),
-    np.matrix_transpose: _Row(shaping.matrix_transpose, "x"),
-    np.swapaxes: _Row(grids.swapaxes, "a>x axis1 axis2"),
-    np.moveaxis: _Row(grids.moveaxis, "a>x source destination"),
-    np.expand_dims: _Row(shaping.expand_dims, "a>x axis"),
-    np.squeeze: _Row(shaping.squeeze, "a>x axis"),
-    np.broadcast_to: _Row(shaping.broadcast_to, "array>x shape subok"),
-    np.flip: _Row(arranging.flip, "m>x axis"),
-    np.roll: _Row(arranging.roll, "a>x shift axis"),
-    np.tile: _Row(arranging.tile, "A>x reps>repetitions"),
-    np.repeat: _Row(arranging.repeat, "a>x repeats axis"),
-    np.pad: _Row(arranging.pad, "array>x pad_width mode * constant_values"),
+    np.round: _Row(pieces.round, "a>x decimals out"),
+    np.around: _Row(pieces.round, "a>x decimals out"),
     np.take: _Row(indexing.take, "a>x indices axis out mode"),
     np.take_along_axis: _Row(indexing.take_along_axis, "arr>x indices axis"),
     np.sort: _Row(sorting.sort, "a>x axis kind order * stable"),
     np.argsort: _Row(sorting.argsort, "a>x axis kind order * stable"),
-    np.zeros_like: _Row(creation.zeros_like, "a>x dtype order subok shape * device"),
-    np.ones_like: _Row(creation.ones_like, "a>x dtype order subok shape * device"),
-    np.full_like: _Row(creation.full_like, "a>x fill_value dtype order subok shape * device"),
     np.dot: _Row(linalg.dot, "a>lhs b>rhs out"),
     np.outer: _Row(linalg.outer, "a>lhs b>rhs out"),
     np.einsum: _Row(einsum, "+ * out dtype order casting optimize"),
@@ -379,7 +339,6 @@ _FUNCTIONS: dict[Any, _Row] = {
     np.nonzero: _Row(searching.nonzero, "a>x"),
     np.searchsorted: _Row(searching.searchsorted, "a>x1 v>x2 side sorter"),
     np.isin: _Row(searching.isin, "element>x1 test_elements>x2 assume_unique invert * kind"),
-    np.digitize: _Row(statistics.digitize, "x bins right"),
     np.unique: _Row(
         sets.unique,
         "ar>x return_index return_inverse return_counts axis * equal_nan sorted",
@@ -389,38 +348,7 @@ _FUNCTIONS: dict[Any, _Row] = {
     np.unique_inverse: _Row(sets.unique_inverse, "x"),
     np.unique_values: _Row(sets.unique_values, "x"),
     np.bincount: _Row(segments.bincount, "x weights minlength"),
-    np.histogram: _Row(statistics.histogram, "a>x bins range density weights"),
-    np.quantile: _Row(
-        statistics.quantile, "a>x q axis out overwrite_input method keepdims * weights"
-    ),
-    np.percentile: _Row(
-        statistics.percentile, "a>x q axis out overwrite_input method keepdims * weights"
-    ),
-    np.median: _Row(statistics.median, "a>x axis out overwrite_input keepdims"),
-    np.average: _Row(statistics.average, "a>x axis weights returned * keepdims"),
-    np.ptp: _Row(statistics.ptp, "a>x axis out keepdims"),
-    np.nansum: _Row(statistics.nansum, "a>x axis dtype out keepdims initial where"),
-    np.nanprod: _Row(statistics.nanprod, "a>x axis dtype out keepdims initial where"),
-    np.nanmean: _Row(statistics.nanmean, "a>x axis dtype out keepdims * where"),
-    np.nanvar: _Row(
-        statistics.nanvar, "a>x axis dtype out ddof>correction keepdims * where mean correction"
-    ),
-    np.nanmax: _Row(statistics.nanmax, "a>x axis out keepdims initial where"),
-    np.nanmin: _Row(statistics.nanmin, "a>x axis out keepdims initial where"),
-    np.cov: _Row(statistics.cov, "m y rowvar bias ddof fweights aweights * dtype"),
-    np.corrcoef: _Row(statistics.corrcoef, "x y rowvar bias ddof * dtype"),
-    np.diff: _Row(differences.diff, "a>x n axis prepend append"),
-    np.cumulative_sum: _Row(differences.cumulative_sum, "x * axis dtype out include_initial"),
-    np.cumulative_prod: _Row(differences.cumulative_prod, "x * axis dtype out include_initial"),
-    np.trapezoid: _Row(differences.trapezoid, "y x dx axis"),
-    np.interp: _Row(differences.interp, "x xp fp left right period"),
-    np.convolve: _Row(differences.convolve, "a v mode"),
-    np.tril: _Row(grids.tril, "m>x k"),
-    np.triu: _Row(grids.triu, "m>x k"),
-    np.meshgrid: _Row(_meshgrid, "+ * copy sparse indexing"),
-    np.broadcast_arrays: _Row(_broadcast_arrays, "+ * subok"),
     np.astype: _Row(inspecting.astype, "x dtype * copy device"),
-    np.empty_like: _Row(creation.empty_like, "a>x dtype order subok shape * device"),
     np.kron: _Row(linalg.kron, "a>lhs b>rhs"),
     np.diag: _Row(linalg.diag, "v>x k"),
     np.diagonal: _Row(_diagonal, "a>x offset axis1 axis2"),
@@ -467,9 +395,29 @@ _FUNCTIONS: dict[Any, _Row] = {
     np.linalg.diagonal: _Row(linalg.diagonal, "x * offset"),
     np.linalg.cross: _Row(linalg.cross, "x1>lhs x2>rhs * axis"),
     np.linalg.multi_dot: _Row(linalg.multi_dot, "arrays * out"),
+    np.linalg.eig: _Row(linalg.eig, "a>x"),
+    np.linalg.eigvals: _Row(linalg.eigvals, "a>x"),
+    np.linalg.tensorsolve: _Row(linalg.tensorsolve, "a>lhs b>rhs axes"),
+    np.linalg.tensorinv: _Row(linalg.tensorinv, "a>x ind"),
+    np.linalg.outer: _Row(_outer_of_vectors, "x1 x2"),
+    np.linalg.tensordot: _Row(linalg.tensordot, "x1>lhs x2>rhs * axes"),
+    np.linalg.matmul: _Row(linalg.matmul, "x1>lhs x2>rhs"),
+    np.linalg.vecdot: _Row(linalg.vecdot, "x1>lhs x2>rhs * axis"),
+    np.vander: _Row(linalg.vander, "x N>n increasing"),
     np.nan_to_num: _Row(numbers.nan_to_num, "x copy nan posinf neginf"),
     np.isclose: _Row(numbers.isclose, "a>lhs b>rhs rtol atol equal_nan"),
     np.allclose: _Row(numbers.allclose, "a>lhs b>rhs rtol atol equal_nan"),
+    np.array_equal: _Row(made.array_equal, "a1>lhs a2>rhs equal_nan"),
+    np.fix: _Row(ew.trunc, "x out"),
+    np.i0: _Row(bessel.i0, "x"),
+    np.sinc: _Row(made.sinc, "x"),
+    np.isreal: _Row(made.isreal, "x"),
+    np.iscomplex: _Row(made.iscomplex, "x"),
+    np.isrealobj: _Row(inspecting.isrealobj, "x"),
+    np.iscomplexobj: _Row(inspecting.iscomplexobj, "x"),
+    np.isposinf: _Row(made.isposinf, "x out"),
+    np.isneginf: _Row(made.isneginf, "x out"),
+    np.unwrap: _Row(made.unwrap, "p discont axis * period"),
     np.copy: _Row(identity, "a>x order subok"),
     np.shape: _Row(_shape, "a>x"),
     np.ndim: _Row(_ndim, "a>x"),
@@ -499,10 +447,10 @@ def array_function(
     self: Any, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """What NumPy calls for one of its functions of which an argument is, or holds, a tensor."""
-    name = f"{func.__module__}.{func.__name__}"
+    name = _name_of(func)
     row = _FUNCTIONS.get(func)
     if row is None:
-        raise _missing(name, [known.__name__ for known in _FUNCTIONS])
+        raise _missing(name, _FUNCTIONS)
     positional, _, keyword = row.parameters.partition("*")
     names = positional.split()
     operands: tuple[Any, ...] = ()

@@ -25,6 +25,7 @@ import numpy as np
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
+from staticgraph.ops.special_normal import log_ndtr, logit
 from tests.backends.native.elements import Array, Rule
 from tests.benchmarks import precise
 
@@ -97,6 +98,23 @@ FUNCTIONS: dict[str, Function] = {
     "lgamma": Function(lambda s, x: s.lgamma(s.abs(x)), lambda x: precise.gamma_logarithm(abs(x))),
     "digamma": Function(lambda s, x: s.digamma(s.abs(x)), lambda x: precise.digamma(abs(x))),
     "trigamma": Function(lambda s, x: s.polygamma(s.abs(x), 1), lambda x: precise.trigamma(abs(x))),
+    "erfcx": Function(lambda s, x: s.erfcx(x), precise.scaled_complement),
+    "ndtr": Function(lambda s, x: s.ndtr(x), precise.normal),
+    "log_ndtr": Function(log_ndtr.op.emit, precise.normal_logarithm),
+    "ndtri": Function(lambda s, p: s.ndtri(p), precise.normal_inverse),
+    "logit": Function(logit.op.emit, precise.logarithm_of_odds),
+    **{
+        name: Function(
+            lambda s, x, kind=kind: s.modified_bessel(x, *kind),
+            lambda x, kind=kind: precise.modified_bessel(x, *kind),
+        )
+        for name, kind in (
+            ("i0", (0, False)),
+            ("i0e", (0, True)),
+            ("i1", (1, False)),
+            ("i1e", (1, True)),
+        )
+    },
 }
 
 # Per range the largest error, and the operands where it is.

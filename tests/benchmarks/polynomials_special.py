@@ -10,6 +10,7 @@ from __future__ import annotations
 import mpmath as mp
 
 from staticgraph.backends.native import (
+    math_bessel,
     math_error,
     math_gamma,
     math_hyperbolic,
@@ -47,6 +48,47 @@ def _inverse_error(w: Real) -> Real:
         return mp.sqrt(mp.pi) / 2
     x = mp.sqrt(-mp.expm1(-w))
     return mp.erfinv(x) / x
+
+
+def _normal_tail(s: Real) -> Real:
+    """erfinv(x) / x / root, by Newton's method on the logarithm of the complement."""
+    root = 12 * (1 + s) / (1 - s)
+    x = mp.sqrt(-mp.expm1(-(root**2)))
+    wanted = -(root**2) - mp.log(1 + x)
+    y = root - mp.log(root) / (2 * root)
+    for _ in range(12):
+        rest = mp.erfc(y)
+        y += (mp.log(rest) - wanted) * rest * mp.sqrt(mp.pi) / 2 * mp.exp(y * y)
+    return y / x / root
+
+
+def _bessel_near(order: int) -> Curve:
+    def curve(q: Real) -> Real:
+        if q < 1e-12:
+            return mp.mpf(1) / (1 + order) + q / (4 + 8 * order)
+        x = 2 * mp.sqrt(q)
+        return (mp.besseli(order, x) / (x / 2) ** order - 1) / q
+
+    return curve
+
+
+def _weight_near(order: int) -> Curve:
+    def curve(q: Real) -> Real:
+        bounded = max(q, mp.mpf(1e-3))
+        x = 2 * mp.sqrt(bounded)
+        return bounded * (x / 2) ** order / mp.besseli(order, x)
+
+    return curve
+
+
+def _bessel_far(order: int) -> Curve:
+    def curve(moved: Real) -> Real:
+        u = moved + mp.mpf(math_bessel._CENTRE)
+        if u < 1e-6:
+            return (1 - (4 * order - 1) * u / 8) / mp.sqrt(2 * mp.pi)
+        return mp.sqrt(1 / u) * mp.exp(-1 / u) * mp.besseli(order, 1 / u)
+
+    return curve
 
 
 def _stirling(w: Real) -> Real:
@@ -100,11 +142,22 @@ def fits() -> list[Fit]:
             Fit("digamma, far", double, math_gamma._SLOPE_FAR[dtype], _slope_far, 0,
                 1 / mp.mpf(64), _relative(_slope_far)),
         ]  # fmt: skip
+        for order, table in enumerate(math_bessel._TABLE[dtype]):
+            far, centre = _bessel_far(order), mp.mpf(math_bessel._CENTRE)
+            found += [
+                Fit(f"i{order}, near", double, table.near, _bessel_near(order), mp.mpf(0),
+                    mp.mpf(16), _weight_near(order)),
+                Fit(f"i{order}, far", double, table.far, far, -centre, centre, _relative(far)),
+            ]  # fmt: skip
         if inverse.far:
             found.append(
                 Fit("erfinv, far", double, inverse.far, lambda v: _inverse_error((v + 5) ** 2),
                     mp.mpf(-1), mp.mpf("1.07"), _one)
             )  # fmt: skip
+    found.append(
+        Fit("ndtri", double, math_error._TAIL, _normal_tail, mp.mpf("-6.1") / mp.mpf("17.9"),
+            mp.mpf("15.4") / mp.mpf("39.4"), _relative(_normal_tail))
+    )  # fmt: skip
     return found
 
 
