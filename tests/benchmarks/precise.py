@@ -25,6 +25,16 @@ _BERNOULLI = (
 _FAR = 14
 
 
+# Where digamma is 0, as a float64 and what it lacks, and Taylor's coefficients there from the first
+# on, computed to 60 digits.
+_ROOT = ("1.4616321449683622457627052426687441766", "9.54999542996569771518e-17")
+_AT_ROOT = (
+    "0.9676722454476211704274448", "-0.4427631689835921060928653", "0.2584997609556510106244014",
+    "-0.1639427054424065275042513", "0.1078240506912623657571829", "-0.07219956125645471092612178",
+    "0.04880428816414310722509253", "-0.0331611264748473592922584",
+)  # fmt: skip
+
+
 def _pi(x: Array) -> Any:
     return 4 * np.arctan(x.dtype.type(1))
 
@@ -245,9 +255,13 @@ def digamma(x: Array) -> Array:
         result: Array = special.digamma(x)
         return result
     far, sum = _moved(x, lambda y: 1 / y)
-    return np.asarray(
-        np.log(far) - 1 / (2 * far) - _series(far, lambda j: Fraction(1, 2 * j)) - sum
-    )
+    log = np.log(far) - 1 / (2 * far) - _series(far, lambda j: Fraction(1, 2 * j)) - sum
+    # That cancels around the zero, where it is small.
+    distance = x - np.longdouble(_ROOT[0]) - np.longdouble(_ROOT[1])
+    near = np.zeros_like(x)
+    for coefficient in reversed(_AT_ROOT):
+        near = (near + np.longdouble(coefficient)) * distance
+    return np.asarray(np.where(np.abs(distance) < 1e-2, near, log))
 
 
 def trigamma(x: Array) -> Array:
