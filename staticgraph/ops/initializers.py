@@ -26,9 +26,10 @@ from staticgraph.ops import creation
 from staticgraph.ops.convert import is_tensor_like
 from staticgraph.ops.elementwise import less, multiply, where
 from staticgraph.ops.linalg import diagonal, qr
+from staticgraph.ops.random_arguments import names_told
 from staticgraph.ops.random_continuous import normal, uniform
-from staticgraph.ops.random_continuous import truncated_normal as cut_normal
 from staticgraph.ops.random_parameters import refuse_known
+from staticgraph.ops.random_truncated import truncated_normal as cut_normal
 from staticgraph.ops.shaping import permute_dims, reshape
 from staticgraph.ops.sizes import read_sizes, refusal
 
@@ -92,6 +93,7 @@ def _known(what: str, shape: Any) -> tuple[int, ...]:
     return target.shape  # type: ignore[return-value]  # without an operand every size is an int
 
 
+@names_told
 def zeros() -> Initializer:
     """Makes zeros, of any dtype.
 
@@ -106,6 +108,7 @@ def zeros() -> Initializer:
     return make
 
 
+@names_told
 def ones() -> Initializer:
     """Makes ones, of any dtype.
 
@@ -120,6 +123,7 @@ def ones() -> Initializer:
     return make
 
 
+@names_told
 def constant(value: Any) -> Initializer:
     """Makes tensors of a known `value`: a number, or an array that broadcasts to the shape.
 
@@ -135,6 +139,7 @@ def constant(value: Any) -> Initializer:
     return make
 
 
+@names_told
 def random_uniform(low: float = -0.05, high: float = 0.05) -> Initializer:
     """Makes numbers that are uniform from `low` up to `high`.
 
@@ -161,6 +166,7 @@ def random_uniform(low: float = -0.05, high: float = 0.05) -> Initializer:
     return make
 
 
+@names_told
 def random_normal(mean: float = 0.0, stddev: float = 0.05) -> Initializer:
     """Makes normal numbers of the given mean and standard deviation.
 
@@ -179,6 +185,7 @@ def random_normal(mean: float = 0.0, stddev: float = 0.05) -> Initializer:
     return make
 
 
+@names_told
 def truncated_normal(mean: float = 0.0, stddev: float = 0.05) -> Initializer:
     """Makes normal numbers of which none is further than ``2 * stddev`` from the mean.
 
@@ -213,6 +220,7 @@ _MODES = ("fan_in", "fan_out", "fan_avg")
 _DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
 
 
+@names_told
 def variance_scaling(
     scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal"
 ) -> Initializer:
@@ -264,6 +272,7 @@ def _scaled(what: str, scale: float, mode: str, distribution: str) -> Initialize
     return make
 
 
+@names_told
 def glorot_uniform() -> Initializer:
     """Makes uniform numbers of the variance ``2 / (fan_in + fan_out)``.
 
@@ -278,6 +287,7 @@ def glorot_uniform() -> Initializer:
     return _scaled("glorot_uniform", 1.0, "fan_avg", "uniform")
 
 
+@names_told
 def glorot_normal() -> Initializer:
     """Makes truncated normal numbers of the variance ``2 / (fan_in + fan_out)``.
 
@@ -291,6 +301,7 @@ def glorot_normal() -> Initializer:
     return _scaled("glorot_normal", 1.0, "fan_avg", "truncated_normal")
 
 
+@names_told
 def he_uniform() -> Initializer:
     """Makes uniform numbers of the variance ``2 / fan_in``, for layers that end in relu.
 
@@ -303,6 +314,7 @@ def he_uniform() -> Initializer:
     return _scaled("he_uniform", 2.0, "fan_in", "uniform")
 
 
+@names_told
 def he_normal() -> Initializer:
     """Makes truncated normal numbers of the variance ``2 / fan_in``, for layers that end in relu.
 
@@ -315,6 +327,7 @@ def he_normal() -> Initializer:
     return _scaled("he_normal", 2.0, "fan_in", "truncated_normal")
 
 
+@names_told
 def lecun_uniform() -> Initializer:
     """Makes uniform numbers of the variance ``1 / fan_in``.
 
@@ -327,6 +340,7 @@ def lecun_uniform() -> Initializer:
     return _scaled("lecun_uniform", 1.0, "fan_in", "uniform")
 
 
+@names_told
 def lecun_normal() -> Initializer:
     """Makes truncated normal numbers of the variance ``1 / fan_in``.
 
@@ -342,6 +356,7 @@ def lecun_normal() -> Initializer:
 # -- matrices ---------------------------------------------------------------------------------
 
 
+@names_told
 def identity(gain: float = 1.0) -> Initializer:
     """Makes `gain` times the identity, for shapes of two axes.
 
@@ -364,6 +379,7 @@ def identity(gain: float = 1.0) -> Initializer:
     return make
 
 
+@names_told
 def orthogonal(gain: float = 1.0) -> Initializer:
     """Makes `gain` times random matrices with orthonormal columns, or rows where these are fewer.
 

@@ -16,7 +16,6 @@ from staticgraph.ops.random_continuous import (
     normal,
     pareto,
     rayleigh,
-    truncated_normal,
     uniform,
     weibull,
 )
@@ -38,6 +37,7 @@ from staticgraph.ops.random_positive import (
     loggamma,
     student_t,
 )
+from staticgraph.ops.random_truncated import truncated_normal
 
 __all__ = [
     "bernoulli",

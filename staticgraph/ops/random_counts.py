@@ -12,6 +12,7 @@ from staticgraph.ops.convert import cast_to, promote
 from staticgraph.ops.cumulative import CUMSUM, cumsum
 from staticgraph.ops.elementwise import divide, exp, greater, log, log1p, negative, subtract, where
 from staticgraph.ops.looping import scan
+from staticgraph.ops.random_arguments import names_told
 from staticgraph.ops.random_discrete import integer_dtype
 from staticgraph.ops.random_discrete_search import RANDOM_BINOMIAL, RANDOM_POISSON
 from staticgraph.ops.random_gamma import RANDOM_LOG_GAMMA
@@ -30,6 +31,7 @@ from staticgraph.ops.shaping import broadcast_to, permute_dims
 from staticgraph.ops.sizes import read_sizes, refusal, size
 
 
+@names_told
 def negative_binomial(
     count: Any, p: Any, shape: Any = None, dtype: Any = "int64", *, name: str | None = None
 ) -> Tensor:
@@ -60,6 +62,7 @@ def negative_binomial(
     return drawn(RANDOM_POISSON, draw.graph, (rate,), name or what, dtype=wanted)
 
 
+@names_told
 def multinomial(
     count: Any, p: Any, shape: Any = None, dtype: Any = "int64", *, name: str | None = None
 ) -> Tensor:

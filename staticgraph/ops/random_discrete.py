@@ -32,12 +32,14 @@ from staticgraph.ops.elementwise import (
 )
 from staticgraph.ops.elementwise_record import broadcast_types
 from staticgraph.ops.nn import softmax
+from staticgraph.ops.random_arguments import names_told
 from staticgraph.ops.random_discrete_search import (
     RANDOM_BINOMIAL,
     RANDOM_INTEGERS,
     RANDOM_POISSON,
 )
 from staticgraph.ops.random_parameters import (
+    RANDOM_DOMAIN,
     checked,
     draw_of,
     fit,
@@ -71,6 +73,7 @@ def integer_dtype(what: str, dtype: Any) -> DType:
     return wanted
 
 
+@names_told
 def bernoulli(p: Any, shape: Any = None, *, name: str | None = None) -> Tensor:
     """Bools that are True with probability `p`.
 
@@ -134,6 +137,7 @@ RANDOM_SPAN = register(
 )
 
 
+@names_told
 def integers(
     shape: Any, low: Any, high: Any, dtype: Any = "int64", *, name: str | None = None
 ) -> Tensor:
@@ -189,8 +193,12 @@ def _held(bound: Tensor, name: str, wanted: DType) -> Tensor:
         return bound
     known = known_parameter(bound)
     if known is None:
+        if wanted.itemsize < 8:
+            return limited("integers", name, bound, wanted.name)
         # A float64 does not tell the last integers of 64 bits apart.
-        return bound if wanted.itemsize == 8 else limited("integers", name, bound, wanted.name)
+        wide = cast_to(bound, dtypes.int64 if wanted == dtypes.uint64 else dtypes.uint64)
+        attrs = {"what": name, "domain": wanted.name}
+        return wide.graph.add(RANDOM_DOMAIN, (wide,), attrs).out
     for value in (int(known.min()), int(known.max())) if known.size else ():
         if not least <= value <= most:
             drawn_last = value - (name == "high" and value > most)
@@ -205,6 +213,7 @@ def _held(bound: Tensor, name: str, wanted: DType) -> Tensor:
 # -- counts -----------------------------------------------------------------------------------
 
 
+@names_told
 def poisson(
     rate: Any, shape: Any = None, dtype: Any = "int64", *, name: str | None = None
 ) -> Tensor:
@@ -229,6 +238,7 @@ def poisson(
     return drawn(RANDOM_POISSON, draw.graph, (mean,), name or "poisson", dtype=wanted)
 
 
+@names_told
 def binomial(
     count: Any, p: Any, shape: Any = None, dtype: Any = "int64", *, name: str | None = None
 ) -> Tensor:
@@ -265,6 +275,7 @@ def binomial(
     return drawn(RANDOM_BINOMIAL, draw.graph, (tries, chance), name or "binomial", dtype=wanted)
 
 
+@names_told
 def geometric(
     p: Any, shape: Any = None, dtype: Any = "int64", *, name: str | None = None
 ) -> Tensor:
@@ -292,6 +303,7 @@ def geometric(
 # -- categories -------------------------------------------------------------------------------
 
 
+@names_told
 def categorical(
     logits: Any,
     num_samples: Any = None,

@@ -13,15 +13,17 @@ from staticgraph.ops.axes import one_axis, refuse
 from staticgraph.ops.convert import as_tensor, constant_value, promote
 from staticgraph.ops.elementwise import add, greater, log, negative, where
 from staticgraph.ops.indexing import GATHER, gather
+from staticgraph.ops.random_arguments import names_told
 from staticgraph.ops.random_discrete import drawn_category, integers
 from staticgraph.ops.random_parameters import checked, refuse_weightless
 from staticgraph.ops.random_words import bits, unit
 from staticgraph.ops.reduction import prod
 from staticgraph.ops.shaping import reshape
 from staticgraph.ops.sizes import Target, is_int, read_sizes, refusal, shape_of, size
-from staticgraph.ops.sorting import ARGSORT
+from staticgraph.ops.sorting import ARGSORT, ORDER_OF_WORDS
 
 
+@names_told
 def permutation(x: Any, axis: int = 0, *, name: str | None = None) -> Tensor:
     """A random order: of the numbers below `x` if it is an integer, else of entries of `x`.
 
@@ -49,6 +51,7 @@ def permutation(x: Any, axis: int = 0, *, name: str | None = None) -> Tensor:
     return _shuffled("permutation", tensor, axis, name)
 
 
+@names_told
 def shuffle(x: Any, axis: int = 0, *, name: str | None = None) -> Tensor:
     """The entries of `x` along `axis` in a random order: TensorFlow's random_shuffle.
 
@@ -69,18 +72,18 @@ def _shuffled(what: str, tensor: Tensor, axis: int, name: str | None) -> Tensor:
     return gather(tensor, order, number, name=name or what)
 
 
-# Numbers of so many bits are sorted: two bytes less to sort by than words have. Of a million, a
-# pair is equal, and keeps its order, in one of 500 permutations.
+# Numbers of so many bits are sorted: a place and what its bucket leaves of them are one word. Of a
+# million, a pair is equal, and keeps its order, in one of 500 permutations.
 _SORTED = 48
 
 
 def _order(graph: Graph, target: Target, name: str | None) -> Tensor:
     """The int64 indices of a random order of a vector."""
-    attrs = {"axis": 0, "descending": False}
     numbers = bits(graph, target, _SORTED)
-    return graph.add(ARGSORT, (numbers,), attrs, name or "permutation").out
+    return graph.add(ORDER_OF_WORDS, (numbers,), {"bits": _SORTED}, name or "permutation").out
 
 
+@names_told
 def choice(
     a: Any,
     shape: Any = (),

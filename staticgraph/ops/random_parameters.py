@@ -54,6 +54,11 @@ DOMAINS.update(
 )
 
 
+# Bounds of a dtype of 64 bits, given in the other one: what the wanted one holds of it.
+DOMAINS["int64"] = _Domain(0, 2**63, False, f"is not between {-(2**63)} and {2**63}")
+DOMAINS["uint64"] = _Domain(0, 2**63 - 1, False, f"is not between 0 and {2**64}")
+
+
 def _outside(x: Any, domain: _Domain) -> Any:
     low = x > domain.low if domain.above else x >= domain.low
     return ~(low & (x <= domain.high))
@@ -67,7 +72,8 @@ def _mismatch(x: Any, what: str, domain: str) -> Mismatch | None:
     place = wrong[0].tolist()
     where = f" at {place}" if place else ""
     value = np.asarray(x)[tuple(place)]
-    return Mismatch(f"{what} {value:g}{where} {DOMAINS[domain].problem}", error=RunError)
+    shown = f"{value:g}" if value.dtype.kind == "f" else str(value)
+    return Mismatch(f"{what} {shown}{where} {DOMAINS[domain].problem}", error=RunError)
 
 
 def _reference_domain(x: Any, *, what: str, domain: str) -> Any:
@@ -92,7 +98,7 @@ RANDOM_DOMAIN = register(
         infer=lambda types, attrs: types[0],
         reference=_reference_domain,
         attrs=("what", "domain"),
-        dtypes=frozenset({dtypes.float64}),
+        dtypes=frozenset({dtypes.float64, dtypes.int64, dtypes.uint64}),
         elementwise=True,
         emit=_emit_domain,
         vjp=(lambda node, adjoint: adjoint,),
@@ -127,6 +133,12 @@ def draw_of(
 
     limits   for the first parameters, what each is called and its domain, or None
     """
+    if isinstance(shape, float | np.floating):
+        raise refusal(
+            what,
+            f"{shape!r} is no shape",
+            "give an int or a tuple of ints; name what you give: shape=(2, 3)",
+        )
     target = None if shape is None else read_sizes(what, shape)
     graph = target.operands[0].graph if target and target.operands else get_default_graph()
     with graph.as_default():

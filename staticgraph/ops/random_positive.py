@@ -17,6 +17,7 @@ from staticgraph.ops.axes import one_axis
 from staticgraph.ops.convert import cast_to
 from staticgraph.ops.elementwise import exp, log, multiply, sigmoid, subtract
 from staticgraph.ops.nn import softmax
+from staticgraph.ops.random_arguments import names_told
 from staticgraph.ops.random_gamma import RANDOM_LOG_GAMMA
 from staticgraph.ops.random_parameters import Draw, checked, draw_of, fit, listed_sizes, whole
 from staticgraph.ops.random_words import drawn, standard_normal
@@ -45,6 +46,7 @@ def _result(draw: Draw, value: Tensor, name: str) -> Tensor:
     return cast_to(value, draw.dtype, name)
 
 
+@names_told
 def gamma(
     concentration: Any, scale: Any = 1.0, shape: Any = None, dtype: Any = None,
     *, name: str | None = None,
@@ -76,6 +78,7 @@ def gamma(
     return _result(draw, multiply(width, exp(logarithm)), name or "gamma")
 
 
+@names_told
 def loggamma(
     concentration: Any, shape: Any = None, dtype: Any = None, *, name: str | None = None
 ) -> Tensor:
@@ -92,6 +95,7 @@ def loggamma(
     return _result(draw, _log_gamma(draw.target, power), name or "loggamma")
 
 
+@names_told
 def chi_square(df: Any, shape: Any = None, dtype: Any = None, *, name: str | None = None) -> Tensor:
     """Sums of the squares of `df` standard normal numbers; df need not be an integer.
 
@@ -106,6 +110,7 @@ def chi_square(df: Any, shape: Any = None, dtype: Any = None, *, name: str | Non
     return _result(draw, multiply(exp(logarithm), 2.0), name or "chi_square")
 
 
+@names_told
 def student_t(df: Any, shape: Any = None, dtype: Any = None, *, name: str | None = None) -> Tensor:
     """Student's t of `df` degrees of freedom: a normal number over the root of a chi-square's mean.
 
@@ -123,6 +128,7 @@ def student_t(df: Any, shape: Any = None, dtype: Any = None, *, name: str | None
     return _result(draw, multiply(deviate, wide), name or "student_t")
 
 
+@names_told
 def beta(
     a: Any, b: Any, shape: Any = None, dtype: Any = None, *, name: str | None = None
 ) -> Tensor:
@@ -145,6 +151,7 @@ def beta(
     return _result(draw, sigmoid(odds), name or "beta")
 
 
+@names_told
 def dirichlet(
     concentration: Any, shape: Any = None, dtype: Any = None, *, name: str | None = None
 ) -> Tensor:

@@ -14,8 +14,8 @@ from scipy import special
 
 import staticgraph as sg
 from staticgraph.errors import DTypeError, ShapeError
-from staticgraph.ops.random_continuous import NORMAL_QUANTILE
 from staticgraph.ops.random_parameters import RANDOM_DOMAIN
+from staticgraph.ops.random_truncated import NORMAL_QUANTILE
 from staticgraph.ops.random_words import FOLD, RANDOM_BITS, RANDOM_NORMAL, RANDOM_UNIT
 
 from .philox import NodeWords, inner, normal, normal32, philox64, unit, unit32
@@ -53,6 +53,14 @@ def _domain(x: Any, domain: str) -> Any:
 def _truncated(low: float, high: float, stream: int, *shape: int) -> Array:
     first, last = special.ndtr(low), special.ndtr(high)
     return np.asarray(special.ndtri(first + (last - first) * inner(stream, *shape)))
+
+
+def _truncated_by_place(low: Array, high: Array) -> Array:
+    """One number between each pair of bounds, those above the middle by their mirror image."""
+    sign = np.where(low > 0, -1.0, 1.0)
+    first, last = np.where(low > 0, -high, low), np.where(low > 0, -low, high)
+    begin, end = special.ndtr(first), special.ndtr(last)
+    return np.asarray(sign * special.ndtri(begin + (end - begin) * inner(0, len(low))))
 
 
 _KEY = np.array([2**64 - 5, 7], np.uint64)
@@ -147,6 +155,19 @@ SAMPLES: list[Sample] = [
         lambda: -_truncated(-math.inf, -3, 0, 2, 3), label="truncated_normal of a tail",
     ),
     Sample(
+        "normal_quantile",
+        lambda m, s, a, b: sg.random.truncated_normal(None, m, s, low=a, high=b),
+        (_LOW, _SCALE, np.array([-2.0, 0.5, 4.0]), np.array([1.0, 2.0, np.inf])),
+        lambda m, s, a, b: m + s * _truncated_by_place(a, b), label="truncated_normal of tensors",
+    ),
+    Sample(
+        "normal_quantile",
+        lambda m, s, a: sg.random.truncated_normal((3,), m, s, "float64", low=a, high=a + 1.5),
+        (_LOW, _SCALE, np.array([-2.0, 0.5, 3.0])),
+        lambda m, s, a: m + s * _truncated_by_place(a, a + 1.5), wrt=(0, 1, 2),
+        label="truncated_normal and its slopes by bounds",
+    ),
+    Sample(
         "log1p", lambda s: sg.random.exponential((2, 3), s, "float64"), (_SCALE,),
         lambda s: -s * np.log1p(-unit(0, 2, 3)), wrt=(0,), label="exponential",
     ),
@@ -182,6 +203,16 @@ SAMPLES: list[Sample] = [
     Sample(
         "random_domain", lambda x: _domain(x, "weight"), (np.array([[0.0, 0.5], [1e30, 3.0]]),),
         lambda x: x,
+    ),
+    Sample(
+        "random_domain",
+        lambda x: x.graph.add(RANDOM_DOMAIN, (x,), {"what": "x", "domain": "int64"}).out,
+        (np.array([0, 5, 2**63], np.uint64),), lambda x: x, label="uint64",
+    ),
+    Sample(
+        "random_domain",
+        lambda x: x.graph.add(RANDOM_DOMAIN, (x,), {"what": "x", "domain": "uint64"}).out,
+        (np.array([0, 5, 2**63 - 1]),), lambda x: x, label="int64",
     ),
     Sample(
         "random_domain", lambda x: _domain(x, "probability"), (np.array([0.25, 0.5, 0.75]),),
@@ -274,7 +305,7 @@ REFUSALS: list[Refusal] = [
         ), DTypeError,
         "random: does not take float32\n"
         "  x 'p_1'  float32[]  placeholder at {here}\n"
-        "  x may be float64; sg.cast(x, dtype) converts\n"
+        "  x may be int64, uint64, float64; sg.cast(x, dtype) converts\n"
         "  created at {here}: {line}",
     ),
     Refusal(
@@ -299,7 +330,18 @@ REFUSALS: list[Refusal] = [
     Refusal(
         "normal_quantile", lambda: sg.random.truncated_normal(3, low=_text()), ShapeError,
         _argument("truncated_normal", "a bound is 'low'",
-                  "low and high are known numbers, in standard deviations from the mean"),
+                  "low and high are numbers or tensors, in standard deviations from the mean"),
         label="a bound that is no number",
+    ),
+    Refusal(
+        "normal_quantile", lambda: sg.random.truncated_normal(low=[0.0, 2.0], high=2.0), ShapeError,
+        _argument("truncated_normal", "low is not below high everywhere", "give low < high"),
+        label="known bounds of which one is in the wrong order",
+    ),
+    Refusal(
+        "random_normal", lambda: sg.random.normal(0.0, 1.0), ShapeError,
+        _argument("normal", "0.0 is no shape",
+                  "give an int or a tuple of ints; name what you give: shape=(2, 3)"),
+        label="parameters in the place of the shape",
     ),
 ]  # fmt: skip
