@@ -25,16 +25,25 @@ from staticgraph.ops.convert import (
     promote,
     scalar,
 )
-from staticgraph.ops.creation import arange, zeros_like
+from staticgraph.ops.creation import arange, zeros, zeros_like
 from staticgraph.ops.cumulative import cumsum
-from staticgraph.ops.elementwise import clip, less, maximum, minimum, remainder, where
-from staticgraph.ops.indexing import FULL, GATHER, SLICE, Range, gather
-from staticgraph.ops.reduction import sum
+from staticgraph.ops.elementwise import (
+    clip,
+    greater_equal,
+    maximum,
+    minimum,
+    not_equal,
+    remainder,
+    where,
+)
+from staticgraph.ops.indexing import FULL, SLICE, Range, gather
+from staticgraph.ops.reduction import any, max, min, sum
+from staticgraph.ops.requiring import require
 from staticgraph.ops.searching import searchsorted
 from staticgraph.ops.shaping import (
-    BROADCAST_TO,
     broadcast_to,
     expand_dims,
+    permute_dims,
     reshape,
     reshape_like,
 )
@@ -207,11 +216,78 @@ def flip(x: Any, axis: Any = None, *, name: str | None = None) -> Tensor:
     array([3, 2, 1])
     """
     tensor = as_tensor(x)
-    ndim = known_rank(SLICE, tensor)
-    axes = several_axes(SLICE, tensor, axis) or ()
+    ndim = known_rank("flip", tensor)
+    axes = several_axes("flip", tensor, axis) or ()
     index = [(None, None, -1) if place in axes else FULL for place in range(ndim)]
     attrs = {"index": tuple(index), "shape": None}
     return tensor.graph.add(SLICE, (tensor,), attrs, name or "flip").out
+
+
+def fliplr(x: Any, *, name: str | None = None) -> Tensor:
+    """`x`, which has two axes or more, with the order of its columns (axis 1) reversed.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.fliplr(sg.constant([[1, 2, 3]])))
+    array([[3, 2, 1]])
+    """
+    tensor = as_tensor(x)
+    _needs_axes("fliplr", tensor, 2)
+    return flip(tensor, 1, name=name or "fliplr")
+
+
+def flipud(x: Any, *, name: str | None = None) -> Tensor:
+    """`x`, which has an axis or more, with the order of its rows (axis 0) reversed.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.flipud(sg.constant([[1, 2], [3, 4]])))
+    array([[3, 4],
+           [1, 2]])
+    """
+    tensor = as_tensor(x)
+    _needs_axes("flipud", tensor, 1)
+    return flip(tensor, 0, name=name or "flipud")
+
+
+def rot90(x: Any, k: int = 1, axes: Any = (0, 1), *, name: str | None = None) -> Tensor:
+    """`x` turned by 90 degrees `k` times, in the plane of two axes, from the first to the second.
+
+    k      an int; a negative one turns the other way
+    axes   two axes
+
+    Raises ShapeError for axes that `x` does not have or that are not two.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.rot90(sg.constant([[1, 2], [3, 4]])))
+    array([[2, 4],
+           [1, 3]])
+    """
+    tensor = as_tensor(x)
+    ndim, name = known_rank("rot90", tensor), name or "rot90"
+    if not is_int(k):
+        raise refusal("rot90", f"k={k!r} is no number of turns", "give an int")
+    if not isinstance(axes, tuple | list) or len(axes) != 2:
+        raise refusal("rot90", f"axes={axes!r} is no plane", "give two axes: axes=(0, 1)")
+    first, second = [one_axis("rot90", tensor, axis) for axis in axes]
+    if first == second:
+        raise refusal("rot90", f"axes={axes!r} is no plane", "give two different axes")
+    turns = int(k) % 4
+    if turns == 0:
+        return identity(tensor, name=name)
+    if turns == 2:
+        return flip(tensor, (first, second), name=name)
+    order = list(range(ndim))
+    order[first], order[second] = second, first
+    if turns == 1:
+        return permute_dims(flip(tensor, second), tuple(order), name=name)
+    return flip(permute_dims(tensor, tuple(order)), second, name=name)
+
+
+def _needs_axes(what: str, x: Tensor, wanted: int) -> None:
+    ndim = known_rank(what, x)
+    if ndim < wanted:
+        refuse(what, (x,), Mismatch(
+            f"'{x.name}' has {ndim} axes", f"it must have {wanted}; sg.flip names the axis"
+        ))  # fmt: skip
 
 
 def roll(x: Any, shift: Any, axis: Any = None, *, name: str | None = None) -> Tensor:
@@ -229,7 +305,7 @@ def roll(x: Any, shift: Any, axis: Any = None, *, name: str | None = None) -> Te
         return reshape_like(roll(reshape(tensor, -1), shift, 0, name=name), tensor)
     if isinstance(axis, tuple | list):
         return _rolled(tensor, shift, list(axis), name or "roll")
-    number = one_axis(SLICE, tensor, axis)
+    number = one_axis("roll", tensor, axis)
     with tensor.graph.as_default():
         count = size(tensor, number)
         places = remainder(arange(count) - cast_to(shift, dtypes.int64), count)
@@ -240,7 +316,7 @@ def _rolled(x: Tensor, shift: Any, axes: list[Any], name: str) -> Tensor:
     """`x` rolled along one axis after the other."""
     shifts = list(shift) if isinstance(shift, tuple | list) else [shift] * len(axes)
     if len(shifts) != len(axes):
-        refuse(SLICE, (x,), Mismatch(
+        refuse("roll", (x,), Mismatch(
             f"there are {len(shifts)} shifts for {len(axes)} axes", "give one per axis, or one"
         ))  # fmt: skip
     for places, axis in zip(shifts, axes, strict=True):
@@ -260,8 +336,8 @@ def tile(x: Any, repetitions: Any, *, name: str | None = None) -> Tensor:
     """
     tensor = as_tensor(x)
     counts = [repetitions] if is_int(repetitions) else list(repetitions)
-    _check_counts(tensor, counts, repetitions)
-    ndim = known_rank(BROADCAST_TO, tensor)
+    _check_counts("tile", tensor, counts, repetitions)
+    ndim = known_rank("tile", tensor)
     if len(counts) > ndim:
         tensor = expand_dims(tensor, tuple(range(len(counts) - ndim)))
         ndim = len(counts)
@@ -286,16 +362,16 @@ def repeat(x: Any, repeats: Any, axis: int | None = None, *, name: str | None = 
     tensor = as_tensor(x)
     if axis is None:
         tensor, axis = reshape(tensor, -1), 0
-    number = one_axis(BROADCAST_TO, tensor, axis)
+    number = one_axis("repeat", tensor, axis)
     if is_int(repeats):
-        _check_counts(tensor, [repeats], repeats)
+        _check_counts("repeat", tensor, [repeats], repeats)
         return _repeated(tensor, [(number, int(repeats))], before=False, name=name or "repeat")
     if is_tensor_like(repeats):
         return _repeated_in_run(tensor, as_tensor(repeats), number, name or "repeat")
     counts = list(repeats)
-    _check_counts(tensor, counts, repeats)
+    _check_counts("repeat", tensor, counts, repeats)
     if len(counts) != dim_of(tensor, number):
-        refuse(GATHER, (tensor,), Mismatch(
+        refuse("repeat", (tensor,), Mismatch(
             f"there are {len(counts)} repeats for axis {number}",
             f"give an int, or one per entry of an axis whose size is known; "
             f"it is {format_dim(dim_of(tensor, number))}",
@@ -307,39 +383,41 @@ def repeat(x: Any, repeats: Any, axis: int | None = None, *, name: str | None = 
 def _repeated_in_run(x: Tensor, repeats: Tensor, axis: int, name: str) -> Tensor:
     """`x` with each entry of an axis as often as a tensor says."""
     if repeats.dtype not in dtypes.INTEGER or repeats.type.ndim not in (0, 1):
-        refuse(GATHER, (x, repeats), Mismatch(
+        refuse("repeat", (x, repeats), Mismatch(
             f"repeats is {repeats.type}", "give an int scalar or an int vector, one per entry",
             error=DTypeError,
-        ))  # fmt: skip
+        ), ("x", "repeats"))  # fmt: skip
     known = constant_value(repeats)
     if known is not None:
-        _check_counts(x, list(known.ravel()), known.tolist())
+        _check_counts("repeat", x, list(known.ravel()), known.tolist())
     have, want = dim_of(repeats, 0) if repeats.type.ndim else 1, dim_of(x, axis)
     if have != 1 and isinstance(have, int) and isinstance(want, int) and have != want:
-        refuse(GATHER, (x, repeats), Mismatch(
+        refuse("repeat", (x, repeats), Mismatch(
             f"there are {have} repeats for axis {axis}", f"it has size {want}"
-        ))  # fmt: skip
+        ), ("x", "repeats"))  # fmt: skip
     with x.graph.as_default():
+        if known is None:
+            repeats = require(
+                repeats, greater_equal(repeats, 0), "repeat", "a number of repetitions is negative",
+                "give ints that are not negative", repeats=repeats,
+            )  # fmt: skip
         counts = broadcast_to(cast_to(repeats, dtypes.int64), (size(x, axis),))
-        negative = sum(cast_to(less(counts, 0), dtypes.int64))
-        counts = maximum(counts, 0)
         ends = cumsum(counts, 0)
-        # The entry that stands at a place is the first one that ends behind it. For each negative
-        # number there is a place that belongs to no entry, which is an error of the run.
-        places = searchsorted(ends, arange(sum(counts) + negative), "right")
+        # The entry that stands at a place is the first one that ends behind it.
+        places = searchsorted(ends, arange(sum(counts)), "right")
         return gather(x, places, axis, name=name)
 
 
-def _check_counts(x: Tensor, counts: list[Any], given: Any) -> None:
+def _check_counts(what: str, x: Tensor, counts: list[Any], given: Any) -> None:
     if not all(is_int(count) and count >= 0 for count in counts):
-        refuse(BROADCAST_TO, (x,), Mismatch(
+        refuse(what, (x,), Mismatch(
             f"{given!r} are no numbers of repetitions", "give ints that are not negative"
         ))  # fmt: skip
 
 
 def _repeated(x: Tensor, counts: list[tuple[int, int]], before: bool, name: str) -> Tensor:
     """`x` with axes repeated: as wholes if the new axis stands `before` the old, else entrywise."""
-    ndim = known_rank(BROADCAST_TO, x)
+    ndim = known_rank("repeat", x)
     times = dict(counts)
     wide: list[Any] = []
     merged: list[Any] = []
@@ -358,3 +436,65 @@ def _repeated(x: Tensor, counts: list[tuple[int, int]], before: bool, name: str)
         if not new:
             return identity(x, name=name)
         return reshape(broadcast_to(expand_dims(x, tuple(new)), wide), merged, name=name)
+
+
+def resize(x: Any, new_shape: Any, *, name: str | None = None) -> Tensor:
+    """The elements of `x`, in row-major order and over and over, in another shape.
+
+    new_shape   an int, a sequence of ints and scalar int tensors, or an int64 vector tensor
+
+    Where `x` has no elements the result is zeros. Raises ShapeError for what is no shape.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.resize(sg.constant([1, 2, 3]), (2, 2)))
+    array([[1, 2],
+           [3, 1]])
+    """
+    tensor = as_tensor(x)
+    name = name or "resize"
+    with tensor.graph.as_default():
+        whole = zeros(new_shape, tensor.dtype, name=name)
+        if tensor.type.size == 0:
+            return whole
+        flat = reshape(tensor, (-1,))
+        places = remainder(arange(size(whole)), maximum(size(flat, 0), 1))
+        if not isinstance(tensor.type.size, int):
+            # An element more makes the place of the first one be there.
+            flat = pad(flat, (0, 1))
+        return reshape_like(gather(flat, places), whole)
+
+
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None, *, name: str | None = None) -> Tensor:
+    """`filt` without the zeros at its ends.
+
+    trim   ``"f"``: in front; ``"b"``: at the back; ``"fb"``: both
+    axis   one axis or several; None for all. Of several axes that part goes in which all is 0
+
+    Only the run knows the size of the result. Derivatives flow to what is left. Raises ShapeError
+    for another `trim`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.trim_zeros(sg.constant([0, 0, 1, 0, 2, 0])))
+    array([1, 0, 2])
+    """
+    front, back = "f" in str(trim).lower(), "b" in str(trim).lower()
+    if not isinstance(trim, str) or not 0 < len(trim) < 3 or set(trim.lower()) - {"f", "b"}:
+        raise refusal("trim_zeros", f"trim={trim!r} names no ends", "give 'f', 'b' or 'fb'")
+    tensor = as_tensor(filt)
+    ndim = known_rank("trim_zeros", tensor)
+    axes = several_axes("trim_zeros", tensor, axis) or ()
+    there = not_equal(tensor, False if tensor.dtype == dtypes.bool_ else 0)
+    index: list[Any] = [slice(None)] * ndim
+    with tensor.graph.as_default():
+        for number in axes:
+            others = tuple([other for other in range(ndim) if other != number])
+            row = any(there, others) if others else there
+            count = size(row, 0)
+            places = arange(count)
+            start = min(where(row, places, count), initial=np.iinfo(np.int64).max)
+            stop = max(where(row, places, -1), initial=-1) + 1
+            begin = minimum(start, count) if front else None
+            index[number] = slice(
+                begin, maximum(stop, 0 if begin is None else begin) if back else None
+            )
+        return identity(tensor[tuple(index)] if axes else tensor, name=name or "trim_zeros")

@@ -23,6 +23,7 @@ from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import Dim
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction, shaping
+from staticgraph.ops.complex import conjugated
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import cast_to, promote
 from staticgraph.ops.creation import arange
@@ -31,7 +32,16 @@ from staticgraph.ops.reduction import element_count
 from staticgraph.ops.shaping import BROADCAST_TO
 from staticgraph.ops.sizes import is_int, refusal, size
 
-__all__ = ["Labelled", "arranged", "contract", "diagonal_of", "summed", "tensordot"]
+__all__ = [
+    "Labelled",
+    "arranged",
+    "contract",
+    "diagonal_of",
+    "inner",
+    "summed",
+    "tensordot",
+    "vdot",
+]
 
 # Fewer rows than these are merged with others by a copy instead of making a product each.
 _ROWS_OF_A_STACK = 16
@@ -426,3 +436,38 @@ def _pairs(lhs: Tensor, rhs: Tensor, axes: Any) -> list[tuple[int, int]]:
                 f"lhs axis {i} is {have}, rhs axis {j} is {want}; they must be equal",
             )
     return pairs
+
+
+# -- inner products ---------------------------------------------------------------------------
+
+
+def inner(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
+    """The sums of products over the last axes of both operands; of a scalar the product.
+
+    The result has the other axes of `lhs`, then those of `rhs`. Nothing is conjugated. Raises
+    ShapeError where the last axes differ in size.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.inner(sg.constant([1.0, 2.0]), [[3.0, 4.0], [5.0, 6.0]]))
+    array([11., 17.], dtype=float32)
+    """
+    lhs, rhs = promote((lhs, rhs))
+    if 0 in known_ranks("inner", lhs, rhs):
+        return ew.multiply(lhs, rhs, name=name or "inner")
+    product = tensordot(lhs, rhs, axes=([-1], [-1]))
+    return identity(product, name=name or "inner")
+
+
+def vdot(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
+    """The sum of products of all elements of `lhs`, conjugated, and `rhs`: both are flattened.
+
+    Raises ShapeError where they have different numbers of elements.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.vdot(sg.constant([[1.0, 2.0]]), [3.0, 4.0]))
+    np.float32(11.0)
+    """
+    lhs, rhs = promote((lhs, rhs))
+    known_ranks("vdot", lhs, rhs)
+    first, second = [shaping.reshape(x, (-1,)) for x in (conjugated(lhs), rhs)]
+    return identity(tensordot(first, second, axes=1), name=name or "vdot")

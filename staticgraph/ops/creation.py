@@ -1,4 +1,4 @@
-"""Tensors made from nothing but sizes: zeros, ones, full, arange, linspace, eye.
+"""Tensors made from nothing but sizes: zeros, ones, full, arange, linspace, eye, tri.
 
 What counts is a constant where its size is known now; a filled tensor is a scalar that is
 broadcast, so that a large one takes no memory before the run.
@@ -6,6 +6,7 @@ broadcast, so that a large one takes no memory before the run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,9 @@ from staticgraph.core.opdef import (
     register,
 )
 from staticgraph.core.types import TensorType
-from staticgraph.errors import StaticGraphError
+from staticgraph.errors import DTypeError, StaticGraphError
 from staticgraph.ops.axes import known_rank, refuse
+from staticgraph.ops.control import identity
 from staticgraph.ops.convert import (
     as_tensor,
     cast_to,
@@ -32,9 +34,24 @@ from staticgraph.ops.convert import (
     promote,
     scalar,
 )
-from staticgraph.ops.elementwise import add, ceil, equal, floor_divide, maximum, negative, subtract
+from staticgraph.ops.elementwise import (
+    add,
+    ceil,
+    divide,
+    equal,
+    exp,
+    floor_divide,
+    greater_equal,
+    log,
+    maximum,
+    multiply,
+    negative,
+    pow,
+    subtract,
+)
+from staticgraph.ops.requiring import require
 from staticgraph.ops.shaping import BROADCAST_TO, expand_dims
-from staticgraph.ops.sizes import is_int, read_sizes, refusal, shape_of, size_dim
+from staticgraph.ops.sizes import as_bool, is_int, read_sizes, refusal, shape_of, size_dim
 
 # -- filled tensors ---------------------------------------------------------------------------
 
@@ -261,6 +278,13 @@ def arange(
             refuse(ARANGE, (operand,), Mismatch("start, stop and step are numbers", "give scalars"))
     if _is_number(stride, 0):
         raise _no_step()
+    known = [constant_value(operand) for operand in (first, last, stride)]
+    if all(value is not None for value in known) and first.dtype in dtypes.INTEGER:
+        # Of constants the numbers are one, such as the sizes of a tensor of known shape.
+        wanted = first.dtype if dtype is None else dtype
+        with first.graph.as_default():
+            row = _static_range(*[int(value) for value in known], wanted)  # type: ignore
+            return constant(row, wanted, name or "arange")
     from_zero = _is_number(first, 0) and _is_number(stride, 1)
     if first.dtype in dtypes.REAL_FLOATING:
         count = cast_to(ceil((last - first) / stride), dtypes.int64)
@@ -313,39 +337,165 @@ def _static_range(start: Any, stop: Any, step: Any, dtype: Any) -> np.ndarray[An
 def linspace(
     start: Any,
     stop: Any,
-    num: int = 50,
+    num: Any = 50,
     endpoint: bool = True,
     dtype: Any = None,
+    axis: int = 0,
     *,
     device: Any = None,
     name: str | None = None,
 ) -> Tensor:
     """`num` numbers at equal distances from `start` to `stop`, both included.
 
-    start, stop   numbers or floating tensors that broadcast; the numbers lie along a new axis 0
-    num           how many, an int; with ``endpoint=False`` `stop` is left out
+    start, stop   numbers or floating tensors that broadcast; the numbers lie along a new axis
+    num           how many, an int or a scalar int tensor; with ``endpoint=False`` `stop` is left
+                  out
     dtype         element type; by default that of `start` and `stop`, float32 of Python numbers
+    axis          where the new axis stands in the result
     device        None or ``"cpu"``
 
     Element i is ``start * (1 - t) + stop * t`` with ``t = i / (num - 1)``, so both ends are exact.
-    Derivatives flow to `start` and `stop`. Raises ShapeError for a `num` that is no size.
+    Derivatives flow to `start` and `stop`. Raises ShapeError for a `num` that is no size; a
+    negative one that only the run knows is an error of the run.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.linspace(0.0, 1.0, 5))
     array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
     """
     check_device("linspace", device)
-    if not is_int(num) or num < 0:
-        raise refusal("linspace", f"{num!r} is no number of elements", "give an int from 0")
+    return _spaced("linspace", start, stop, num, endpoint, dtype, axis, name, None)
+
+
+def logspace(
+    start: Any,
+    stop: Any,
+    num: Any = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """`num` numbers from ``base ** start`` to ``base ** stop``, each the same multiple of the last.
+
+    base   a number or a tensor that broadcasts; derivatives flow to it, to `start` and to `stop`
+
+    It is `base` to the power of the numbers of `linspace`; for the rest see there.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.logspace(0.0, 3.0, 4))
+    array([   1.,   10.,  100., 1000.], dtype=float32)
+    """
+
+    def powers(exponents: Tensor) -> Tensor:
+        given = cast_to(as_tensor(base, exponents.graph), exponents.dtype)
+        return pow(given, exponents)
+
+    return _spaced("logspace", start, stop, num, endpoint, dtype, axis, name, powers)
+
+
+def geomspace(
+    start: Any,
+    stop: Any,
+    num: Any = 50,
+    endpoint: bool = True,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    name: str | None = None,
+) -> Tensor:
+    """`num` numbers from `start` to `stop`, each the same multiple of the one before.
+
+    start, stop   numbers or real floating tensors that broadcast, both of one sign and not 0; else
+                  the result is NaN
+
+    For the rest see `linspace`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.geomspace(1.0, 8.0, 4))
+    array([1., 2., 4., 8.], dtype=float32)
+    """
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
     first, last = _ends(start, stop, wanted)
-    steps = num - 1 if endpoint else num
-    ndim = max(known_rank(add.op, operand) for operand in (first, last))
-    column = (np.arange(num) / max(steps, 1)).reshape((num,) + (1,) * ndim)
+    if first.dtype in dtypes.COMPLEX:
+        refuse("geomspace", (first, last), Mismatch(
+            "the ends are complex", "sg.exp(sg.linspace(...)) of logarithms goes between them",
+            error=DTypeError,
+        ), ("start", "stop"))  # fmt: skip
+    ratio = divide(last, first)
+    # The logarithm of the ratio is exact enough, and the ends are put in as they are.
+    result = _spaced(
+        "geomspace", multiply(first, 0), log(ratio), num, endpoint, first.dtype, axis, None,
+        lambda exponents: exp(exponents),
+    )  # fmt: skip
+    lead = expand_dims(first, _new_axis("geomspace", first, last, axis))
+    whole = multiply(result, lead, name=None if wanted is not None else name or "geomspace")
+    return whole if wanted is None else cast_to(whole, wanted, name or "geomspace")
+
+
+def _new_axis(what: str, first: Tensor, last: Tensor, axis: Any) -> int:
+    """The place of the new axis of a row of numbers between two tensors."""
+    ndim = max(known_rank(what, first), known_rank(what, last)) + 1
+    if not is_int(axis) or not -ndim <= axis < ndim:
+        raise refusal(
+            what, f"axis={axis!r} is no axis of the result", f"it has axes {-ndim} to {ndim - 1}"
+        )
+    return int(axis) % ndim
+
+
+def _spaced(
+    what: str, start: Any, stop: Any, num: Any, endpoint: bool, dtype: Any, axis: Any,
+    name: str | None, function: Callable[[Tensor], Tensor] | None,
+) -> Tensor:  # fmt: skip
+    """What a function, if there is one, makes of numbers at equal distances."""
+    endpoint, wanted = as_bool(what, "endpoint", endpoint), None
+    if dtype is not None:
+        wanted = dtypes.as_dtype(dtype)
+    first, last = _ends(start, stop, wanted)
+    place = _new_axis(what, first, last, axis)
+    ndim = max(known_rank(what, first), known_rank(what, last))
     with first.graph.as_default():
-        forth, back = [constant(t.astype(first.dtype)) for t in (column, 1 - column)]
-    result = add(first * back, last * forth, name=name or "linspace")
-    return result if wanted is None else cast_to(result, wanted)
+        forth, back = _shares(what, num, endpoint, first.dtype)
+        if ndim:
+            others = tuple([other for other in range(ndim + 1) if other != place])
+            forth, back = expand_dims(forth, others), expand_dims(back, others)
+            low, high = [_aligned(end, ndim, place) for end in (first, last)]
+        else:
+            low, high = first, last
+    alone = function is None and wanted is None
+    result = add(low * back, high * forth, name=(name or what) if alone else None)
+    if function is not None:
+        result = function(result)
+        result = identity(result, name=name or what) if wanted is None else result
+    return result if wanted is None else cast_to(result, wanted, name or what)
+
+
+def _aligned(end: Tensor, ndim: int, place: int) -> Tensor:
+    """An end of a row with the new axis, and axes in front where the other end has more."""
+    missing = ndim - (end.type.ndim or 0)
+    wide = expand_dims(end, tuple(range(missing))) if missing else end
+    return expand_dims(wide, place)
+
+
+def _shares(what: str, num: Any, endpoint: bool, dtype: dtypes.DType) -> tuple[Tensor, Tensor]:
+    """The shares of the stop and of the start in each of `num` numbers."""
+    if not is_tensor_like(num) or constant_value(as_tensor(num)) is not None:
+        value: Any = constant_value(as_tensor(num)) if is_tensor_like(num) else num
+        if not is_int(value) or value < 0:
+            raise refusal(what, f"{num!r} is no number of elements", "give an int from 0")
+        count = int(value)
+        row = np.arange(count) / max(count - 1 if endpoint else count, 1)
+        return constant(row.astype(dtype)), constant((1 - row).astype(dtype))
+    counted = read_sizes(what, (num,)).operands
+    number = cast_to(as_tensor(num), dtypes.int64)
+    assert counted
+    number = require(
+        number, greater_equal(number, 0), what, "num is negative", "give an int from 0", num=number
+    )
+    steps = maximum(number - 1 if endpoint else number, 1)
+    share = divide(cast_to(arange(number), dtypes.float64), cast_to(steps, dtypes.float64))
+    return cast_to(share, dtype), cast_to(1 - share, dtype)
 
 
 def _ends(start: Any, stop: Any, wanted: dtypes.DType | None) -> tuple[Tensor, Tensor]:
@@ -395,3 +545,31 @@ def eye(
         row_numbers, column_numbers = arange(rows), arange(columns)
         hit = equal(expand_dims(row_numbers + int(k), 1), expand_dims(column_numbers, 0))
         return cast_to(hit, wanted, name or "eye")
+
+
+def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None, *, name: str | None = None) -> Tensor:
+    """A matrix with ones on and below its `k`-th diagonal, zeros above.
+
+    N, M    the numbers of rows and columns, ints or scalar int tensors; `M` is `N` by default
+    k       the diagonal; those above the main one are positive
+    dtype   element type, float32 by default
+
+    Raises ShapeError for sizes that are none.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.tri(2, 3))
+    array([[1., 0., 0.],
+           [1., 1., 0.]], dtype=float32)
+    """
+    wanted = _or_float32(dtype)
+    if not is_int(k):
+        raise refusal("tri", f"k={k!r} is no diagonal", "give an int")
+    rows, columns = N, N if M is None else M
+    sizes = read_sizes("tri", (rows, columns))
+    if not sizes.operands:
+        values = np.tri(*sizes.shape, k=int(k), dtype=wanted)  # type: ignore
+        return constant(values, name=name or "tri")
+    with sizes.operands[0].graph.as_default():
+        row_numbers, column_numbers = arange(rows), arange(columns)
+        below = expand_dims(row_numbers + int(k), 1) >= expand_dims(column_numbers, 0)
+        return cast_to(below, wanted, name or "tri")

@@ -10,22 +10,25 @@ from typing import Any
 
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
-from staticgraph.core.opdef import Mismatch, OpDef
+from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import format_shape
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.arranging import flip, pad
 from staticgraph.ops.axes import known_rank, one_axis, refuse
+from staticgraph.ops.complex import conjugated
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast_to, promote
+from staticgraph.ops.convert import as_tensor, cast_to, constant_value, promote
 from staticgraph.ops.creation import arange, zeros
-from staticgraph.ops.cumulative import CUMPROD, CUMSUM, cumprod, cumsum
+from staticgraph.ops.cumulative import cumprod, cumsum
 from staticgraph.ops.indexing import FULL, GATHER, SLICE, Range
 from staticgraph.ops.joining import concat
 from staticgraph.ops.linalg import matmul
 from staticgraph.ops.reduction import sum
+from staticgraph.ops.requiring import require
 from staticgraph.ops.searching import searchsorted
-from staticgraph.ops.shaping import broadcast_to, expand_dims
-from staticgraph.ops.sizes import dim_of, is_int, refusal, size, size_or_dim
+from staticgraph.ops.shaping import broadcast_to, expand_dims, reshape
+from staticgraph.ops.sizes import as_bool, dim_of, is_int, refusal, size, size_or_dim
+from staticgraph.ops.sorting import argsort
 
 
 def part(x: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
@@ -64,7 +67,7 @@ def diff(
         raise refusal("diff", f"n={n!r} is no number of times", "give an int from 0")
     ends = [end for end in (prepend, append) if end is not None]
     tensor, *given = promote((x, *ends))
-    number = one_axis(SLICE, tensor, axis)
+    number = one_axis("diff", tensor, axis)
     extended = [_end(tensor, end, number) for end in given]
     if extended:
         before = extended[:1] if prepend is not None else []
@@ -75,6 +78,26 @@ def diff(
         function = ew.not_equal if tensor.dtype == dtypes.bool_ else ew.subtract
         tensor = function(later, earlier, name=(name or "diff") if time == n - 1 else None)
     return tensor
+
+
+def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None, *, name: str | None = None) -> Tensor:
+    """Differences of neighbours among the elements of `x` flattened.
+
+    to_end, to_begin   what is put behind and before them, in the dtype of `x`
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.ediff1d(sg.constant([1.0, 4.0, 9.0]), to_begin=0.0))
+    array([0., 3., 5.], dtype=float32)
+    """
+    row = diff(reshape(as_tensor(x), (-1,)))
+    with row.graph.as_default():
+        ends = [
+            None if end is None else reshape(cast_to(as_tensor(end), row.dtype), (-1,))
+            for end in (to_begin, to_end)
+        ]
+        parts = [end for end in (ends[0], row, ends[1]) if end is not None]
+        joined = concat(parts) if len(parts) > 1 else row
+        return identity(joined, name=name or "ediff1d")
 
 
 def _end(x: Tensor, end: Tensor, axis: int) -> Tensor:
@@ -111,7 +134,7 @@ def cumulative_sum(
     >>> sg.Session().run(sg.cumulative_sum(sg.constant([1.0, 2.0, 3.0]), include_initial=True))
     array([0., 1., 3., 6.], dtype=float32)
     """
-    return _cumulative(CUMSUM, x, axis, dtype, include_initial, name or "cumulative_sum")
+    return _cumulative("cumulative_sum", x, axis, dtype, include_initial, name)
 
 
 def cumulative_prod(
@@ -131,26 +154,28 @@ def cumulative_prod(
     >>> sg.Session().run(sg.cumulative_prod(sg.constant([2.0, 3.0]), include_initial=True))
     array([1., 2., 6.], dtype=float32)
     """
-    return _cumulative(CUMPROD, x, axis, dtype, include_initial, name or "cumulative_prod")
+    return _cumulative("cumulative_prod", x, axis, dtype, include_initial, name)
 
 
 def _cumulative(
-    op: OpDef, x: Any, axis: int | None, dtype: Any, include_initial: bool, name: str
+    what: str, x: Any, axis: int | None, dtype: Any, include_initial: bool, name: str | None
 ) -> Tensor:
+    name = name or what
     tensor = as_tensor(x)
-    ndim = known_rank(op, tensor)
+    ndim = known_rank(what, tensor)
     if axis is None and ndim != 1:
-        refuse(op, (tensor,), Mismatch(
+        refuse(what, (tensor,), Mismatch(
             f"x has {ndim} axes, and none is named",
             "give axis=...; sg.reshape(x, -1) flattens" if ndim else "sg.reshape(x, 1) adds one",
         ))  # fmt: skip
-    number = one_axis(op, tensor, 0 if axis is None else axis)
-    function = cumsum if op is CUMSUM else cumprod
-    if not include_initial:
+    number = one_axis(what, tensor, 0 if axis is None else axis)
+    adds = what == "cumulative_sum"
+    function = cumsum if adds else cumprod
+    if not as_bool(what, "include_initial", include_initial):
         return function(tensor, number, dtype=dtype, name=name)
     result = function(tensor, number, dtype=dtype)
     width = [(1, 0) if a == number else (0, 0) for a in range(ndim)]
-    return pad(result, width, constant_values=0 if op is CUMSUM else 1, name=name)
+    return pad(result, width, constant_values=0 if adds else 1, name=name)
 
 
 # -- integrals --------------------------------------------------------------------------------
@@ -172,10 +197,10 @@ def trapezoid(
     if x is None:
         (values,) = promote((y,), floating=True)
         widths: Any = dx
-        number = one_axis(SLICE, values, axis)
+        number = one_axis("trapezoid", values, axis)
     else:
         values, places = promote((y, x), floating=True)
-        number = one_axis(SLICE, values, axis)
+        number = one_axis("trapezoid", values, axis)
         if places.type.ndim == 1:
             behind = known_rank(SLICE, values) - 1 - number
             widths = diff(places)
@@ -190,34 +215,43 @@ def trapezoid(
 
 
 def interp(
-    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, *, name: str | None = None
-) -> Tensor:
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None,
+    *, name: str | None = None,
+) -> Tensor:  # fmt: skip
     """The values at `x` of the function that runs straight from each point (xp, fp) to the next.
 
     x             values of any shape
     xp, fp        vectors of one size; `xp` ascends
     left, right   the values before the first and behind the last point; those points' by default
+    period        after so much the function repeats; `xp` may then stand in any order, and `left`
+                  and `right` have no meaning
 
     Derivatives flow to `x`, `xp` and `fp`; at a point itself the slope is that of the piece behind
     it. NaN in `x` gives NaN. Raises ShapeError for points that are no vectors, or vectors
-    that are known to differ in size.
+    that are known to differ in size, or an `xp` that is known to descend somewhere; one that only
+    the run knows is an error of the run.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.interp(sg.constant([1.5, 9.0]), [1.0, 2.0, 3.0], [10.0, 20.0, 40.0]))
     array([15., 40.], dtype=float32)
     """
     at, places, values = promote((x, xp, fp), floating=True)
-    for given in (places, values):
+    for given, label in ((places, "xp"), (values, "fp")):
         if given.type.ndim != 1:
-            refuse(GATHER, (given,), Mismatch(
-                f"the points have shape {format_shape(given.type.shape)}", "give vectors"
-            ))  # fmt: skip
+            refuse("interp", (given,), Mismatch(
+                f"{label} has shape {format_shape(given.type.shape)}", "give vectors"
+            ), (label,))  # fmt: skip
     have, want = dim_of(values, 0), dim_of(places, 0)
     if isinstance(have, int) and isinstance(want, int) and have != want:
         raise refusal(
             "interp", f"there are {want} places xp and {have} values fp", "give one value per place"
         )
     with at.graph.as_default():
+        if period is not None:
+            at, places, values = _within_period(at, places, values, period)
+            left = right = None
+        else:
+            places = _ascending(places)
         last = size(places, 0) - 1
         behind = ew.clip(searchsorted(places, at, side="right"), 1, ew.maximum(last, 1))
         behind = ew.minimum(behind, last)
@@ -234,6 +268,36 @@ def interp(
         # At the last point itself the value is its own, whatever lies behind.
         result = ew.where(ew.equal(at, _at(places, last)), end, result)
         return ew.where(at > _at(places, last), high, result, name=name or "interp")
+
+
+def _within_period(
+    at: Tensor, places: Tensor, values: Tensor, period: Any
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What is interpolated in one period, with a point of the next one at either end."""
+    length = ew.abs(cast_to(as_tensor(period), at.dtype))
+    if length.type.ndim != 0:
+        refuse("interp", (length,), Mismatch(
+            f"period has shape {format_shape(length.type.shape)}", "give one number"
+        ), ("period",))  # fmt: skip
+    nonzero = ew.not_equal(length, 0)
+    length = require(length, nonzero, "interp", "period is 0", "give another number")
+    at, places = ew.remainder(at, length), ew.remainder(places, length)
+    order = argsort(places)
+    places, values = _at(places, order), _at(values, order)
+    places = concat([part(places, 0, -1, None) - length, places, part(places, 0, 0, 1) + length])
+    return at, places, concat([part(values, 0, -1, None), values, part(values, 0, 0, 1)])
+
+
+def _ascending(places: Tensor) -> Tensor:
+    """The places of the points, which ascend."""
+    problem, way_out = "xp does not ascend", "sort the points by xp: sg.argsort(xp) orders both"
+    known = constant_value(places)
+    if known is None:
+        rises = ew.greater_equal(part(places, 0, 1, None), part(places, 0, None, -1))
+        return require(places, rises, "interp", problem, way_out, xp=places)
+    if not bool((known[1:] >= known[:-1]).all()):
+        raise refusal("interp", problem, way_out)
+    return places
 
 
 def _at(row: Tensor, index: Tensor) -> Tensor:
@@ -260,13 +324,12 @@ def convolve(a: Any, v: Any, mode: str = "full", *, name: str | None = None) -> 
     if mode not in ("full", "same", "valid"):
         raise refusal("convolve", f"mode={mode!r} is not there", "give 'full', 'same' or 'valid'")
     long, short = promote((a, v))
-    for given in (long, short):
+    for given, label in ((long, "a"), (short, "v")):
         if given.type.ndim != 1 or dim_of(given, 0) == 0:
-            refuse(SLICE, (given,), Mismatch(
-                f"convolve takes vectors with elements, this has shape "
-                f"{format_shape(given.type.shape)}",
-                "sg.reshape(x, -1) flattens",
-            ))  # fmt: skip
+            refuse("convolve", (given,), Mismatch(
+                f"{label} has shape {format_shape(given.type.shape)}",
+                "give vectors with elements; sg.reshape(x, -1) flattens",
+            ), (label,))  # fmt: skip
     lengths = [dim_of(long, 0), dim_of(short, 0)]
     if not (isinstance(lengths[0], int) and isinstance(lengths[1], int)):
         return _convolved_in_run(long, short, mode, name or "convolve")
@@ -302,3 +365,34 @@ def _convolved_in_run(a: Tensor, v: Tensor, mode: str, name: str) -> Tensor:
             begin = ew.floor_divide(shorter - 1, 2)
             return identity(whole[begin : begin + longer], name=name)
         return identity(whole[shorter - 1 : longer], name=name)
+
+
+def correlate(a: Any, v: Any, mode: str = "valid", *, name: str | None = None) -> Tensor:
+    """The correlation of two vectors, ``sum_n a[n + k] * conj(v[n])`` for every shift k.
+
+    For the modes and errors see `convolve`; NumPy's default is another one here.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.correlate(sg.constant([1.0, 2.0, 3.0]), [0.0, 1.0, 0.5]))
+    array([3.5], dtype=float32)
+    """
+    if mode not in ("full", "same", "valid"):
+        raise refusal("correlate", f"mode={mode!r} is not there", "give 'full', 'same' or 'valid'")
+    first, second = promote((a, v))
+    for given, label in ((first, "a"), (second, "v")):
+        if given.type.ndim != 1 or dim_of(given, 0) == 0:
+            refuse("correlate", (given,), Mismatch(
+                f"{label} has shape {format_shape(given.type.shape)}",
+                "give vectors with elements; sg.reshape(x, -1) flattens",
+            ), (label,))  # fmt: skip
+    second = conjugated(second)
+    lengths = (dim_of(first, 0), dim_of(second, 0))
+    forth = convolve(first, flip(second, 0), mode)
+    if mode == "same" and not (isinstance(lengths[0], int) and isinstance(lengths[1], int)):
+        # The middle of a convolution is another one where the second vector is the longer one.
+        back = flip(convolve(second, flip(first, 0), mode), 0)
+        longer = ew.greater(size(second, 0), size(first, 0))
+        return ew.where(longer, back, forth, name=name or "correlate")
+    if mode == "same" and lengths[1] > lengths[0]:  # type: ignore[operator]
+        forth = flip(convolve(second, flip(first, 0), mode), 0)
+    return identity(forth, name=name or "correlate")

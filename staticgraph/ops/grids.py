@@ -16,8 +16,6 @@ from staticgraph.ops.convert import as_tensor, is_tensor_like
 from staticgraph.ops.creation import arange, zeros_like
 from staticgraph.ops.elementwise import greater_equal, less_equal, where
 from staticgraph.ops.shaping import (
-    BROADCAST_TO,
-    PERMUTE_DIMS,
     broadcast_like,
     broadcast_to,
     expand_dims,
@@ -85,10 +83,10 @@ def meshgrid(*arrays: Any, indexing: str = "xy", name: str | None = None) -> lis
         return []
     vectors: list[Tensor] = []
     for tensor in _tensors(arrays):
-        ndim = known_rank(BROADCAST_TO, tensor)
+        ndim = known_rank("meshgrid", tensor)
         if ndim > 1:
-            refuse(BROADCAST_TO, (tensor,), Mismatch(
-                f"meshgrid takes vectors, this has {ndim} axes", "sg.reshape(x, -1) flattens"
+            refuse("meshgrid", (tensor,), Mismatch(
+                f"'{tensor.name}' has {ndim} axes", "give vectors; sg.reshape(x, -1) flattens"
             ))  # fmt: skip
         vectors.append(tensor if ndim else expand_dims(tensor, 0))
     count = len(vectors)
@@ -110,20 +108,20 @@ def meshgrid(*arrays: Any, indexing: str = "xy", name: str | None = None) -> lis
 # -- triangles --------------------------------------------------------------------------------
 
 
-def _triangle(x: Any, k: Any, below: bool, name: str) -> Tensor:
+def _triangle(what: str, x: Any, k: Any, below: bool, name: str | None) -> Tensor:
     tensor = as_tensor(x)
-    ndim = known_rank(PERMUTE_DIMS, tensor)
+    ndim = known_rank(what, tensor)
     if ndim < 2:
-        refuse(PERMUTE_DIMS, (tensor,), Mismatch(
-            f"{name} is of matrices, this has {ndim} axes", "the last two axes are the matrix"
+        refuse(what, (tensor,), Mismatch(
+            f"a matrix has two axes, '{tensor.name}' has {ndim}", "sg.expand_dims adds one"
         ))  # fmt: skip
     if not is_int(k):
-        raise refusal(name, f"k={k!r} is no diagonal", "give an int")
+        raise refusal(what, f"k={k!r} is no diagonal", "give an int")
     with tensor.graph.as_default():
         rows = expand_dims(arange(size(tensor, -2)), 1) + int(k)
         columns = expand_dims(arange(size(tensor, -1)), 0)
     kept = less_equal(columns, rows) if below else greater_equal(columns, rows)
-    return where(kept, tensor, zeros_like(tensor), name=name)
+    return where(kept, tensor, zeros_like(tensor), name=name or what)
 
 
 def tril(x: Any, k: int = 0, *, name: str | None = None) -> Tensor:
@@ -138,7 +136,7 @@ def tril(x: Any, k: int = 0, *, name: str | None = None) -> Tensor:
     array([[1., 0., 0.],
            [1., 1., 0.]], dtype=float32)
     """
-    return _triangle(x, k, True, name or "tril")
+    return _triangle("tril", x, k, True, name)
 
 
 def triu(x: Any, k: int = 0, *, name: str | None = None) -> Tensor:
@@ -149,7 +147,7 @@ def triu(x: Any, k: int = 0, *, name: str | None = None) -> Tensor:
     array([[1., 1., 1.],
            [0., 1., 1.]], dtype=float32)
     """
-    return _triangle(x, k, False, name or "triu")
+    return _triangle("triu", x, k, False, name)
 
 
 # -- axes in other places ---------------------------------------------------------------------
@@ -167,10 +165,10 @@ def moveaxis(x: Any, source: Any, destination: Any, *, name: str | None = None) 
     (3, 4, 2)
     """
     tensor = as_tensor(x)
-    ndim = known_rank(PERMUTE_DIMS, tensor)
+    ndim = known_rank("moveaxis", tensor)
     moved, places = [_axes(tensor, given) for given in (source, destination)]
     if len(moved) != len(places):
-        refuse(PERMUTE_DIMS, (tensor,), Mismatch(
+        refuse("moveaxis", (tensor,), Mismatch(
             f"{len(moved)} axes do not move to {len(places)} places", "give as many of each"
         ))  # fmt: skip
     order = [axis for axis in range(ndim) if axis not in moved]
@@ -181,9 +179,9 @@ def moveaxis(x: Any, source: Any, destination: Any, *, name: str | None = None) 
 
 def _axes(x: Tensor, given: Any) -> list[int]:
     listed = list(given) if isinstance(given, list | tuple) else [given]
-    axes = [one_axis(PERMUTE_DIMS, x, axis) for axis in listed]
+    axes = [one_axis("moveaxis", x, axis) for axis in listed]
     if len(set(axes)) != len(axes):
-        refuse(PERMUTE_DIMS, (x,), Mismatch(
+        refuse("moveaxis", (x,), Mismatch(
             f"an axis stands twice in {given!r}", "name every axis once"
         ))  # fmt: skip
     return axes
@@ -197,7 +195,29 @@ def swapaxes(x: Any, axis1: int, axis2: int, *, name: str | None = None) -> Tens
     (4, 3, 2)
     """
     tensor = as_tensor(x)
-    order = list(range(known_rank(PERMUTE_DIMS, tensor)))
-    first, second = [one_axis(PERMUTE_DIMS, tensor, axis) for axis in (axis1, axis2)]
+    order = list(range(known_rank("swapaxes", tensor)))
+    first, second = [one_axis("swapaxes", tensor, axis) for axis in (axis1, axis2)]
     order[first], order[second] = second, first
     return permute_dims(tensor, tuple(order), name=name or "swapaxes")
+
+
+def rollaxis(x: Any, axis: int, start: int = 0, *, name: str | None = None) -> Tensor:
+    """`x` with an axis moved in front of axis `start`, which may be one behind the last.
+
+    `moveaxis` says more plainly where the axis goes.
+
+    >>> import staticgraph as sg
+    >>> sg.rollaxis(sg.zeros((2, 3, 4)), 2).shape
+    (4, 2, 3)
+    """
+    tensor = as_tensor(x)
+    ndim = known_rank("rollaxis", tensor)
+    number = one_axis("rollaxis", tensor, axis)
+    if not is_int(start) or not -ndim <= start <= ndim:
+        refuse("rollaxis", (tensor,), Mismatch(
+            f"start={start!r} is no place of an axis", f"give an int from {-ndim} to {ndim}"
+        ))  # fmt: skip
+    place = int(start) + ndim if start < 0 else int(start)
+    order = [other for other in range(ndim) if other != number]
+    order.insert(place - 1 if number < place else place, number)
+    return permute_dims(tensor, tuple(order), name=name or "rollaxis")

@@ -10,9 +10,9 @@ import numpy as np
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.opdef import LINEAR, Attrs, Joint, Mismatch, OpDef, Types, register
-from staticgraph.core.types import Dim, TensorType, add_dims, format_shape, meet
+from staticgraph.core.types import Dim, Shape, TensorType, add_dims, compatible, format_shape, meet
 from staticgraph.errors import DTypeError
-from staticgraph.ops.axes import one_axis, refuse
+from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.convert import as_tensor, promote
 from staticgraph.ops.creation import zeros_like
 from staticgraph.ops.shaping import expand_dims, reshape, squeeze
@@ -83,7 +83,7 @@ def concat(xs: Any, axis: int | None = 0, *, name: str | None = None) -> Tensor:
     >>> sg.Session().run(sg.concat([sg.constant([1, 2]), [3]]))
     array([1, 2, 3])
     """
-    tensors = _operands(CONCAT, xs)
+    tensors = operands("concat", xs)
     if axis is None:
         tensors, axis = [reshape(tensor, -1) for tensor in tensors], 0
     ranked = next((tensor for tensor in tensors if tensor.type.ndim is not None), tensors[0])
@@ -101,17 +101,32 @@ def stack(xs: Any, axis: int = 0, *, name: str | None = None) -> Tensor:
     array([[1, 3],
            [2, 4]])
     """
-    tensors = [expand_dims(tensor, axis) for tensor in _operands(CONCAT, xs)]
-    attrs = {"axis": one_axis(CONCAT, tensors[0], axis)}
-    return tensors[0].graph.add(CONCAT, tuple(tensors), attrs, name or "stack").out
+    given = operands("stack", xs)
+    shape: Shape = None
+    for number, tensor in enumerate(given):
+        if not compatible(shape, tensor.type.shape):
+            refuse("stack", (given[0], tensor), Mismatch(
+                f"xs[0] is {format_shape(given[0].type.shape)}, xs[{number}] is "
+                f"{format_shape(tensor.type.shape)}",
+                "they must be equal; sg.concat joins along an axis that they have",
+            ), ("xs[0]", f"xs[{number}]"))  # fmt: skip
+        shape = meet(shape, tensor.type.shape)
+    ndim = known_rank("stack", given[0]) + 1
+    if not is_int(axis) or not -ndim <= axis < ndim:
+        refuse("stack", (given[0],), Mismatch(
+            f"{axis!r} is no axis of the result", f"the result has axes {-ndim} to {ndim - 1}"
+        ), ("xs[0]",))  # fmt: skip
+    attrs = {"axis": int(axis) % ndim}
+    wide = tuple([expand_dims(tensor, axis) for tensor in given])
+    return wide[0].graph.add(CONCAT, wide, attrs, name or "stack").out
 
 
-def _operands(op: OpDef, xs: Any) -> list[Tensor]:
+def operands(what: str, xs: Any) -> list[Tensor]:
     """A sequence of tensors and values as tensors of one dtype."""
     if not isinstance(xs, list | tuple):
-        raise refusal(op.name, f"{type(xs).__name__} is no list of tensors", "give a list: [a, b]")
+        raise refusal(what, f"{type(xs).__name__} is no list of tensors", "give a list: [a, b]")
     if not xs:
-        raise refusal(op.name, "there is nothing to join", "give at least one tensor")
+        raise refusal(what, "there is nothing to join", "give at least one tensor")
     return promote(xs)
 
 
@@ -254,10 +269,10 @@ def unstack(x: Any, axis: int = 0, *, name: str | None = None) -> list[Tensor]:
     [array([1, 2]), array([3, 4])]
     """
     tensor = as_tensor(x)
-    number = one_axis(SPLIT, tensor, axis)
+    number = one_axis("unstack", tensor, axis)
     count = dim_of(tensor, number)
     if not isinstance(count, int):
-        refuse(SPLIT, (tensor,), Mismatch(
+        refuse("unstack", (tensor,), Mismatch(
             f"the size of axis {number} is not known, so neither is the number of parts",
             "declare it, or loop over it with sg.scan or sg.map_fn",
         ))  # fmt: skip

@@ -268,6 +268,16 @@ def reshape(x: Any, shape: Any, *, copy: bool | None = None, name: str | None = 
     return tensor.graph.add(RESHAPE, (tensor, *operands), {"shape": known}, name).out
 
 
+def ravel(x: Any, *, name: str | None = None) -> Tensor:
+    """The elements of `x` in row-major order, along one axis.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.ravel(sg.constant([[1, 2], [3, 4]])))
+    array([1, 2, 3, 4])
+    """
+    return reshape(x, (-1,), name=name or "ravel")
+
+
 def _is_left_over(x: Tensor, dims: tuple[Dim, ...]) -> bool:
     """Whether the one size that is a tensor is provably what the number of elements leaves."""
     unknown = [dim for dim in dims if not isinstance(dim, int)]
@@ -361,9 +371,9 @@ def matrix_transpose(x: Any, *, name: str | None = None) -> Tensor:
     (7, 3, 2)
     """
     tensor = as_tensor(x)
-    ndim = known_rank(PERMUTE_DIMS, tensor)
+    ndim = known_rank("matrix_transpose", tensor)
     if ndim < 2:
-        refuse(PERMUTE_DIMS, (tensor,), Mismatch(
+        refuse("matrix_transpose", (tensor,), Mismatch(
             f"a matrix has two axes, '{tensor.name}' has {ndim}",
             "sg.expand_dims adds one",
         ))  # fmt: skip

@@ -11,7 +11,6 @@ import pytest
 from scipy import special
 
 import staticgraph as sg
-from staticgraph.ops.numpy_functions import _FUNCTIONS, _UFUNCS
 from tests.growth import work
 from tests.messages import whole
 
@@ -491,8 +490,8 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
         "  sg.sum, sg.prod, sg.max and sg.min are\n",
     ),
     (
-        lambda x: np.sum(x, where=x > 0),
-        "numpy.sum: takes no where=... with tensors\n"
+        lambda x: np.sort(x, order="field"),
+        "numpy.sort: takes no order=... with tensors\n"
         "  leave it away; sg.cast converts, sg.where chooses elements\n",
     ),
     (
@@ -501,24 +500,30 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
         "  sg.nonzero(condition) gives them; sg.where(condition, x, y) chooses elements\n",
     ),
     (
-        lambda x: np.round(x, 2),
-        "numpy.round: takes no decimals=2\n  scale: sg.round(x * 100) / 100\n",
+        lambda x: np.round(x, 0.5),
+        "round: decimals=0.5 is no int\n  give the number of decimals as an int\n",
     ),
     (
         np.shape,
         "numpy.shape: not every size is known before the run\n  sg.shape(x) is a tensor\n",
     ),
     (
-        np.nanmedian,
-        "numpy.nanmedian: is not there for tensors\n"
-        f"  those that are: {', '.join(sorted(row.__name__ for row in _FUNCTIONS))}; for another "
-        "fetch the tensor and apply it to the value\n",
+        np.packbits,
+        "numpy.packbits: is not there for tensors\n"
+        "  `staticgraph ops WORD` searches what is there, and a value that was fetched can "
+        "be given to it\n",
     ),
     (
-        lambda x: np.heaviside(x, x),
-        "numpy.heaviside: is not there for tensors\n"
-        f"  those that are: {', '.join(sorted(row.__name__ for row in _UFUNCS))}; for another "
-        "fetch the tensor and apply it to the value\n",
+        np.isnat,
+        "numpy.isnat: is not there for tensors\n"
+        "  near it are numpy.isnan; `staticgraph ops WORD` searches what is there, and a value "
+        "that was fetched can be given to it\n",
+    ),
+    (
+        np.fft.irfft2,
+        "numpy.fft.irfft2: is not there for tensors\n"
+        "  near it are numpy.fft.irfft, numpy.fft.irfftn, numpy.fft.rfft; `staticgraph ops WORD` "
+        "searches what is there, and a value that was fetched can be given to it\n",
     ),
 ]
 

@@ -45,7 +45,7 @@ def _run(fetches: Any, feed: Any = None) -> Any:
 def test_axes_are_attributes_in_one_form(function: Callable[..., sg.Tensor]) -> None:
     x = sg.placeholder("float32", ("batch", 3, None))
     assert dict(function(x).node.attrs) == {"axis": (0, 1, 2), "keepdims": False}
-    last = function(x, np.int64(-1), keepdims=1).node.attrs
+    last = function(x, np.int64(-1), keepdims=np.True_).node.attrs
     assert dict(last) == {"axis": (2,), "keepdims": True}
     assert type(last["axis"][0]) is int
 
@@ -371,10 +371,10 @@ def test_recurrence_of_operands_that_differ_in_the_run() -> None:
     with pytest.raises(ShapeError) as caught, sg.Session() as session:
         session.run(y, {factor: [1.0, 2.0], x: [1.0, 2.0, 3.0]})
     assert str(caught.value) == (
-        "broadcast_to: shapes do not fit in this run\n"
+        "linear_recurrence (in its broadcast_to): shapes do not fit in this run\n"
         f"  x 'factor'  float32[?]  feed at {factor.node.location.short}\n"
         f"  sizes[0] 'shape'  int64[1]  shape at {y.node.location.short}\n"
-        "  in this run: x [2], sizes[0] [1]\n"
+        "  in this run: x [2], sizes[0] = [3]\n"
         f"  created at {y.node.location}"
     )
 

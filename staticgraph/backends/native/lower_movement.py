@@ -396,13 +396,24 @@ def lower_print(program: Program, node: Node) -> None:
 @lowering("assert")
 def lower_assert(program: Program, node: Node) -> None:
     """Fails unless all elements of the condition hold."""
-    condition = node.inputs[0]
+    _fail_unless(program, node.inputs[0], node)
+    done(program, node)
+
+
+@lowering("require")
+def lower_require(program: Program, node: Node) -> None:
+    """The first operand, where all elements of the condition hold."""
+    _fail_unless(program, node.inputs[1], node)
+    hold_same(program, node.out, node.inputs[0])
+    done(program, node)
+
+
+def _fail_unless(program: Program, condition: Value, node: Node) -> None:
     if program.dims(condition):
         holds = _all(program, program.array(condition), node)
     else:
         holds = program.scalar(condition)
     program.fail_if(program.builder.logical_not(holds).text, node)
-    done(program, node)
 
 
 def _all(program: Program, array: Array, node: Node) -> Register:

@@ -1,0 +1,270 @@
+"""Reductions and running totals of the elements that are numbers: NaN is left out.
+
+A complex element is left out where a part of it is NaN. What is left out gets a derivative of 0.
+`nanquantile` and its kin are in quantiles.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from staticgraph.core import dtypes
+from staticgraph.core.graph import Tensor
+from staticgraph.ops import elementwise as ew
+from staticgraph.ops import reduction as reduce
+from staticgraph.ops.convert import as_tensor, scalar
+from staticgraph.ops.cumulative import cumprod, cumsum
+from staticgraph.ops.reduction import Axis
+from staticgraph.ops.requiring import require
+from staticgraph.ops.variance import std, var
+
+
+def _numbers(x: Tensor) -> Tensor | None:
+    """Where `x` has numbers; None where it cannot have anything else."""
+    return ew.logical_not(ew.isnan(x)) if x.dtype in dtypes.INEXACT else None
+
+
+def _filled(x: Any, fill: float) -> Tensor:
+    """`x` with a number in place of NaN."""
+    tensor = as_tensor(x)
+    there = _numbers(tensor)
+    return (
+        tensor
+        if there is None
+        else ew.where(there, tensor, scalar(tensor.graph, fill, tensor.dtype))
+    )
+
+
+def _counted(x: Tensor, where: Any) -> Any:
+    """What counts of `x`: numbers, of those that `where` leaves."""
+    there = _numbers(x)
+    if there is None or where is None or where is True:
+        return there if where is None or where is True else where
+    mask = as_tensor(where, x.graph)
+    # What is no mask is left for the reduction to refuse.
+    return ew.logical_and(there, mask) if mask.dtype == dtypes.bool_ else mask
+
+
+# -- sums, products, means --------------------------------------------------------------------
+
+
+def nansum(
+    x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
+    *, initial: Any = None, where: Any = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """The sum of the elements of `x` along `axis` that are numbers; NaN counts as 0.
+
+    For axes, dtypes, `initial`, `where` and errors see `sum`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.nansum(sg.constant([1.0, float("nan"), 2.0])))
+    np.float32(3.0)
+    """
+    values = _filled(x, 0)
+    return reduce.sum(
+        values, axis, keepdims, dtype, initial=initial, where=where, name=name or "nansum"
+    )
+
+
+def nanprod(
+    x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
+    *, initial: Any = None, where: Any = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """The product of the elements of `x` along `axis` that are numbers; NaN counts as 1.
+
+    For axes, dtypes, `initial`, `where` and errors see `sum`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.nanprod(sg.constant([3.0, float("nan"), 2.0])))
+    np.float32(6.0)
+    """
+    values = _filled(x, 1)
+    return reduce.prod(
+        values, axis, keepdims, dtype, initial=initial, where=where, name=name or "nanprod"
+    )
+
+
+def nanmean(
+    x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
+    *, where: Any = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """The mean of the elements of `x` along `axis` that are numbers; NaN where there is none.
+
+    For axes, dtypes, `where` and errors see `mean`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.nanmean(sg.constant([1.0, float("nan"), 2.0])))
+    np.float32(1.5)
+    """
+    tensor = as_tensor(x)
+    counted = _counted(tensor, where)
+    return reduce.mean(tensor, axis, keepdims, dtype, where=counted, name=name or "nanmean")
+
+
+def nanvar(
+    x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False, dtype: Any = None,
+    *, where: Any = None, mean: Any = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """The variance of the elements of `x` along `axis` that are numbers.
+
+    NaN where there are no more of them than the correction takes off. For the rest see `var`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.nanvar(sg.constant([1.0, float("nan"), 3.0])))
+    np.float32(1.0)
+    """
+    tensor = as_tensor(x)
+    counted = _counted(tensor, where)
+    result = var(tensor, axis, correction, keepdims, dtype, where=counted, mean=mean)
+    return _of_enough(result, tensor, axis, correction, keepdims, counted, name or "nanvar")
+
+
+def nanstd(
+    x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False, dtype: Any = None,
+    *, where: Any = None, mean: Any = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """The standard deviation of the elements of `x` along `axis` that are numbers; see `nanvar`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.nanstd(sg.constant([1.0, float("nan"), 3.0])))
+    np.float32(1.0)
+    """
+    tensor = as_tensor(x)
+    counted = _counted(tensor, where)
+    result = std(tensor, axis, correction, keepdims, dtype, where=counted, mean=mean)
+    return _of_enough(result, tensor, axis, correction, keepdims, counted, name or "nanstd")
+
+
+def _of_enough(
+    result: Tensor, x: Tensor, axis: Axis, correction: float, keepdims: bool, counted: Any,
+    name: str,
+) -> Tensor:  # fmt: skip
+    """The result, or NaN where the number of elements is not above the correction."""
+    if counted is None:
+        counted = ew.equal(x, x)
+    mask = reduce.element_mask("nanvar", x, counted)
+    assert mask is not None
+    counts = reduce.sum(ew.where(mask, ew.equal(x, x), False), axis, keepdims)
+    nothing = scalar(x.graph, np.nan, result.dtype)
+    return ew.where(ew.less_equal(counts, correction), nothing, result, name=name)
+
+
+# -- extremes ---------------------------------------------------------------------------------
+
+
+def nanmax(
+    x: Any, axis: Axis = None, keepdims: bool = False,
+    *, initial: Any = None, where: Any = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """The largest of the elements of `x` along `axis` that are numbers; NaN where there is none.
+
+    For axes, `initial`, `where` and errors see `max`; with `initial` there always is one.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.nanmax(sg.constant([1.0, float("nan"), 2.0])))
+    np.float32(2.0)
+    """
+    return _extreme(reduce.max, x, axis, keepdims, initial, where, name or "nanmax")
+
+
+def nanmin(
+    x: Any, axis: Axis = None, keepdims: bool = False,
+    *, initial: Any = None, where: Any = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """The smallest of the elements of `x` along `axis` that are numbers; otherwise as `nanmax`.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.nanmin(sg.constant([1.0, float("nan"), 2.0])))
+    np.float32(1.0)
+    """
+    return _extreme(reduce.min, x, axis, keepdims, initial, where, name or "nanmin")
+
+
+def _extreme(
+    function: Any, x: Any, axis: Axis, keepdims: bool, initial: Any, where: Any, name: str
+) -> Tensor:
+    tensor = as_tensor(x)
+    there = _numbers(tensor) if tensor.dtype in dtypes.REAL_FLOATING else None
+    if there is None:
+        return function(tensor, axis, keepdims, initial=initial, where=where, name=name)  # type: ignore[no-any-return]
+    lowest = scalar(tensor.graph, -np.inf if function is reduce.max else np.inf, tensor.dtype)
+    values = ew.where(there, tensor, lowest)
+    result = function(values, axis, keepdims, initial=initial, where=where, name=name)
+    if initial is not None:
+        return result  # type: ignore[no-any-return]
+    nothing = scalar(tensor.graph, np.nan, tensor.dtype)
+    return ew.where(reduce.any(there, axis, keepdims), result, nothing, name=name)
+
+
+def nanargmax(
+    x: Any, axis: int | None = None, keepdims: bool = False, *, name: str | None = None
+) -> Tensor:
+    """The index of the largest of the elements of `x` along one axis that are numbers, int64.
+
+    For axes and errors see `argmax`. A row of nothing but NaN is an error of the run.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.nanargmax(sg.constant([float("nan"), 2.0, 3.0])))
+    np.int64(2)
+    """
+    return _index("nanargmax", reduce.argmax, reduce.max, x, axis, keepdims, name)
+
+
+def nanargmin(
+    x: Any, axis: int | None = None, keepdims: bool = False, *, name: str | None = None
+) -> Tensor:
+    """The index of the smallest of the elements of `x` along one axis that are numbers, int64.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.nanargmin(sg.constant([float("nan"), 2.0, 3.0])))
+    np.int64(1)
+    """
+    return _index("nanargmin", reduce.argmin, reduce.min, x, axis, keepdims, name)
+
+
+def _index(
+    what: str, function: Any, extreme: Any, x: Any, axis: int | None, keepdims: bool,
+    name: str | None,
+) -> Tensor:  # fmt: skip
+    tensor = as_tensor(x)
+    there = _numbers(tensor) if tensor.dtype in dtypes.REAL_FLOATING else None
+    if there is None:
+        return function(tensor, axis, keepdims, name=name or what)  # type: ignore[no-any-return]
+    lowest = scalar(tensor.graph, -np.inf if extreme is reduce.max else np.inf, tensor.dtype)
+    values = ew.where(there, tensor, lowest)
+    # An infinite number is told from what stands for NaN by being one.
+    best = ew.logical_and(there, ew.equal(values, extreme(values, axis, keepdims=True)))
+    found = reduce.argmax(best, axis, keepdims)
+    return require(
+        found, reduce.any(there, axis, keepdims), what, "there is nothing but NaN in a row",
+        "sg.nan_to_num(x) puts numbers in its place",
+    )  # fmt: skip
+
+
+# -- running totals ---------------------------------------------------------------------------
+
+
+def nancumsum(
+    x: Any, axis: int | None = None, dtype: Any = None, *, name: str | None = None
+) -> Tensor:
+    """Sums of the elements of `x` up to and including each, along `axis`; NaN counts as 0.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.nancumsum(sg.constant([1.0, float("nan"), 2.0])))
+    array([1., 1., 3.], dtype=float32)
+    """
+    return cumsum(_filled(x, 0), axis, dtype=dtype, name=name or "nancumsum")
+
+
+def nancumprod(
+    x: Any, axis: int | None = None, dtype: Any = None, *, name: str | None = None
+) -> Tensor:
+    """Products of the elements of `x` up to and including each, along `axis`; NaN counts as 1.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.nancumprod(sg.constant([3.0, float("nan"), 2.0])))
+    array([3., 3., 6.], dtype=float32)
+    """
+    return cumprod(_filled(x, 1), axis, dtype=dtype, name=name or "nancumprod")
