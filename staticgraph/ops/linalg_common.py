@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
 import numpy as np
 
 from staticgraph.config import LazyModule
 from staticgraph.core import dtypes
-from staticgraph.core.graph import Tensor, describe
+from staticgraph.core.graph import Tensor, describe, spoken_of
+from staticgraph.core.node import Node
 from staticgraph.core.opdef import Mismatch, Types
 from staticgraph.core.types import (
     BroadcastError,
@@ -50,6 +52,21 @@ def refuse_call(what: str, operands: Mapping[str, Tensor], mismatch: Mismatch) -
     lines += [f"  {label} {describe(operand)}" for label, operand in operands.items()]
     lines += [f"  {detail}" for detail in mismatch.details]
     raise mismatch.error("\n".join([*lines, f"  created at {location}"])) from None
+
+
+def telling(x: Tensor, *labels: str) -> AbstractContextManager[None]:
+    """Nodes made within call their operands `labels` if they fail in a run; "" leaves one out."""
+
+    def explain(node: Node, operands: Any, problem: Exception) -> Mismatch | None:
+        if not isinstance(problem, Mismatch):
+            return None
+        line = node.location
+        called = "gradients" if line.adjoint_of is not None else spoken_of(node.op, line)
+        return Mismatch(
+            problem.problem, *problem.details, error=problem.error, spoken=(called, *labels)
+        )
+
+    return x.graph.explaining(explain)
 
 
 def ranked(what: str, operands: Mapping[str, Tensor]) -> list[int]:
@@ -307,6 +324,14 @@ def each(function: Callable[..., Any], *stacks: Array) -> tuple[Array, ...]:
     results = [function(*[stack[number] for stack in flat]) for number in range(count)]
     return tuple([np.stack(items).reshape((*batch, *items[0].shape))
                   for items in zip(*results, strict=True)])  # fmt: skip
+
+
+def which(bad: Array) -> str:
+    """The first matrix of a batch of which `bad` holds, as messages name it."""
+    if bad.ndim == 0:
+        return "it"
+    place = [int(number) for number in np.argwhere(bad)[0]]
+    return f"matrix {place} of the batch of {list(bad.shape)}"
 
 
 def failed(problem: str, *details: str) -> Mismatch:

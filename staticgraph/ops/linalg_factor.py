@@ -47,8 +47,10 @@ from staticgraph.ops.linalg_common import (
     refuse_call,
     square_shape,
     symmetric,
+    telling,
     turned,
     upper_part,
+    which,
 )
 from staticgraph.ops.linalg_products import matmul
 from staticgraph.ops.shaping import broadcast_like, expand_dims, matrix_transpose, squeeze
@@ -65,9 +67,21 @@ def _reference_cholesky(x: Array, *, upper: bool) -> Array:
     except np.linalg.LinAlgError:
         raise failed(
             "a matrix is not positive definite",
-            "its eigenvalues must be above 0; adding a small multiple of the unit matrix helps "
-            "where rounding alone makes one negative",
+            f"{which(_has_no_factor(x))} is not: all eigenvalues must be above 0",
+            "adding a small multiple of the unit matrix helps where rounding alone makes one "
+            "negative",
         ) from None
+
+
+def _has_no_factor(x: Array) -> Array:
+    """Which matrices of a batch are not positive definite."""
+    found = np.zeros(x.shape[:-2], bool)
+    for index in np.ndindex(found.shape):
+        try:
+            np.linalg.cholesky(x[index])
+        except np.linalg.LinAlgError:
+            found[index] = True
+    return found
 
 
 def _halved(x: Tensor) -> Tensor:
@@ -172,9 +186,14 @@ def _check_system(lhs: Array, rhs: Array) -> None:
     one_batch(lhs.shape[:-2], rhs.shape[:-2])
 
 
-def _check_diagonal(factors: Array, what: str, *details: str) -> None:
-    if np.any(np.diagonal(factors, axis1=-2, axis2=-1) == 0):
-        raise failed(f"{what} is singular", *details)
+def _check_diagonal(factors: Array, what: str, element: str, way_out: str) -> None:
+    singular = np.any(np.diagonal(factors, axis1=-2, axis2=-1) == 0, axis=-1)
+    if np.any(singular):
+        raise failed(
+            f"a {what} is singular",
+            f"{which(singular)} has {element} that is exactly 0",
+            way_out,
+        )
 
 
 def _reference_triangular(
@@ -184,8 +203,9 @@ def _reference_triangular(
     if not unit_diagonal and rhs.size:
         _check_diagonal(
             lhs,
-            "a triangle",
-            "an element of its diagonal is 0; unit_diagonal=True takes the diagonal for ones",
+            "triangle",
+            "an element on its diagonal",
+            "unit_diagonal=True takes the diagonal for ones",
         )
     (solve,) = library_functions(["trtrs"], lhs.dtype)
 
@@ -356,6 +376,14 @@ LU_FACTOR = register(
 )
 
 
+class Factors(NamedTuple):
+    """A matrix with its LU factors, as operands."""
+
+    x: Tensor
+    factors: Tensor
+    pivots: Tensor
+
+
 def _infer_lu_solve(types: Types, attrs: Attrs) -> TensorType:
     x, factors, pivots, rhs = types
     check_factors(x, factors, pivots)
@@ -388,9 +416,10 @@ def _reference_lu_solve(
     if rhs.size:
         _check_diagonal(
             factors,
-            "a matrix",
-            "a pivot of it is exactly 0; adding a small multiple of the unit matrix helps, or "
-            "sg.linalg.lstsq and sg.linalg.pinv, which take any rank",
+            "matrix",
+            "a pivot",
+            "adding a small multiple of the unit matrix helps, or sg.linalg.lstsq and "
+            "sg.linalg.pinv, which take any rank",
         )
     (solve,) = library_functions(["trtrs"], x.dtype)
 
@@ -417,8 +446,20 @@ def solve_with(
     x: Tensor, factors: Tensor, pivots: Tensor, rhs: Tensor, transposed: bool = False
 ) -> Tensor:
     """The solution of ``x @ y = rhs``, or of the transposed system, from the factors of `x`."""
-    operands = (x, factors, pivots, rhs)
-    return x.graph.add(LU_SOLVE, operands, {"transposed": transposed}).out
+    return _lu_solve(Factors(x, factors, pivots), rhs, "x", transposed)
+
+
+def _lu_solve(
+    made: Factors,
+    rhs: Tensor,
+    label: str,
+    transposed: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """The same for a function that calls the matrix `label`; messages leave out what it made."""
+
+    with telling(rhs, label, "", "", ""):
+        return rhs.graph.add(LU_SOLVE, (*made, rhs), {"transposed": transposed}, name).out
 
 
 def _vjp_lu_solve(node: Operation, adjoints: Tangents) -> Tangents:
@@ -458,14 +499,6 @@ LU_SOLVE: OpDef = register(
 )
 
 
-class Factors(NamedTuple):
-    """A matrix with its LU factors, as operands."""
-
-    x: Tensor
-    factors: Tensor
-    pivots: Tensor
-
-
 def factored(x: Tensor) -> Factors:
     """A matrix with its LU factors."""
     factors, pivots = x.graph.add(LU_FACTOR, (x,)).outputs
@@ -497,8 +530,7 @@ def solve(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
         first, second = on_one_batch("solve", given.lhs, given.rhs)
         if first is not given.lhs:
             made = factored(first)
-    attrs = {"transposed": False}
-    found = first.graph.add(LU_SOLVE, (*made, second), attrs, name).out
+    found = _lu_solve(Factors(*made), second, "lhs", name=name)
     return squeeze(found, -1) if given.is_vector else found
 
 
@@ -523,4 +555,4 @@ def inv(x: Any, *, name: str | None = None) -> Tensor:
     tensor = as_matrices("inv", x, square=True)
     made = factored(tensor)
     unit = broadcast_like(identity_like(tensor), tensor)
-    return tensor.graph.add(LU_SOLVE, (*made, unit), {"transposed": False}, name).out
+    return _lu_solve(made, unit, "x", name=name)

@@ -298,11 +298,14 @@ def expm(x: Any, *, name: str | None = None) -> Tensor:
     scaled = tensor * ew.pow(ew.zero_of(columns) + 0.5, cast_to(times, columns.dtype))
     found = _pade_13(scaled) if double else _pade_7(scaled)
     most = _greatest(reshape(times, (-1,)))
-    _, result = while_loop(
-        lambda i, _: i < most,
-        lambda i, y: (i + 1, ew.where(ew.less(i, times), matmul(y, y), y)),
-        (ew.zero_of(most), found),
-    )
+    alone = tensor.type.ndim == 2
+
+    def squared(i: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        square = matmul(y, y)
+        # A choice puts masks before all that is differentiated behind it: one matrix needs none.
+        return i + 1, square if alone else ew.where(ew.less(i, times), square, y)
+
+    _, result = while_loop(lambda i, _: i < most, squared, (ew.zero_of(most), found))
     return identity(result, name=name) if name else result
 
 
@@ -312,10 +315,9 @@ def _greatest(x: Tensor) -> Tensor:
     return reduction.max(pad(x, width), -1, keepdims=(x.type.ndim or 1) > 1)
 
 
-def _even(powers: Sequence[Tensor], unit: Tensor, coefficients: Sequence[float]) -> Tensor:
-    """A polynomial of even powers of a matrix: coefficients of x^0, x^2, x^4, ..."""
-    total = unit * coefficients[0]
-    for power, coefficient in zip(powers, coefficients[1:], strict=False):
+def _even(powers: Sequence[Tensor], total: Tensor, coefficients: Sequence[float]) -> Tensor:
+    """`total` with powers of a matrix, each times its coefficient, added."""
+    for power, coefficient in zip(powers, coefficients, strict=True):
         total = total + power * coefficient
     return total
 
@@ -327,11 +329,10 @@ def _pade_13(x: Tensor) -> Tensor:
     fourth = matmul(second, second)
     sixth = matmul(second, fourth)
     powers = (second, fourth, sixth)
-    zero = ew.zero_of(x) * unit
-    odd = matmul(sixth, _even(powers, zero, (0.0, b[9], b[11], b[13])))
-    odd = matmul(x, odd + _even(powers, unit, (b[1], b[3], b[5], b[7])))
-    even = matmul(sixth, _even(powers, zero, (0.0, b[8], b[10], b[12])))
-    even = even + _even(powers, unit, (b[0], b[2], b[4], b[6]))
+    odd = matmul(sixth, _even(powers[1:], second * b[9], (b[11], b[13])))
+    odd = matmul(x, odd + _even(powers, unit * b[1], (b[3], b[5], b[7])))
+    even = matmul(sixth, _even(powers[1:], second * b[8], (b[10], b[12])))
+    even = even + _even(powers, unit * b[0], (b[2], b[4], b[6]))
     return solve(even - odd, even + odd)
 
 
@@ -341,8 +342,8 @@ def _pade_7(x: Tensor) -> Tensor:
     second = matmul(x, x)
     fourth = matmul(second, second)
     powers = (second, fourth, matmul(second, fourth))
-    odd = matmul(x, _even(powers, unit, b[1::2]))
-    even = _even(powers, unit, b[0::2])
+    odd = matmul(x, _even(powers, unit * b[1], b[3::2]))
+    even = _even(powers, unit * b[0], b[2::2])
     return solve(even - odd, even + odd)
 
 

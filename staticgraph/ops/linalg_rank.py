@@ -39,6 +39,7 @@ from staticgraph.ops.linalg_common import (
     mirrored,
     ranked,
     refuse_call,
+    telling,
     turned,
 )
 from staticgraph.ops.linalg_factor import factored, solve_with
@@ -183,7 +184,9 @@ def pinv(x: Any, rtol: Any = None, *, hermitian: bool = False, name: str | None 
            [0. , 0. ]], dtype=float32)
     """
     tensor = _maybe_mirrored("pinv", x, hermitian)
-    return tensor.graph.add(PINV, (tensor, _limit("pinv", rtol, tensor)), name=name).out
+    limit = _limit("pinv", rtol, tensor)
+    with telling(tensor, "x", ""):
+        return tensor.graph.add(PINV, (tensor, limit), name=name).out
 
 
 def _maybe_mirrored(what: str, x: Any, hermitian: bool) -> Tensor:
@@ -306,7 +309,8 @@ def lstsq(lhs: Any, rhs: Any, rtol: Any = None) -> LeastSquares:
     if ranks[1] == 1:
         second = expand_dims(second, 1)
     limit = _limit("lstsq", rtol, first)
-    inverse = first.graph.add(PINV, (first, limit)).out
+    with telling(first, "lhs", ""):
+        inverse = first.graph.add(PINV, (first, limit)).out
     solution = matmul(inverse, second)
     left = second - matmul(first, solution)
     residuals = reduction.sum(real(conjugated(left) * left), -2)

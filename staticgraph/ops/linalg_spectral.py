@@ -37,6 +37,7 @@ from staticgraph.ops.linalg_common import (
     square_shape,
     symmetric,
     turned,
+    which,
 )
 from staticgraph.ops.linalg_products import matmul, times
 from staticgraph.ops.sizes import refusal
@@ -100,15 +101,22 @@ def _infer_eigh(types: Types, attrs: Attrs) -> Types:
 def not_converged(what: str) -> Mismatch:
     """What is said of a decomposition that LAPACK gave up."""
     return failed(
-        f"the {what} did not converge", "an operand that holds NaN or an infinity has none"
+        f"the {what} did not converge",
+        "LAPACK gave up; scaling the operand, or adding a small multiple of the unit matrix, may "
+        "help",
     )
 
 
 def checked_finite(x: Array, what: str) -> None:
     """Refuses, in a run, NaN and infinities."""
     # LAPACK does with these as it likes: it may even loop for ever.
-    if not np.all(np.isfinite(x)):
-        raise not_converged(what)
+    bad = ~np.all(np.isfinite(x), axis=(-2, -1))
+    if np.any(bad):
+        raise failed(
+            "a matrix holds NaN or an infinity",
+            f"{which(bad)} does, and has no {what}",
+            "sg.where(sg.isfinite(x), x, 0.0) takes them out",
+        )
 
 
 def _reference_eigh(x: Array, *, lower: bool) -> tuple[Array, Array]:

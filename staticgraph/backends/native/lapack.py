@@ -55,38 +55,45 @@ done:
   ret void
 }
 
-define void @lapack_begin() {
+define internal void @restore() {
+entry:
+  %threads = load i32, ptr @before
+  call void @blas_set_threads(i32 %threads)
+  ret void
+}
+
+; One user more or fewer: the first limits the threads, the last restores them.
+define internal void @count(i64 %by) {
 entry:
   call void @take()
   %users = load i64, ptr @inside
-  %more = add i64 %users, 1
-  store i64 %more, ptr @inside
-  %first = icmp eq i64 %users, 0
-  br i1 %first, label %limit, label %done
-limit:
+  %now = add i64 %users, %by
+  store i64 %now, ptr @inside
+  %none_before = icmp eq i64 %users, 0
+  %none_now = icmp eq i64 %now, 0
+  br i1 %none_before, label %first, label %other
+first:
   %threads = call i32 @blas_get_threads()
   store i32 %threads, ptr @before
   call void @blas_set_threads(i32 1)
+  br label %done
+other:
+  br i1 %none_now, label %last, label %done
+last:
+  call void @restore()
   br label %done
 done:
   store atomic i32 0, ptr @lock release, align 4
   ret void
 }
 
+define void @lapack_begin() {
+  call void @count(i64 1)
+  ret void
+}
+
 define void @lapack_end() {
-entry:
-  call void @take()
-  %users = load i64, ptr @inside
-  %fewer = sub i64 %users, 1
-  store i64 %fewer, ptr @inside
-  %last = icmp eq i64 %fewer, 0
-  br i1 %last, label %restore, label %done
-restore:
-  %threads = load i32, ptr @before
-  call void @blas_set_threads(i32 %threads)
-  br label %done
-done:
-  store atomic i32 0, ptr @lock release, align 4
+  call void @count(i64 -1)
   ret void
 }
 
@@ -95,10 +102,9 @@ define void @lapack_forked() {
 entry:
   %users = load i64, ptr @inside
   %any = icmp ne i64 %users, 0
-  br i1 %any, label %restore, label %done
-restore:
-  %threads = load i32, ptr @before
-  call void @blas_set_threads(i32 %threads)
+  br i1 %any, label %somebody, label %done
+somebody:
+  call void @restore()
   br label %done
 done:
   store i64 0, ptr @inside

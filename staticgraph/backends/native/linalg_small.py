@@ -319,7 +319,7 @@ class SmallLu:
         below = s.logical_and(self._lanes("sgt", column), self.inside)
         own = self._load(column)
         nothing = s.equal(wide, s.constant(0, dtype))
-        scaled = s.where(nothing, own, s.divide(own, wide))
+        scaled = s.where(nothing, own, s.multiply(own, s.divide(s.constant(1, dtype), wide)))
         scaled = s.where(below, scaled, own)
         self._store(scaled, column)
         less = s.negative(scaled)
@@ -328,7 +328,8 @@ class SmallLu:
             above = kernel.load(dtype, self._at(column, other))
             factor = Register(splat(code, above.text, SMALL, element_type(dtype)), dtype)
             before = self._load(other)
-            after = s.fused_multiply_add(less, factor, before)
+            # Rounded twice, as NumPy does it: what is singular there is singular here.
+            after = s.add(before, s.multiply(less, factor))
             self._store(s.where(below, after, before), other)
 
         kernel.loop(code.let(f"add i64 {column}, 1"), self.extent, clear)
