@@ -14,7 +14,15 @@ import numpy as np
 
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Operation, Tensor
-from staticgraph.core.opdef import NOT_DIFFERENTIABLE, OpDef, register
+from staticgraph.core.opdef import (
+    NOT_DIFFERENTIABLE,
+    Attrs,
+    Mismatch,
+    OpDef,
+    Types,
+    register,
+)
+from staticgraph.core.types import TensorType
 from staticgraph.ops.axes import known_rank, one_axis
 from staticgraph.ops.convert import as_tensor
 from staticgraph.ops.creation import zeros_like
@@ -75,6 +83,31 @@ def argsort(
     tensor = as_tensor(x)
     attrs = {"axis": one_axis(ARGSORT, tensor, axis), "descending": bool(descending)}
     return tensor.graph.add(ARGSORT, (tensor,), attrs, name).out
+
+
+def _infer_order_of_words(types: Types, attrs: Attrs) -> TensorType:
+    if types[0].ndim not in (1, None):
+        raise Mismatch(f"words is {types[0]}", "give a vector")
+    return types[0].with_dtype(dtypes.int64)
+
+
+ORDER_OF_WORDS: OpDef = register(
+    OpDef(
+        "order_of_words",
+        operands=("words",),
+        infer=_infer_order_of_words,
+        reference=lambda words, *, bits: np.argsort(
+            words & np.uint64((1 << bits) - 1), stable=True
+        ),
+        attrs=("bits",),
+        dtypes=frozenset({dtypes.uint64}),
+        vjp=NOT_DIFFERENTIABLE,
+        jvp=NOT_DIFFERENTIABLE,
+        doc="The indices that sort a vector of words by their lowest bits; equal ones keep their "
+        "order. As argsort, but made for words that are spread evenly below ``2**bits``, as random "
+        "ones are.",
+    )
+)
 
 
 # -- sort -------------------------------------------------------------------------------------

@@ -293,11 +293,11 @@ SAMPLES: list[Sample] = [
         label="one category",
     ),
     Sample(
-        "argsort", lambda: sg.random.permutation(7), (), lambda: np.argsort(_leading(7)),
+        "order_of_words", lambda: sg.random.permutation(7), (), lambda: np.argsort(_leading(7)),
         label="permutation of numbers",
     ),
     Sample(
-        "argsort", sg.random.permutation, (np.array(5),),
+        "order_of_words", sg.random.permutation, (np.array(5),),
         lambda n: np.argsort(_leading(5)), label="permutation of numbers below a tensor",
     ),
     Sample(
@@ -313,7 +313,7 @@ SAMPLES: list[Sample] = [
         lambda x: x[_integers(0, 0, 4, 2, 2)], wrt=(0,), label="choice of rows",
     ),
     Sample(
-        "argsort", lambda: sg.random.choice(6, (2, 2), replace=False), (),
+        "order_of_words", lambda: sg.random.choice(6, (2, 2), replace=False), (),
         lambda: np.argsort(_leading(6))[:4].reshape(2, 2), label="choice without repeats",
     ),
     Sample(

@@ -9,6 +9,7 @@ import numpy as np
 import staticgraph as sg
 from staticgraph.errors import DTypeError, ShapeError
 from staticgraph.ops.segments import SCATTER_MAX, SCATTER_MIN
+from staticgraph.ops.sorting import ORDER_OF_WORDS
 
 from .sample_types import Refusal, Sample
 
@@ -31,6 +32,11 @@ _ROW = np.array([-1.0, 0.5, 0.5, 2.0, 3.0])
 _IDS = np.array([2, 0, 2, 4, 0])
 
 # -- order ------------------------------------------------------------------------------------
+
+
+def _order_of_words(words: Any, bits: int) -> sg.Tensor:
+    return words.graph.add(ORDER_OF_WORDS, (words,), {"bits": bits}).out
+
 
 _ORDERS = [
     Sample(
@@ -61,6 +67,20 @@ _ORDERS = [
         "sort", lambda x: sg.square(sg.sort(x)) * sg.sort(x)[::-1], (_array(6),),
         lambda x: np.sort(x) ** 2 * np.sort(x)[::-1], wrt=(0,), label="curved",
     ),
+    *[
+        Sample(
+            "order_of_words", lambda x: _order_of_words(x, 48), (words,),
+            lambda x: np.argsort(x % 2**48, stable=True), label=label,
+        )
+        for label, words in [
+            ("no words", np.zeros(0, np.uint64)),
+            ("a word", np.array([5], np.uint64)),
+            ("some words", _random.integers(0, 2**48, 77, np.uint64)),
+            ("words backwards", _random.integers(0, 2**48, 40, np.uint64)[::-2]),
+            ("words with higher bits", _random.integers(0, 2**64, 2000, np.uint64)),
+            ("words with ties", _random.integers(0, 9, 1500, np.uint64)),
+        ]
+    ],
     Sample(
         "gather", lambda x: sg.top_k(x, 2), (_X,),
         lambda x: (np.sort(x)[:, :-3:-1], np.argsort(-x)[:, :2]), wrt=(0,), label="top_k",
@@ -312,6 +332,11 @@ REFUSALS: list[Refusal] = [
     Refusal(
         "sort", lambda: sg.sort(_x(3), 1), ShapeError,
         _message("sort", "'x' has no axis 1", "x 'x'  float32[3]", "it has axes -1 to 0"),
+    ),
+    Refusal(
+        "order_of_words", lambda: _order_of_words(_x(2, 3, dtype="uint64"), 48), ShapeError,
+        _message("order_of_words", "words is uint64[2, 3]", "words 'x'  uint64[2, 3]",
+                 "give a vector"),
     ),
     Refusal(
         "argsort", lambda: sg.top_k(_x(3), 4), ShapeError,

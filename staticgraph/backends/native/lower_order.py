@@ -58,7 +58,8 @@ def lower_order(program: Program, node: Node) -> None:
     else:
         result = program.allocate(view.dims, dtype)
     if ZERO not in view.dims:
-        _sort(program, node, source, result)
+        places, descending = node.op.name == "argsort", node.attrs["descending"]
+        sort_last_axis(program, source, result, descending, places)
     if source is not view:
         program.free(source.buffer)
     back = [order.index(a) for a in range(count)]
@@ -69,10 +70,11 @@ def lower_order(program: Program, node: Node) -> None:
     done(program, node)
 
 
-def _sort(program: Program, node: Node, source: Array, result: Array) -> None:
+def sort_last_axis(
+    program: Program, source: Array, result: Array, descending: bool, places: bool
+) -> None:
     """A row that is long and alone is sorted in blocks, others by a kernel over the rows."""
     rows, size = product(source.dims[:-1]), source.dims[-1]
-    places, descending = node.op.name == "argsort", node.attrs["descending"]
     if size.known is not None:
         long = str(rows == ONE and LEAST <= size.known < MOST).lower()
     elif rows == ONE:

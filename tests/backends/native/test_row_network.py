@@ -12,6 +12,7 @@ import staticgraph as sg
 from staticgraph.backends.native import targets
 from staticgraph.backends.native.row_network import depth_of
 from staticgraph.backends.native.sorting_network import comparators, merging_comparators
+from staticgraph.ops.sorting import ORDER_OF_WORDS
 from tests.backends.native.test_lower_order import DTYPES, special
 from tests.backends.native.test_targets_run import RUNNABLE
 
@@ -112,3 +113,21 @@ def test_rows_do_not_depend_on_threads(size: int) -> None:
     for threads in (1, 2, 3):
         have = sg.Session(backend="native", threads=threads).run(sg.sort(x), {x: rows})
         np.testing.assert_array_equal(have, np.sort(rows))
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_order_of_words(known: bool) -> None:
+    """By one network, by buckets in one block and several, and of words that fill one bucket."""
+    rng = np.random.default_rng(0)
+    for size in (1, 2, 100, 1024, 1025, 40_000, 150_001):
+        x = sg.placeholder("uint64", (size if known else None,))
+        order = x.graph.add(ORDER_OF_WORDS, (x,), {"bits": 48}).out
+        runs = [
+            sg.Session(backend="native", threads=threads).make_callable(order, [x])
+            for threads in (1, 2, 3)
+        ]
+        words = rng.integers(0, 1 << 48, size, np.uint64)
+        for given in (words, words >> 40, np.full(size, 3, np.uint64)):
+            want = np.argsort(given, stable=True)
+            for run in runs:
+                np.testing.assert_array_equal(run(given), want, strict=True)
