@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Graph, Tensor, get_default_graph
+from staticgraph.core.node import Node
 from staticgraph.core.opdef import Mismatch
-from staticgraph.errors import DTypeError
+from staticgraph.errors import DTypeError, RunError
 from staticgraph.ops.axes import one_axis, refuse
 from staticgraph.ops.convert import as_tensor, constant_value, promote
 from staticgraph.ops.elementwise import add, greater, log, negative, where
@@ -134,8 +138,33 @@ def choice(
         flat = drawn_category("choice", weights, _flat(target))
         index = reshape(flat, _sizes(target), name=inner)
     else:
-        index = reshape(_without_replacement(target, count, weights), _sizes(target), name=inner)
+        order = _without_replacement(target, count, weights)
+        with order.graph.explaining(_explain_too_few):
+            index = reshape(order, _sizes(target), name=inner)
     return index if entries is None else gather(entries, index, number, name=label)
+
+
+def _explain_too_few(node: Node, operands: Sequence[Any], problem: Exception) -> Mismatch | None:
+    """The entries that a run has do not fill the shape that it wants."""
+    if len(operands) != 2 or np.ndim(operands[1]) != 1:
+        return None
+    wanted = operands[1].tolist()
+    return Mismatch(
+        f"{math.prod(wanted)} of {np.size(operands[0])} entries are wanted without replacement",
+        "give replace=True, or a smaller shape", error=RunError,
+        spoken=(node.location.spoken("choice"), "", ""),
+    )  # fmt: skip
+
+
+def _explain_weights(node: Node, operands: Sequence[Any], problem: Exception) -> Mismatch | None:
+    """As many weights as entries: a reshape has found that there are not."""
+    if len(operands) != 2 or np.shape(operands[1]) != (1,):
+        return None
+    return Mismatch(
+        f"there are {operands[1].item()} entries and {np.size(operands[0])} weights in this run",
+        "give a vector with one weight per entry",
+        spoken=(node.location.spoken("choice"), "p", ""),
+    )  # fmt: skip
 
 
 def _sizes(target: Target) -> Any:
@@ -161,6 +190,9 @@ def _weights(p: Any, count: Any) -> Tensor:
             "choice", f"there are {int(known)} entries and {have} weights",
             "give a vector with one weight per entry",
         )  # fmt: skip
+    if known is None or not isinstance(have, int):
+        with given.graph.explaining(_explain_weights):
+            given = reshape(given, (count,))
     weights = checked("choice", "p", given, "weight")
     refuse_weightless("choice", given)
     return weights

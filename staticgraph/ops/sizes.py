@@ -306,6 +306,9 @@ def declared_shape(attrs: Attrs, sizes: Types) -> Shape:
 def given_shape(sizes: Sequence[Any], shape: Shape) -> tuple[int, ...]:
     """The shape of a result in the run: what the operand says, or else the attribute."""
     if sizes:
-        return tuple(sizes[0].tolist())
+        found = tuple(sizes[0].tolist())
+        if any(dim < 0 for dim in found):
+            raise Mismatch(f"the shape {format_shape(found)} has a size below 0")
+        return found
     assert shape is not None
     return shape  # type: ignore[return-value]  # without an operand every size is an int

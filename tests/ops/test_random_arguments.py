@@ -173,3 +173,64 @@ def test_numbers_and_tensors_of_the_same_bounds_draw_the_same() -> None:
         one = sg.Session(seed=5).run(random.truncated_normal((9,), low=0.5, dtype="float64"))
     other = session.run(random.truncated_normal((9,), low=low, dtype="float64"), {low: 0.5})
     np.testing.assert_allclose(one, other, rtol=1e-13)
+
+
+# -- choices and shapes that a run refuses ------------------------------------------------------
+
+
+def _told(backend: Backend, build: Callable[..., Any], *values: Any) -> list[str]:
+    """The lines of the error of a run that is fed these values."""
+    arrays = [np.asarray(value) for value in values]
+    fed = [
+        sg.placeholder(array.dtype, (None,) * array.ndim, name=name)
+        for array, name in zip(arrays, "abc", strict=False)
+    ]
+    made = build(*fed)
+
+    def call() -> None:
+        sg.Session(backend=backend).run(made, dict(zip(fed, arrays, strict=True)))
+
+    return refused(call, sg.StaticGraphError).splitlines()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_more_are_wanted_than_there_are(backend: Backend) -> None:
+    def build(a: Any, n: Any) -> Any:
+        return random.choice(a, (n, 2), replace=False)
+
+    assert _told(backend, build, [1.0, 2.0, 3.0], 2) == [
+        "choice: 4 of 3 entries are wanted without replacement",
+        "  give replace=True, or a smaller shape",
+        "  created at <line>",
+    ]
+
+
+@pytest.mark.parametrize("replace", [True, False])
+@pytest.mark.parametrize("weights", [[1.0], [1.0, 2.0, 3.0, 4.0]])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_not_one_weight_per_entry(backend: Backend, weights: Any, replace: bool) -> None:
+    def build(a: Any, p: Any) -> Any:
+        return random.choice(a, (1,), replace, p)
+
+    assert _told(backend, build, [1.0, 2.0, 3.0], weights) == [
+        f"choice: there are 3 entries and {len(weights)} weights in this run",
+        "  p 'b'  float64[?]  feed at <line>",
+        "  give a vector with one weight per entry",
+        "  created at <line>",
+    ]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("build", "called"),
+    [
+        (lambda n: random.uniform((2, n)), "uniform (in its random_unit)"),
+        (lambda n: random.normal((2, n)), "normal (in its random_normal)"),
+        (lambda n: random.gamma(1.0, shape=(2, n)), "gamma (in its broadcast_to)"),
+        (lambda n: sg.zeros((2, n)), "zeros (in its broadcast_to)"),
+    ],
+)
+def test_a_size_below_0(build: Callable[..., Any], called: str, backend: Backend) -> None:
+    told = _told(backend, build, -4)
+    assert told[0] == f"{called}: the shape [2, -4] has a size below 0"
+    assert told[-1] == "  created at <line>"
