@@ -62,11 +62,11 @@ def _emit_log_ndtr(s: ElementBuilder[Any], x: Any) -> Any:
     def number(value: float) -> Any:
         return s.constant(value, x.dtype)
 
-    scaled = s.multiply(x, number(-_ROOT_OF_HALF))
+    half = s.multiply(x, number(0.5))
     # Far down the probability underflows, and what is left of it is scaled.
-    low = s.log(s.multiply(s.erfcx(scaled), number(0.5)))
-    low = s.subtract(low, s.multiply(s.multiply(x, x), number(0.5)))
-    high = s.log1p(s.multiply(s.erfc(s.negative(scaled)), number(-0.5)))
+    low = s.log(s.multiply(s.erfcx(s.multiply(x, number(-_ROOT_OF_HALF))), number(0.5)))
+    low = s.subtract(low, s.multiply(half, x))
+    high = s.log1p(s.negative(s.ndtr(s.negative(x))))
     result = s.where(s.less(x, number(-1.0)), low, high)
     return s.where(s.equal(x, number(-math.inf)), x, result)
 
