@@ -120,6 +120,10 @@ def qr(
 def qr(x: Any, mode: Literal["r"], *, name: str | None = None) -> Tensor: ...
 
 
+@overload
+def qr(x: Any, mode: str = "reduced", *, name: str | None = None) -> QRDecomposition | Tensor: ...
+
+
 def qr(x: Any, mode: str = "reduced", *, name: str | None = None) -> QRDecomposition | Tensor:
     """The factors of ``x = Q @ R``, Q with orthonormal columns and R upper triangular.
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Operation, Tensor
+from staticgraph.core.node import Node
 from staticgraph.core.opdef import Attrs, Mismatch, OpDef, Types, register
 from staticgraph.core.types import (
     BroadcastError,
@@ -24,7 +25,7 @@ from staticgraph.core.types import (
     compatible,
     format_shape,
 )
-from staticgraph.errors import DTypeError
+from staticgraph.errors import DTypeError, RunError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction
 from staticgraph.ops.complex import conjugated, real
@@ -241,8 +242,7 @@ def cond(x: Any, p: Any = None, *, name: str | None = None) -> Tensor:
     """
     tensor = as_matrices("cond", x, square=p not in (None, 2, -2))
     if p is None or p in (2, -2):
-        values = svdvals(tensor)
-        first, last = values[..., 0], values[..., -1]
+        first, last = _ends(svdvals(tensor), tensor)
         above, below = (last, first) if p == -2 else (first, last)
         # All values of zeros are 0, and 0 / 0 would be no number.
         nothing = ew.equal(below, 0)
@@ -251,6 +251,19 @@ def cond(x: Any, p: Any = None, *, name: str | None = None) -> Tensor:
     singular, inverse = _inverse_or_unit(tensor)
     product = matrix_norm(tensor, ord=p) * matrix_norm(inverse, ord=p)
     return ew.where(singular, math.inf, product, name=name)
+
+
+def _ends(values: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest and the smallest singular value of `x`."""
+    empty = "a matrix without elements has no condition number"
+    if values.type.shape is not None and values.type.shape[-1] == 0:
+        refuse_call("cond", {"x": x}, Mismatch(empty))
+
+    def explain(node: Node, operands: Any, problem: Exception) -> Mismatch:
+        return Mismatch(empty, error=RunError, spoken=("cond", *[""] * len(node.inputs)))
+
+    with x.graph.explaining(explain):
+        return values[..., 0], values[..., -1]
 
 
 def _inverse_or_unit(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -411,6 +411,17 @@ def svd(
 ) -> Tensor: ...
 
 
+@overload
+def svd(
+    x: Any,
+    full_matrices: bool = True,
+    compute_uv: bool = True,
+    hermitian: bool = False,
+    *,
+    name: str | None = None,
+) -> SingularDecomposition | Tensor: ...
+
+
 def svd(
     x: Any,
     full_matrices: bool = True,

@@ -107,7 +107,7 @@ def _lus() -> list[Sample]:
         ("tall batch", (2, 1, 3, 2)), ("empty batch", (0, 3, 2)), ("large", (25, 30)),
     ]:  # fmt: skip
         for dtype in (np.float64, np.float32, np.complex128):
-            x = array(*shape) + np.eye(*shape[-2:])[::-1] * 2
+            x = array(*shape) + np.eye(shape[-2], shape[-1])[::-1] * 2
             if dtype == np.complex128:
                 x = x + 1j * array(*shape)
             double = dtype != np.float32

@@ -429,7 +429,7 @@ REFUSALS: list[Refusal] = [
         refused("qr", "x is no matrix", "[]", NO_MATRIX),
     ),
     Refusal(
-        "qr", lambda: linalg.qr(_given((2, 2)), "raw"), ShapeError,  # type: ignore[call-overload]
+        "qr", lambda: linalg.qr(_given((2, 2)), "raw"), ShapeError,
         "qr: mode='raw' is no mode\n  give 'reduced', 'complete' or 'r'\n  at {here}: {line}",
         label="mode",
     ),

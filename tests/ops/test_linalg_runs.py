@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.linalg.cython_lapack
 
 import staticgraph as sg
@@ -379,3 +380,52 @@ def test_explain_names_what_it_calls() -> None:
     text = sg.Session().explain(linalg.eigvalsh(x))
     assert "lapack_dsyevd" in text
     assert "Python: never called" in text
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("scale", [1e-200, 1e-140, 1.0, 1e140, 1e200])
+def test_spectra_of_very_large_and_very_small_matrices(backend: Backend, scale: float) -> None:
+    x = _feed(None, None)
+    value = _numbers.regular(4, 4)
+    whole = value + value.T
+    fetches = [
+        linalg.eigvals(x), linalg.eigh(x).eigenvalues, linalg.svdvals(x), linalg.lu(x).U,
+        linalg.matrix_norm(x, ord=2),
+    ]  # fmt: skip
+    with sg.Session(backend=backend) as session:
+        have = session.run(fetches, {x: whole * scale})
+        want = session.run(fetches, {x: whole})
+    have[0], want[0] = np.sort(have[0].real), np.sort(want[0].real)
+    for found, wanted in zip(have, want, strict=True):
+        np.testing.assert_allclose(found, wanted * scale, rtol=1e-11)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_condition_of_nothing_is_an_error(backend: Backend) -> None:
+    x = _feed(None, None)
+    with sg.Session(backend=backend) as session, pytest.raises(RunError) as caught:
+        session.run(linalg.cond(x), {x: np.zeros((0, 0))})
+    first, last = str(caught.value).splitlines()
+    assert first == "cond: a matrix without elements has no condition number"
+    assert last.startswith("  created at tests/ops/test_linalg_runs.py:")
+
+
+@pytest.mark.parametrize("dtype", [sg.float16, sg.bfloat16])
+def test_half_precision_is_computed_in_float32(dtype: Any) -> None:
+    x = sg.placeholder(dtype, (None, None), name="x")
+    value = np.array([[4.0, 1.0], [1.0, 3.0]])
+    fetches = [
+        linalg.det(x), linalg.inv(x), linalg.cholesky(x), linalg.eigh(x).eigenvalues,
+        linalg.svdvals(x), linalg.eigvals(x), linalg.lu(x).U, linalg.qr(x).R, linalg.pinv(x),
+    ]  # fmt: skip
+    with sg.Session() as session:
+        have = session.run(fetches, {x: value.astype(dtype)})
+    want = [
+        11.0, np.linalg.inv(value), np.linalg.cholesky(value), np.linalg.eigvalsh(value),
+        np.linalg.svd(value, compute_uv=False), np.linalg.eigvals(value),
+        scipy.linalg.lu(value)[2], np.linalg.qr(value)[1], np.linalg.inv(value),
+    ]  # fmt: skip
+    # What has one result may be rounded back to half precision.
+    loose = {sg.float16: 1e-3, sg.bfloat16: 8e-3}[dtype]
+    for found, wanted in zip(have, want, strict=True):
+        np.testing.assert_allclose(found.astype(np.complex64), wanted, rtol=loose, atol=loose)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from staticgraph.backends.native.ir import memory_type
+from staticgraph.backends.native.kernel_code import KernelCode
 from staticgraph.backends.native.linalg_kernel import (
     Fortran,
     MatrixKernel,
@@ -79,12 +83,14 @@ class _General:
             values = work.pointer(self.values, index, 1)
             vectors = unused if self.vectors is None else work.pointer(self.vectors, index)
             found = vectors if packed is None else packed
+            unit = self._normalized(kernel, pointer, elements)
             results = (values,) if self.complex else (parts, imaginary)
             more = (parts,) if self.complex else ()
             work.if_finite(pointer, elements, self.dtype, lambda: calls.call(
                 "geev", calls.letter("N"), calls.letter(self.task), number, pointer, number,
                 *results, unused, number, found, number, room, lwork, *more, info,
             ), info)  # fmt: skip
+            self._scaled(kernel, values if self.complex else parts, kernel.argument(twice), unit)
             if self.complex:
                 return
             kernel.loop("0", extent, lambda column: self._pair(
@@ -93,6 +99,47 @@ class _General:
 
         work.run(decompose)
         program.free(self.source.buffer)
+
+    def _normalized(self, kernel: KernelCode, pointer: str, elements: str) -> Register:
+        """Divides a matrix by its largest element where that is very large or very small.
+
+        geev does so itself, but some releases of OpenBLAS do not scale its eigenvalues back.
+        """
+        part, s, code = self.part, kernel.scalar, kernel.code
+        count = code.let(f"shl i64 {elements}, 1") if self.complex else elements
+        room = code.stack(memory_type(part), 8)
+        zero, one = s.constant(0, part), s.constant(1, part)
+        kernel.store(zero, room)
+
+        def look(index: str) -> None:
+            x = s.abs(kernel.load(part, kernel.offset(pointer, part, index)))
+            kernel.store(s.maximum(x, kernel.load(part, room)), room)
+
+        kernel.loop("0", count, look)
+        largest = kernel.load(part, room)
+        limits = np.finfo(part)
+        small = float(np.sqrt(limits.tiny) / limits.eps)
+        beyond = s.logical_or(
+            s.less(largest, s.constant(small, part)), s.less(s.constant(1 / small, part), largest)
+        )
+        beyond = s.logical_and(beyond, s.less(zero, largest))
+        unit = s.where(beyond, largest, one)
+
+        def divide(index: str) -> None:
+            place = kernel.offset(pointer, part, index)
+            kernel.store(s.divide(kernel.load(part, place), unit), place)
+
+        kernel.when(beyond.text, lambda: kernel.loop("0", count, divide))
+        return unit
+
+    def _scaled(self, kernel: KernelCode, pointer: str, count: str, unit: Register) -> None:
+        """Multiplies real numbers with `unit`."""
+
+        def multiply(index: str) -> None:
+            place = kernel.offset(pointer, self.part, index)
+            kernel.store(kernel.scalar.multiply(kernel.load(self.part, place), unit), place)
+
+        kernel.loop("0", count, multiply)
 
     def _asked(self) -> str:
         calls = Fortran(self.program.code, self.dtype)
