@@ -28,6 +28,8 @@ from staticgraph.core.types import TensorType
 from staticgraph.errors import DTypeError, GraphError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import refuse
+from staticgraph.ops.complex import complex as complex_of
+from staticgraph.ops.complex import imag, real
 from staticgraph.ops.control import stop_gradient
 from staticgraph.ops.convert import as_tensor, cast_to, promote
 from staticgraph.ops.elementwise_numbers import copysign, fmod, nextafter
@@ -51,10 +53,11 @@ def round(x: Any, decimals: int = 0, *, name: str | None = None) -> Tensor:
 
     decimals   digits behind the point; a negative number of them stands before it
 
-    Floats are ``round(x * 10**decimals) / 10**decimals``, as NumPy has it, save that those which
-    have no further digits stay as they are. Integers stay integers, and are rounded exactly; bools
-    are computed in floating point. The derivative is zero wherever it exists. Raises GraphError
-    where `decimals` is no int, and for a power of ten that an integer dtype does not hold.
+    Floats, and both parts of complex numbers, are ``round(x * 10**decimals) / 10**decimals``, as
+    NumPy has it, save that those which have no further digits stay as they are. Integers stay
+    integers, and are rounded exactly; bools are computed in floating point. The derivative is zero
+    wherever it exists. Raises GraphError where `decimals` is no int, and for a power of ten that an
+    integer dtype does not hold.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.round([0.5, 1.5, 2.4]))
@@ -76,11 +79,14 @@ def round(x: Any, decimals: int = 0, *, name: str | None = None) -> Tensor:
     if tensor.dtype in dtypes.HALF:
         # The scaled number needs more digits than there are.
         return cast_to(round(cast_to(tensor, "float32"), decimals), tensor.dtype, name)
+    if tensor.dtype in dtypes.COMPLEX:
+        parts = [_round_floats(part(tensor), int(decimals), None) for part in (real, imag)]
+        return complex_of(*parts, name=name)
     return _round_floats(tensor, int(decimals), name)
 
 
 def _round_floats(x: Tensor, decimals: int, name: str | None) -> Tensor:
-    limits = dtypes.limits(dtypes.part_of(x.dtype))
+    limits = dtypes.limits(x.dtype)
     most = int(np.floor(np.log10(float(limits.max))))
     if decimals < -most:
         return ew.where(ew.isfinite(x), ew.round(x) * 0.0, stop_gradient(x), name=name)

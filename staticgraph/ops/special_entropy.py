@@ -64,8 +64,8 @@ def entr(x: Any, *, name: str | None = None) -> Tensor:
 
 def _entr(x: Tensor, *, name: str | None) -> Tensor:
     below = x < 0
-    value = negative(xlogy(x, where(below, 1.0, x)))
-    return where(below, -math.inf, where(equal(x, 0), xlogy(x, 1.0 + x), value), name=name)
+    value = xlogy(negative(x), where(below, 1.0, x))
+    return where(below, -math.inf, value, name=name)
 
 
 def rel_entr(x: Any, y: Any, *, name: str | None = None) -> Tensor:
