@@ -20,6 +20,10 @@ class ShapeError(StaticGraphError):
     """Shapes of operands do not fit, at build time where they are known, else in the run."""
 
 
+class IndexingError(ShapeError, IndexError):
+    """A key does not fit the tensor that it indexes; Python's IndexError too, as for sequences."""
+
+
 class DTypeError(StaticGraphError):
     """An operation does not take the dtype it is given."""
 

@@ -36,7 +36,7 @@ from staticgraph.core.types import (
     format_shape,
     meet,
 )
-from staticgraph.errors import DTypeError, GraphError
+from staticgraph.errors import DTypeError, GraphError, IndexingError
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.convert import (
     as_tensor,
@@ -90,14 +90,17 @@ def _infer_slice(types: Types, attrs: Attrs) -> TensorType:
         return x
     if len(index) > len(x.shape):
         raise Mismatch(
-            f"there are {len(index)} indices for {len(x.shape)} axes", "give one per axis at most"
+            f"there are {len(index)} indices for {len(x.shape)} axes",
+            "give one per axis at most",
+            error=IndexingError,
         )
     dims: list[Dim] = []
     for axis, (dim, entry) in enumerate(zip(x.shape, index, strict=False)):
         if isinstance(entry, tuple):
             dims.append(_range_dim(dim, entry))
         elif isinstance(entry, int) and isinstance(dim, int) and not -dim <= entry < dim:
-            raise Mismatch(f"index {entry} is out of range", f"axis {axis} has size {dim}")
+            detail = f"axis {axis} has size {dim}"
+            raise Mismatch(f"index {entry} is out of range", detail, error=IndexingError)
     found = (*dims, *x.shape[len(index) :])
     return x.with_shape(meet(found, attrs["shape"]))
 
@@ -358,7 +361,8 @@ def as_entry(x: Tensor, axis: int, entry: Any) -> Tensor:
         for value in (int(known.min()), int(known.max())):
             if not -dim <= value < dim:
                 refuse(GATHER, (x, index), Mismatch(
-                    f"index {value} is out of range", f"axis {axis} has size {dim}"
+                    f"index {value} is out of range", f"axis {axis} has size {dim}",
+                    error=IndexingError,
                 ))  # fmt: skip
     return index
 

@@ -259,14 +259,14 @@ def _between(x: Tensor, axis: int, places: Any) -> tuple[Dim, ...]:
     return (*sizes, None)
 
 
-def unstack(x: Any, axis: int = 0, *, name: str | None = None) -> list[Tensor]:
+def unstack(x: Any, axis: int = 0, *, name: str | None = None) -> tuple[Tensor, ...]:
     """The entries of `x` along `axis`, each without that axis: what `stack` undoes.
 
     Raises ShapeError where the size of the axis is not known.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.unstack(sg.constant([[1, 2], [3, 4]])))
-    [array([1, 2]), array([3, 4])]
+    (array([1, 2]), array([3, 4]))
     """
     tensor = as_tensor(x)
     number = one_axis("unstack", tensor, axis)
@@ -277,7 +277,7 @@ def unstack(x: Any, axis: int = 0, *, name: str | None = None) -> list[Tensor]:
             "declare it, or loop over it with sg.scan or sg.map_fn",
         ))  # fmt: skip
     if count == 0:
-        return []
+        return ()
     attrs = {"sizes": (1,) * count, "axis": number}
     parts = tensor.graph.add(SPLIT, (tensor,), attrs, name or "unstack").outputs
-    return [squeeze(part, number) for part in parts]
+    return tuple([squeeze(part, number) for part in parts])

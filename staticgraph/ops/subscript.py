@@ -16,7 +16,7 @@ from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import Dim, TensorType
-from staticgraph.errors import DTypeError, GraphError, ShapeError, StaticGraphError
+from staticgraph.errors import DTypeError, GraphError, IndexingError, StaticGraphError
 from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.convert import as_tensor, cast_to, constant_value, is_tensor_like, scalar
 from staticgraph.ops.elementwise import equal, where
@@ -43,8 +43,8 @@ def getitem(x: Any, key: Any) -> Tensor:
 
     A scalar int tensor picks one entry in the run; tensors as bounds of a slice give a size that
     only the run knows, and so does a mask: a bool array or tensor of the sizes of the axes that it
-    covers, which become one. Ranges are clipped as in NumPy. Raises ShapeError for an entry that is
-    known not to exist, a mask that does not fit and for too many indices, DTypeError for floats;
+    covers, which become one. Ranges are clipped as in NumPy. Raises IndexingError for an entry that
+    is known not to exist, a mask that does not fit and for too many indices, DTypeError for floats;
     the run raises RunError for an entry that does not exist.
 
     >>> import staticgraph as sg
@@ -236,7 +236,7 @@ class _Subscript:
         return None if shape is None else shape[len(self.index)]
 
     def _refuse(
-        self, problem: str, detail: str, error: type[StaticGraphError] = ShapeError
+        self, problem: str, detail: str, error: type[StaticGraphError] = IndexingError
     ) -> NoReturn:
         refuse(SLICE, (self.x,), Mismatch(problem, detail, error=error))
 

@@ -223,6 +223,21 @@ def test_repeated_entries_add_up_in_order() -> None:
     np.testing.assert_array_equal(values[:, 0], [0, 1011, 0, 100])
 
 
+@pytest.mark.parametrize(
+    "key",
+    [3, (0, 0, 0), (0, -5), np.ones((2, 4), bool), ([0, 7],), (..., ...), sg.ones, "a"],
+    ids=["entry", "too many", "behind", "mask", "array", "twice", "function", "text"],
+)
+def test_a_key_that_does_not_fit_is_an_index_error(key: Any) -> None:
+    """Python's own, which ends loops over sequences; keys of a wrong type are none."""
+    x = sg.placeholder("float32", (3, 4))
+    fits = sg.DTypeError if callable(key) or isinstance(key, str) else sg.IndexingError
+    with pytest.raises(fits):
+        x[key]
+    assert issubclass(sg.IndexingError, sg.ShapeError)
+    assert issubclass(sg.IndexingError, IndexError)
+
+
 def test_variables_are_indexed_as_tensors() -> None:
     w = sg.Variable(np.arange(6.0).reshape(2, 3))
     (adjoint,) = sg.gradients(sg.sum(sg.square(w[1, ::2])), w)

@@ -298,7 +298,8 @@ def test_unstack_and_stack() -> None:
     np.testing.assert_array_equal(values[0], array[[2, 0]])
     np.testing.assert_array_equal(values[1], [[1, 1 + 10], [0, 0], [1, 1]])
     np.testing.assert_array_equal(values[2], array.T)
-    assert sg.unstack(sg.zeros((0, 2))) == []
+    assert sg.unstack(sg.zeros((0, 2))) == ()
+    assert isinstance(rows, tuple)
 
 
 def test_squeeze_without_axes_takes_every_axis_of_size_one() -> None:
