@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from staticgraph import config
+from staticgraph.backends.memory import out_of_memory, refused_array
 from staticgraph.core import dtypes
 from staticgraph.core.function import Function
 from staticgraph.core.graph import describe, describe_mismatch, spoken_of
@@ -110,6 +111,8 @@ class ReferenceExecutable:
             raise
         except Exception as problem:
             assert node is not None
+            if out_of_memory(problem):
+                raise refused_array(problem, *_result_met(node, operands)) from problem
             raise explain_failure(node, operands, problem) from problem
         return [env[slot] for slot in self._outputs]
 
@@ -212,6 +215,18 @@ def _operands_at(operands: list[Any], index: list[int], shape: tuple[int, ...]) 
     )
 
 
+def _result_met(node: Node, operands: list[Any]) -> tuple[Any, ...]:
+    """The shape and dtype of a result that was not made, where operands alone give the shape.
+
+    The reference makes arrays on the way that machine code does not; the result both would make.
+    """
+    if operands and node.op.operand_name(len(operands) - 1).startswith("sizes"):
+        return tuple(operands[-1].tolist()), node.out.type.dtype
+    if node.op.elementwise:
+        return np.broadcast_shapes(*[np.shape(x) for x in operands]), node.out.type.dtype
+    return ()
+
+
 def _met(label: str, operand: Any) -> str:
     """What an operand was in a run: its shape, or its elements where they are sizes."""
     if label.startswith("sizes") and np.size(operand) <= 8:
@@ -233,8 +248,6 @@ def explain_failure(node: Node, operands: Sequence[Any], problem: Exception) -> 
         mismatch = Mismatch(
             "shapes do not fit in this run", f"in this run: {shapes}", error=ShapeError
         )
-    elif isinstance(problem, MemoryError):
-        mismatch = Mismatch("there is not enough memory", f"in this run: {shapes}", error=RunError)
     else:
         mismatch = Mismatch(
             f"failed with {type(problem).__name__}: {problem}",

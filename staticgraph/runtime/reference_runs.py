@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from staticgraph.backends.memory import out_of_memory, refused_array
 from staticgraph.backends.reference import ReferenceExecutable
 from staticgraph.core.graph import Graph, Tensor
 from staticgraph.core.types import compatible
@@ -79,7 +80,12 @@ class ReferenceRuns(Runs):
             number = next(self._numbers) if run is None else run
             inputs.append(np.array([self.options.seed, number], dtype=np.uint64))
         outputs = plan.executable(inputs)
-        owned = _owned(outputs, inputs)
+        try:
+            owned = _owned(outputs, inputs)
+        except (MemoryError, ValueError) as problem:
+            if not out_of_memory(problem):
+                raise
+            raise refused_array(problem) from problem
         if plan.updates:
             self._commit(plan.updates, owned[plan.fetched :])
         results = iter(owned[: plan.fetched])

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from staticgraph.backends.memory import bytes_of, no_memory
 from staticgraph.backends.native import context, layout, runtime
 from staticgraph.backends.native import trampoline_code as code
 from staticgraph.backends.native.finder import Finder
@@ -25,7 +26,7 @@ from staticgraph.backends.native.trampoline_load import MachineCallable, check, 
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 from staticgraph.core.location import capture
-from staticgraph.core.types import Dim, Shape, compatible, format_shape
+from staticgraph.core.types import Dim, Shape, compatible
 from staticgraph.errors import CompilerError, RunError
 
 Words = ctypes.Array[ctypes.c_int64]
@@ -268,7 +269,7 @@ def _fail(compiled: Compiled, number: int, pointer: int, inputs: int) -> NoRetur
     if number == code.NO_CONTEXT:
         raise RunError(f"run: there is no memory to start a run\n  at {capture()}")
     if number == _NO_MEMORY:
-        raise _no_memory(pointer, _field(pointer, context.MEMORY_REFUSED), "")
+        raise _no_memory(pointer, f"{_field(pointer, context.MEMORY_REFUSED)} bytes")
     why = {
         code.NO_RESULT: "ended without asking for every result",
         _EXCEPTION: "was interrupted, and no exception says why",
@@ -294,25 +295,16 @@ def _misfit(
     update = k - (len(compiled.outputs) - len(updates))
     if update >= 0 and not compatible(shape, updates[update][1]):
         misfit(updates[update][0], shape)
-    size = wanted.dtype.itemsize
-    for dim in shape:
-        size *= dim
-    what = f" for a result {dtypes.name(wanted.dtype)}{format_shape(shape)}"
-    raise _no_memory(pointer, size, what)
+    raise _no_memory(pointer, bytes_of(shape, wanted.dtype))
 
 
-def _no_memory(pointer: int, asked: int, what: str) -> RunError:
+def _no_memory(pointer: int, asked: str) -> RunError:
     used = _field(pointer, context.MEMORY_NOW) + _field(pointer, code.FRAME["FRAME_RESULT_BYTES"])
     limit = _field(pointer, context.MEMORY_LIMIT)
-    lines = ["run: there is not enough memory", f"  it asked for {asked} bytes{what}"]
     if limit == context.NO_LIMIT:
-        lines.append(f"  and had {used} bytes; the system has no more")
-        lines.append("  feed less at a time")
-    else:
-        lines.append(f"  and had {used} bytes; the session's memory_limit is {limit} bytes")
-        lines.append("  raise memory_limit, or feed less at a time")
-    lines.append(f"  no variable has changed\n  at {capture()}")
-    return RunError("\n".join(lines))
+        return no_memory(asked)
+    had = f"and had {used} bytes; the session's memory_limit is {limit} bytes"
+    return no_memory(asked, had, "raise memory_limit, or ")
 
 
 def _field(pointer: int, offset: int) -> int:

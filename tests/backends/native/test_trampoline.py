@@ -280,7 +280,7 @@ def test_results_count_against_the_limit() -> None:
         square(4 * 100 - 1)(np.zeros((10, 10), "float32"))
     assert message(info) == (
         "run: there is not enough memory\n"
-        "  it asked for 400 bytes for a result float32[10, 10]\n"
+        "  it asked for 400 bytes for float32[10, 10]\n"
         "  and had 0 bytes; the session's memory_limit is 399 bytes\n"
         "  raise memory_limit, or feed less at a time\n"
         "  no variable has changed"
@@ -297,7 +297,7 @@ def test_results_that_no_machine_can_hold() -> None:
     for limit in (None, 10**9):
         with pytest.raises(sg.RunError) as info:
             callable_of(compiled, memory_limit=limit)()
-        assert f"it asked for {4 * 3 * 2**62} bytes for a result float32[" in str(info.value)
+        assert f"it asked for {4 * 3 * 2**62} bytes for float32[" in str(info.value)
 
 
 def test_damage_is_found_where_it_is_looked_for() -> None:
