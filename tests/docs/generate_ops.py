@@ -50,13 +50,14 @@ FAMILIES = (
         ),
     ),
     ("Reductions, statistics and running sums",
-     ("reduction", "variance", "statistics", "cumulative", "differences")),
+     ("reduction", "variance", "statistics", "quantiles", "nan_statistics", "histograms",
+      "cumulative", "differences", "slopes")),
     ("Products", ("linalg_products", "contraction", "einsum")),
     ("Sorting, searching, sets and segments",
      ("sorting", "selecting", "searching", "sets", "segments")),
     ("Making arrays", ("creation",)),
-    ("Shapes", ("sizes", "shaping", "joining", "arranging", "grids")),
-    ("Indexing", ("subscript", "indexing")),
+    ("Shapes", ("sizes", "shaping", "joining", "stacking", "arranging", "grids")),
+    ("Indexing", ("subscript", "indexing", "choosing", "places")),
     ("Dtypes", ("inspecting",)),
 )  # fmt: skip
 NAMESPACES = ("fft", "initializers", "linalg", "nn", "random")

@@ -166,7 +166,7 @@ REFUSALS: list[Refusal] = [
     ),
     Refusal(
         "broadcast_to", lambda: sg.full(2, sg.placeholder("float32", (3,), name="x")), ShapeError,
-        "broadcast_to: [3] does not broadcast to [2]\n"
+        "full (in its broadcast_to): [3] does not broadcast to [2]\n"
         "  x 'x'  float32[3]  placeholder at {here}\n"
         "  axis -1 of the operand must be 1 or equal\n"
         "  created at {here}: {line}",

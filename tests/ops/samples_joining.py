@@ -254,7 +254,7 @@ REFUSALS: list[Refusal] = [
     ),
     Refusal(
         "concat", lambda: sg.stack(3), ShapeError,
-        _argument("concat", "int is no list of tensors", "give a list: [a, b]"), label="a number",
+        _argument("stack", "int is no list of tensors", "give a list: [a, b]"), label="a number",
     ),
     Refusal(
         "concat", lambda: _x(2).graph.add(CONCAT, (_x(2), _x(2, dtype="int32")), {"axis": 0}),
@@ -301,7 +301,7 @@ REFUSALS: list[Refusal] = [
     ),
     Refusal(
         "split", lambda: sg.unstack(_x(None)), ShapeError,
-        _message("split", "the size of axis 0 is not known, so neither is the number of parts",
+        _message("unstack", "the size of axis 0 is not known, so neither is the number of parts",
                  "[?]", "declare it, or loop over it with sg.scan or sg.map_fn"),
         label="unstack",
     ),
@@ -350,13 +350,13 @@ REFUSALS: list[Refusal] = [
     ),
     Refusal(
         "broadcast_to", lambda: sg.tile(_x(2), -1), ShapeError,
-        _message("broadcast_to", "-1 are no numbers of repetitions", "[2]",
+        _message("tile", "-1 are no numbers of repetitions", "[2]",
                  "give ints that are not negative"),
         label="tile",
     ),
     Refusal(
         "gather", lambda: sg.repeat(_x(2), [1, 2, 3], 0), ShapeError,
-        _message("gather", "there are 3 repeats for axis 0", "[2]",
+        _message("repeat", "there are 3 repeats for axis 0", "[2]",
                  "give an int, or one per entry of an axis whose size is known; it is 2"),
         label="repeat",
     ),

@@ -394,7 +394,7 @@ REFUSALS: list[Refusal] = [
         "linear_recurrence",
         lambda: cumulative.linear_recurrence(_x((2, 4), name="factor"), _x()),
         ShapeError,
-        "broadcast_to: [2, 4] does not broadcast to [2, 3]\n"
+        "linear_recurrence (in its broadcast_to): [2, 4] does not broadcast to [2, 3]\n"
         "  x 'factor'  float32[2, 4]  placeholder at {here}\n"
         "  axis -1 of the operand must be 1 or equal\n"
         "  created at {here}: {line}",

@@ -337,7 +337,7 @@ REFUSALS: list[Refusal] = [
     ),
     Refusal(
         "permute_dims", lambda: sg.matrix_transpose(_x(3)), ShapeError,
-        _message("permute_dims", "a matrix has two axes, 'x' has 1", "[3]",
+        _message("matrix_transpose", "a matrix has two axes, 'x' has 1", "[3]",
                  "sg.expand_dims adds one"),
         label="matrix_transpose of a vector",
     ),

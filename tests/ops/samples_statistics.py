@@ -147,7 +147,7 @@ _STATISTICS = [
         "matmul", lambda x: sg.cov(x, rowvar=False, bias=True), (_X,),
         lambda x: np.cov(x, rowvar=False, bias=True), wrt=(0,), label="cov of columns",
     ),
-    Sample("sum", sg.cov, (_VECTOR,), np.cov, wrt=(0,), label="cov of a vector"),
+    Sample("matmul", sg.cov, (_VECTOR,), np.cov, wrt=(0,), label="cov of a vector"),
     Sample("matmul", sg.corrcoef, (_X,), np.corrcoef, wrt=(0,), label="corrcoef"),
     *[
         Sample(
@@ -323,24 +323,23 @@ def _message(op: str, problem: str, shape: str, *details: str) -> str:
 REFUSALS: list[Refusal] = [
     Refusal(
         "sort", lambda: sg.quantile(_x(3), 1.5), ShapeError,
-        "quantile: 1.5 is no share\n  give numbers from 0 to 1\n  at {here}: {line}",
+        "quantile: q=1.5 is no share of 1\n  give numbers from 0 to 1\n  at {here}: {line}",
         label="quantile",
     ),
     Refusal(
         "cumsum", lambda: sg.cumulative_sum(_x(3, 4)), ShapeError,
-        _message("cumsum", "x has 2 axes, and none is named", "[3, 4]",
+        _message("cumulative_sum", "x has 2 axes, and none is named", "[3, 4]",
                  "give axis=...; sg.reshape(x, -1) flattens"),
         label="cumulative_sum",
     ),
     Refusal(
         "permute_dims", lambda: sg.tril(_x(3)), ShapeError,
-        _message("permute_dims", "tril is of matrices, this has 1 axes", "[3]",
-                 "the last two axes are the matrix"),
+        _message("tril", "a matrix has two axes, 'x' has 1", "[3]", "sg.expand_dims adds one"),
         label="tril",
     ),
     Refusal(
         "permute_dims", lambda: sg.moveaxis(_x(3, 4), [0, 0], [0, 1]), ShapeError,
-        _message("permute_dims", "an axis stands twice in [0, 0]", "[3, 4]",
+        _message("moveaxis", "an axis stands twice in [0, 0]", "[3, 4]",
                  "name every axis once"),
         label="moveaxis",
     ),
@@ -352,8 +351,10 @@ REFUSALS: list[Refusal] = [
     ),
     Refusal(
         "slice", lambda: sg.convolve(_x(3, 4), 1.0), ShapeError,
-        _message("slice", "convolve takes vectors with elements, this has shape [3, 4]", "[3, 4]",
-                 "sg.reshape(x, -1) flattens"),
+        "convolve: a has shape [3, 4]\n"
+        "  a 'x'  float32[3, 4]  placeholder at {here}\n"
+        "  give vectors with elements; sg.reshape(x, -1) flattens\n"
+        "  created at {here}: {line}",
         label="convolve",
     ),
 ]  # fmt: skip
