@@ -27,11 +27,11 @@ from staticgraph.ops.convert import (
     constant_value,
     is_tensor_like,
     real_floating,
+    scalar,
 )
-from staticgraph.ops.creation import full, ones_like, zeros
+from staticgraph.ops.creation import full, zeros
 from staticgraph.ops.cumulative import accumulator
 from staticgraph.ops.indexing import GATHER, SCATTER_ADD, as_index, infer_scatter
-from staticgraph.ops.joining import concat
 from staticgraph.ops.reduction import max as largest
 from staticgraph.ops.shaping import expand_dims, sum_to
 from staticgraph.ops.sizes import is_int, read_sizes, refusal, size_or_dim
@@ -377,10 +377,10 @@ def bincount(
     numbers = cast_to(numbers, dtypes.int64)
     with numbers.graph.as_default():
         if length is None:
-            # Beside the least length there is always a largest number.
-            length = largest(concat([numbers, [int(minlength) - 1]])) + 1
+            length = _length_of(numbers, int(minlength))
         if weights is None:
-            given = ones_like(numbers)
+            # One number that all have in common is nothing to be read.
+            given = scalar(numbers.graph, 1, dtypes.int64)
         else:
             given = as_tensor(weights)
             given = cast_to(given, accumulator(given.dtype))
@@ -391,6 +391,14 @@ def bincount(
     with start.graph.explaining(partial(_explain_count, _before_cast(numbers))):
         operands = (start, given, places)
         return start.graph.add(SCATTER_ADD, operands, {"axes": (0,)}, name or what).out
+
+
+def _length_of(numbers: Tensor, least: int) -> Tensor:
+    """The largest number and one, or `least` where that is more or there is no number."""
+    size = size_or_dim(numbers, 0)
+    if isinstance(size, int) and size:
+        return ew.maximum(largest(numbers) + 1, least)
+    return largest(numbers, initial=least - 1) + 1
 
 
 # A negative number n from _TOLD - _LARGEST on stands as _LARGEST + n.

@@ -5,7 +5,7 @@ that are not indexed give threads enough to share, they share those, and the ord
 updates. Where they do not and the updates are many times as many as the elements of the result,
 the updates are split into parts: the first goes into the result, each other one into an array of
 its own, and these are then combined with the result in their order. Such arrays together are never
-larger than an eighth of the updates.
+larger than a quarter of the updates.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _COLUMNS = 64
 # for every element of the result.
 _PARTS = 8
 _PART_UPDATES = 1 << 16
-_PART_RATIO = 8
+_PART_RATIO = 4
 
 
 @lowering("scatter_add", "scatter_max", "scatter_min")
