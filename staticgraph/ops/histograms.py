@@ -348,7 +348,7 @@ def _coordinates(what: str, sample: Any) -> list[Tensor]:
                 "give a matrix with a point per row and a known number of columns",
             ), ("sample",))  # fmt: skip
         else:
-            vectors = unstack(permute_dims(tensor, (1, 0)))
+            vectors = list(unstack(permute_dims(tensor, (1, 0))))
     if not vectors:
         raise refusal(what, "the points have no coordinates", "give one vector at least")
     return [real_floating(vector) for vector in vectors]
