@@ -3,9 +3,6 @@
 staticgraph.ops.operators installs them, since core knows no op by name. Nothing here is run.
 """
 
-# What a method does is said where it stands, in staticgraph.ops.
-# ruff: noqa: D102
-
 from __future__ import annotations
 
 from collections.abc import Iterator
