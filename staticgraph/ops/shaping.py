@@ -278,6 +278,11 @@ def ravel(x: Any, *, name: str | None = None) -> Tensor:
     return reshape(x, (-1,), name=name or "ravel")
 
 
+def flattened(x: Tensor) -> Tensor:
+    """The elements of `x` along one axis: `x` itself where it has just one."""
+    return x if x.type.ndim == 1 else reshape(x, (-1,))
+
+
 def _is_left_over(x: Tensor, dims: tuple[Dim, ...]) -> bool:
     """Whether the one size that is a tensor is provably what the number of elements leaves."""
     unknown = [dim for dim in dims if not isinstance(dim, int)]
@@ -408,7 +413,7 @@ EXPAND_DIMS: OpDef = register(
 )
 
 
-def expand_dims(x: Any, axis: Any, *, name: str | None = None) -> Tensor:
+def expand_dims(x: Any, axis: Any = 0, *, name: str | None = None) -> Tensor:
     """`x` with a new axis of size 1 at place `axis` of the result; `axis` may be a tuple.
 
     Raises ShapeError for an axis that the result does not have, or that stands twice.

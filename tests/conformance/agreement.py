@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from . import eager
+from . import eager, extension_calls, member_calls
 from .calls import Array
 from .elementwise_calls import BINARY, UNARY, elementwise_calls
-from .other_calls import CALLS, MEMBERS, OPERANDS, read
+from .other_calls import CALLS, OPERANDS, read
 from .standard import DTYPES, FUNCTIONS
 
 # A backend of its own has functions of its own: a few units in the last place.
@@ -44,7 +44,7 @@ def calls() -> Iterator[Call]:
     """All calls, function by function."""
     for name, text, operands in elementwise_calls():
         yield Call(name, text, text, operands)
-    for name, line in (*read(CALLS), *read(MEMBERS)):
+    for name, line in (*read(CALLS), *read(extension_calls.CALLS), *read(member_calls.CALLS)):
         text, _, wanted = line.partition(" => ")
         yield Call(name, text, wanted or text, _named(f"{text} {wanted}"))
 
@@ -65,6 +65,7 @@ _COMMON: dict[str, Any] = {
     "numpy": np,
     "list": list,
     "slice": slice,
+    "Ellipsis": Ellipsis,
     "inf": np.inf,
     "bool_of": bool,
     "int_of": int,

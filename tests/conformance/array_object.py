@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,36 @@ def _getitem(self: Array, key: Any) -> Array:
 
 
 def _setitem(self: Array, key: Any, value: Any) -> None:
-    raise TypeError("an array cannot be changed: a tensor is a value, not a place")
+    """The array takes what a graph makes of it: a tensor is a value, which nothing changes."""
+    changed = call("__setitem__", _with_elements, (self, key, value), {}).value
+    if self.value.flags.writeable:
+        self.value[...] = changed
+    else:
+        self.value = changed
+
+
+def _with_elements(x: sg.Tensor, key: Any, value: Any) -> sg.Tensor:
+    """`x` with `value` for the elements that `key` picks.
+
+    The places of all elements are a tensor of the shape of `x`; the key picks from it as it does
+    from `x`. Every element then comes from its own place, or from behind the last of them, where
+    the new ones stand.
+    """
+    if isinstance(value, sg.Tensor) and not sg.can_cast(value.dtype, x.dtype):
+        raise TypeError(f"elements of {x.dtype} cannot be set to {value.dtype}")
+    count = sg.size(x)
+    old = sg.arange(count)
+    picked = sg.reshape(old, x.shape)[key]
+    new = sg.reshape(sg.where(picked >= 0, value, sg.zeros((), x.dtype)), (-1,))
+    places = sg.reshape(picked, (-1,))
+    source = sg.scatter_add(old, places, count + sg.arange(sg.size(new)) - places)
+    pool = sg.concat([sg.reshape(x, (-1,)), sg.astype(new, x.dtype)])
+    return sg.reshape(sg.take(pool, source), x.shape)
+
+
+def _iter(self: Array) -> Iterator[Array]:
+    """The entries along the first axis, which the standard does not ask for, and suites want."""
+    return iter([_getitem(self, number) for number in range(len(self.value))])
 
 
 def _value_of(function: Callable[[Any], Any]) -> Any:
@@ -89,10 +118,17 @@ def _to_device(self: Array, device: Any, /, *, stream: Any = None) -> Array:
     return self
 
 
-def _dlpack(self: Array, **options: Any) -> Any:
-    if not self.value.flags.writeable:
-        return self.value.copy().__dlpack__(**options)
-    return self.value.__dlpack__(**options)
+def _dlpack(
+    self: Array,
+    /,
+    *,
+    stream: Any = None,
+    max_version: tuple[int, int] | None = None,
+    dl_device: Any = None,
+    copy: bool | None = None,
+) -> Any:
+    value = self.value if self.value.flags.writeable else self.value.copy()
+    return value.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
 
 def install(namespace: Any) -> None:
@@ -113,6 +149,7 @@ def install(namespace: Any) -> None:
         "__array_namespace__": array_namespace,
         "__getitem__": _getitem,
         "__setitem__": _setitem,
+        "__iter__": _iter,
         "__bool__": _value_of(bool),
         "__int__": _value_of(int),
         "__float__": _value_of(float),

@@ -6,6 +6,7 @@ arguments. A suite that calls one function with a thousand arrays of one type co
 
 from __future__ import annotations
 
+import math
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
@@ -46,7 +47,7 @@ def call(name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any
     run, form = found
     arrays = [array.value for array in _arrays((args, kwargs))]
     values = iter(run(*arrays)) if run is not None else iter(())
-    return _mapped(form, sg.Tensor, lambda tensor: Array(np.asarray(next(values))))
+    return mapped(form, sg.Tensor, lambda tensor: Array(np.asarray(next(values))))
 
 
 def _compiled(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, Any]:
@@ -58,35 +59,35 @@ def _compiled(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any
             feeds.append(sg.placeholder(array.value.dtype, array.value.shape))
             return feeds[-1]
 
-        arguments = _mapped((args, kwargs), Array, stand_in)
+        arguments = mapped((args, kwargs), Array, stand_in)
         form = function(*arguments[0], **arguments[1])
         fetches: list[sg.Tensor] = []
-        _mapped(form, sg.Tensor, fetches.append)
+        mapped(form, sg.Tensor, fetches.append)
         if not fetches:
             return None, form
         session = sg.Session(backend=backend())
         return session.make_callable(fetches, feeds), form
 
 
-def _mapped(form: Any, kind: type, function: Callable[[Any], Any]) -> Any:
+def mapped(form: Any, kind: type, function: Callable[[Any], Any]) -> Any:
     """A nested structure with each object of a kind replaced."""
     if isinstance(form, kind):
         return function(form)
     if isinstance(form, tuple) and hasattr(form, "_fields"):
-        return type(form)(*[_mapped(item, kind, function) for item in form])
+        return type(form)(*[mapped(item, kind, function) for item in form])
     if isinstance(form, tuple | list):
-        return type(form)([_mapped(item, kind, function) for item in form])
+        return type(form)([mapped(item, kind, function) for item in form])
     if isinstance(form, dict):
-        return {name: _mapped(item, kind, function) for name, item in form.items()}
+        return {name: mapped(item, kind, function) for name, item in form.items()}
     if isinstance(form, slice):
-        parts = [_mapped(item, kind, function) for item in (form.start, form.stop, form.step)]
+        parts = [mapped(item, kind, function) for item in (form.start, form.stop, form.step)]
         return slice(*parts)
     return form
 
 
 def _arrays(form: Any) -> Iterator[Array]:
     found: list[Array] = []
-    _mapped(form, Array, found.append)
+    mapped(form, Array, found.append)
     return iter(found)
 
 
@@ -97,5 +98,11 @@ def _key(form: Any) -> Hashable:
         return (type(form), *[_key(item) for item in form])
     if isinstance(form, dict):
         return tuple([(name, _key(item)) for name, item in form.items()])
-    # -0.0 and 0.0, True and 1 are equal and not the same; repr tells all of them apart.
-    return (type(form), repr(form))
+    # -0.0 and 0.0, True and 1 are equal and not the same; repr tells all of them apart, but for
+    # the signs of NaNs.
+    signs = [math.copysign(1.0, part) for part in (form.real, form.imag)] if _inexact(form) else ()
+    return (type(form), repr(form), *signs)
+
+
+def _inexact(form: Any) -> bool:
+    return isinstance(form, float | complex)

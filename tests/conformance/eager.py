@@ -22,7 +22,7 @@ import numpy as np
 import staticgraph as sg
 
 from .array_object import DEVICE, install
-from .calls import Array, call
+from .calls import Array, call, mapped
 from .standard import DTYPES, FUNCTIONS, VERSION
 
 __array_api_version__ = VERSION
@@ -65,11 +65,15 @@ def _asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = 
     """An array of numbers, or of what offers its memory; the default dtypes are the graph's."""
     _on_device({"device": device})
     if isinstance(obj, Array):
-        value = obj.value if dtype is None else obj.value.astype(dtype)
+        value = obj.value if dtype is None else obj.value.astype(dtype, copy=False)
+        if copy is False and value is not obj.value:
+            raise ValueError(f"an array of {dtype} cannot be made of this without a copy")
         return Array(value.copy() if copy else value)
     if copy is False and not hasattr(obj, "__dlpack__"):
         raise ValueError("an array of this cannot be made without a copy")
-    result: Array = call("asarray", sg.constant, (obj,), {"dtype": dtype})
+    # Arrays without axes are the numbers that they hold.
+    numbers = mapped(obj, Array, lambda array: array.value[()])
+    result: Array = call("asarray", sg.constant, (numbers,), {"dtype": dtype})
     return result
 
 
@@ -148,8 +152,10 @@ def _extension(name: str) -> ModuleType | None:
 
 _here = sys.modules[__name__]
 _fill(_here, "")
+# Types of NumPy: objects of `np.dtype`, as in staticgraph, equal them, and that of float64 equals
+# None too, which a suite may take for a dtype that promotion does not give.
 for _name in DTYPES:
-    setattr(_here, _name, np.dtype(_name))
+    setattr(_here, _name, np.dtype(_name).type)
 asarray, from_dlpack = _asarray, _from_dlpack
 for _name in ("linalg", "fft"):
     _module = _extension(_name)

@@ -22,12 +22,7 @@ class Gap(NamedTuple):
     reason: str
 
 
-GAPS: tuple[Gap, ...] = (
-    Gap(
-        "__setitem__", "", "assignment to elements",
-        "a tensor is a value, not a place; `where`, `scatter_add` and variables say what is meant",
-    ),
-)  # fmt: skip
+GAPS: tuple[Gap, ...] = ()
 
 
 def gap_of(call: Call) -> Gap | None:

@@ -67,8 +67,9 @@ def report(given: dict[str, dict[Call, str | None] | None]) -> list[str]:
             f"| **all** | {names.total()} | {good.total()} ({share}) | {total.total()} | "
             f"{agreed.total()} |"
         )
-    lines += ["", "| does not conform | reason |", "|---|---|"]
-    lines += [f"| `{gap.name}`: {gap.what} | {gap.reason} |" for gap in GAPS]
+    if GAPS:
+        lines += ["", "| does not conform | reason |", "|---|---|"]
+        lines += [f"| `{gap.name}`: {gap.what} | {gap.reason} |" for gap in GAPS]
     return lines
 
 
