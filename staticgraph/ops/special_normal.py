@@ -66,7 +66,8 @@ def _emit_log_ndtr(s: ElementBuilder[Any], x: Any) -> Any:
     # Far down the probability underflows, and what is left of it is scaled.
     low = s.log(s.multiply(s.erfcx(s.multiply(x, number(-_ROOT_OF_HALF))), number(0.5)))
     low = s.subtract(low, s.multiply(half, x))
-    high = s.log1p(s.negative(s.ndtr(s.negative(x))))
+    tail = s.ndtr(s.negative(s.abs(x)))
+    high = s.where(s.signbit(x), s.log(tail), s.log1p(s.negative(tail)))
     result = s.where(s.less(x, number(-1.0)), low, high)
     return s.where(s.equal(x, number(-math.inf)), x, result)
 
