@@ -37,17 +37,19 @@ from staticgraph.ops.elementwise import (
     where,
 )
 from staticgraph.ops.indexing import FULL, SLICE, Range, gather
+from staticgraph.ops.padding import STATISTICS, extended, pairs_of, ramped
 from staticgraph.ops.reduction import any, max, min, sum
 from staticgraph.ops.requiring import require
 from staticgraph.ops.searching import searchsorted
 from staticgraph.ops.shaping import (
     broadcast_to,
     expand_dims,
+    flattened,
     permute_dims,
     reshape,
     reshape_like,
 )
-from staticgraph.ops.sizes import dim_of, is_int, refusal, size
+from staticgraph.ops.sizes import dim_of, is_int, read_sizes, refusal, size
 
 # -- pad --------------------------------------------------------------------------------------
 
@@ -113,6 +115,8 @@ def pad(
     mode: str = "constant",
     constant_values: Any = 0,
     *,
+    end_values: Any = 0,
+    stat_length: Any = None,
     name: str | None = None,
 ) -> Tensor:
     """`x` with elements added at both ends of its axes.
@@ -121,9 +125,14 @@ def pad(
                       axis
     mode              what the new elements are: ``"constant"``, one value; ``"edge"``, the nearest
                       element; ``"reflect"`` and ``"symmetric"``, those that a mirror on the last
-                      element, or behind it, shows; ``"wrap"``, the axis over and over
+                      element, or behind it, shows; ``"wrap"``, the axis over and over;
+                      ``"linear_ramp"``, equal steps to an end value; ``"maximum"``, ``"minimum"``,
+                      ``"mean"``, ``"median"`` of the elements at that end; ``"empty"``, zeros
     constant_values   the value of the new elements of ``"constant"``: a number or a scalar tensor,
-                      to which derivatives flow
+                      to which derivatives flow; or a pair, or one pair per axis
+    end_values        the outermost values of ``"linear_ramp"``, in the same manner
+    stat_length       of how many elements at its end a statistic is: None for all, an int, a pair,
+                      or one pair per axis
 
     Raises ShapeError for widths that are negative or do not fit the axes, and for an empty axis of
     which other modes than ``"constant"`` have nothing to repeat.
@@ -132,14 +141,15 @@ def pad(
     >>> sg.Session().run(sg.pad(sg.constant([1, 2]), (1, 2)))
     array([0, 1, 2, 0, 0])
     """
-    if mode not in ("constant", *_PLACES):
-        raise refusal(
-            "pad",
-            f"mode={mode!r} is not there",
-            "give 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'",
-        )
-    if mode != "constant":
-        return _padded(as_tensor(x), pad_width, mode, name or "pad")
+    if mode not in _MODES:
+        raise refusal("pad", f"mode={mode!r} is not there", f"give one of {_MODES}")
+    several = isinstance(constant_values, list | tuple | np.ndarray)
+    if mode == "empty":
+        constant_values = 0
+    elif mode != "constant":
+        return _padded(as_tensor(x), pad_width, mode, end_values, stat_length, name or "pad")
+    elif several:
+        return _with_values(as_tensor(x), pad_width, constant_values, name or "pad")
     if is_tensor_like(x) and not is_tensor_like(constant_values):
         tensor = as_tensor(x)
         with tensor.graph.as_default():
@@ -148,6 +158,20 @@ def pad(
         tensor, value = promote((x, constant_values))
     width = _pad_width(tensor, pad_width)
     return tensor.graph.add(PAD, (tensor, value), {"width": width}, name).out
+
+
+def _with_values(x: Tensor, pad_width: Any, values: Any, name: str) -> Tensor:
+    """`x` with a value of its own at every end of every axis."""
+    width = _pad_width(x, pad_width)
+    pairs = pairs_of(x, "constant_values", values, "a number")
+    for axis, (counts, given) in enumerate(zip(width, pairs, strict=True)):
+        for after, (count, value) in enumerate(zip(counts, given, strict=True)):
+            if count:
+                one = [(0, 0)] * len(width)
+                one[axis] = (0, count) if after else (count, 0)
+                filler = cast_to(as_tensor(value, x.graph), x.dtype)
+                x = x.graph.add(PAD, (x, filler), {"width": tuple(one)}).out
+    return identity(x, name=name)
 
 
 # Where the element stands that is seen at a place before or behind an axis of some size.
@@ -160,23 +184,33 @@ _PLACES = {
 }
 
 
+_MODES = ("constant", *_PLACES, "linear_ramp", *STATISTICS, "empty")
+
+
 def _mirrored(place: Tensor, period: Tensor, gap: int) -> Tensor:
     within = remainder(place, period)
     return minimum(within, period - gap - within)
 
 
-def _padded(x: Tensor, pad_width: Any, mode: str, name: str) -> Tensor:
-    """`x` with elements of its own before and behind every axis."""
+def _padded(
+    x: Tensor, pad_width: Any, mode: str, end_values: Any, stat_length: Any, name: str
+) -> Tensor:
+    """`x` with elements of its own, or made of them, before and behind every axis."""
     width = _pad_width(x, pad_width)
+    for axis, counts in enumerate(width):
+        if counts != (0, 0) and dim_of(x, axis) == 0:
+            refuse(PAD, (x,), Mismatch(
+                f"axis {axis} is empty, so there is nothing to repeat",
+                "mode='constant' needs nothing",
+            ))  # fmt: skip
     with x.graph.as_default():
+        if mode == "linear_ramp":
+            return identity(ramped(x, width, end_values), name=name)
+        if mode in STATISTICS:
+            return identity(extended(x, width, mode, stat_length), name=name)
         for axis, (before, after) in enumerate(width):
             if not before and not after:
                 continue
-            if dim_of(x, axis) == 0:
-                refuse(PAD, (x,), Mismatch(
-                    f"axis {axis} is empty, so there is nothing to repeat",
-                    "mode='constant' needs nothing",
-                ))  # fmt: skip
             count = size(x, axis)
             dim = dim_of(x, axis)
             total = dim + before + after if isinstance(dim, int) else count + (before + after)
@@ -452,11 +486,12 @@ def resize(x: Any, new_shape: Any, *, name: str | None = None) -> Tensor:
     """
     tensor = as_tensor(x)
     name = name or "resize"
+    read_sizes("resize", new_shape)
     with tensor.graph.as_default():
         whole = zeros(new_shape, tensor.dtype, name=name)
         if tensor.type.size == 0:
             return whole
-        flat = reshape(tensor, (-1,))
+        flat = flattened(tensor)
         places = remainder(arange(size(whole)), maximum(size(flat, 0), 1))
         if not isinstance(tensor.type.size, int):
             # An element more makes the place of the first one be there.

@@ -22,7 +22,7 @@ from staticgraph.ops.indexing import gather
 from staticgraph.ops.looping import map_fn
 from staticgraph.ops.requiring import require
 from staticgraph.ops.searching import flatnonzero
-from staticgraph.ops.shaping import permute_dims, reshape
+from staticgraph.ops.shaping import flattened, permute_dims, reshape
 from staticgraph.ops.sizes import dim_of, refusal, size_or_dim
 
 # -- among tensors ----------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def compress(condition: Any, x: Any, axis: int | None = None, *, name: str | Non
     """
     tensor = as_tensor(x, as_tensor(condition).graph if is_tensor_like(condition) else None)
     if axis is None:
-        tensor, axis = reshape(tensor, (-1,)), 0
+        tensor, axis = flattened(tensor), 0
     number = one_axis("compress", tensor, axis)
     mask = as_tensor(condition, tensor.graph)
     if mask.type.ndim != 1:

@@ -454,6 +454,13 @@ def inner(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
     lhs, rhs = promote((lhs, rhs))
     if 0 in known_ranks("inner", lhs, rhs):
         return ew.multiply(lhs, rhs, name=name or "inner")
+    assert lhs.type.shape is not None and rhs.type.shape is not None
+    have, want = lhs.type.shape[-1], rhs.type.shape[-1]
+    if isinstance(have, int) and isinstance(want, int) and have != want:
+        raise refusal(
+            "inner", "the last axes differ in size", *described(lhs, rhs),
+            f"that of lhs is {have}, that of rhs is {want}; they must be equal",
+        )  # fmt: skip
     product = tensordot(lhs, rhs, axes=([-1], [-1]))
     return identity(product, name=name or "inner")
 
@@ -469,5 +476,11 @@ def vdot(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
     """
     lhs, rhs = promote((lhs, rhs))
     known_ranks("vdot", lhs, rhs)
+    have, want = lhs.type.size, rhs.type.size
+    if isinstance(have, int) and isinstance(want, int) and have != want:
+        raise refusal(
+            "vdot", "the operands differ in size", *described(lhs, rhs),
+            f"lhs has {have} elements, rhs has {want}; they must be equal",
+        )  # fmt: skip
     first, second = [shaping.reshape(x, (-1,)) for x in (conjugated(lhs), rhs)]
     return identity(tensordot(first, second, axes=1), name=name or "vdot")

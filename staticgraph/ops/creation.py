@@ -294,7 +294,9 @@ def arange(
             span = subtract(cast_to(first, dtypes.int64), whole)
             whole = negative(floor_divide(span, cast_to(stride, dtypes.int64)))
         count = whole
-    if not (from_zero and count.node.op.name == "size"):
+    dim = size_dim(count)
+    measured = isinstance(dim, str) or (isinstance(dim, int) and dim >= 0)
+    if not (from_zero and (measured or count.node.op.name == "size")):
         count = maximum(count, 0)
     attrs = {"size": size_dim(count)}
     numbers = cast_to(count.graph.add(ARANGE, (count,), attrs, name).out, first.dtype)

@@ -274,11 +274,12 @@ def _within_period(
     at: Tensor, places: Tensor, values: Tensor, period: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What is interpolated in one period, with a point of the next one at either end."""
-    length = ew.abs(cast_to(as_tensor(period), at.dtype))
-    if length.type.ndim != 0:
-        refuse("interp", (length,), Mismatch(
-            f"period has shape {format_shape(length.type.shape)}", "give one number"
+    given = as_tensor(period)
+    if given.type.ndim != 0:
+        refuse("interp", (given,), Mismatch(
+            f"period has shape {format_shape(given.type.shape)}", "give one number"
         ), ("period",))  # fmt: skip
+    length = ew.abs(cast_to(given, at.dtype))
     nonzero = ew.not_equal(length, 0)
     length = require(length, nonzero, "interp", "period is 0", "give another number")
     at, places = ew.remainder(at, length), ew.remainder(places, length)

@@ -12,6 +12,7 @@ from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import Mismatch
 from staticgraph.ops.axes import known_rank, one_axis, refuse
+from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, is_tensor_like
 from staticgraph.ops.creation import arange, zeros_like
 from staticgraph.ops.elementwise import greater_equal, less_equal, where
@@ -21,7 +22,7 @@ from staticgraph.ops.shaping import (
     expand_dims,
     permute_dims,
 )
-from staticgraph.ops.sizes import is_int, refusal, size, size_or_dim
+from staticgraph.ops.sizes import as_bool, is_int, refusal, size, size_or_dim
 
 # -- broadcasting -----------------------------------------------------------------------------
 
@@ -62,12 +63,15 @@ def _joined(first: Tensor, second: Tensor) -> Tensor:
     return less_equal(*empty)
 
 
-def meshgrid(*arrays: Any, indexing: str = "xy", name: str | None = None) -> list[Tensor]:
+def meshgrid(
+    *arrays: Any, indexing: str = "xy", sparse: bool = False, name: str | None = None
+) -> list[Tensor]:
     """The coordinates of a grid: for each vector its values along its own axis of the grid.
 
     arrays     vectors, or scalars
     indexing   ``"xy"``: the first vector runs along axis 1 and the second along axis 0, as in a
                picture; ``"ij"``: vector i runs along axis i
+    sparse     leave the other axes at size 1, where they broadcast
 
     Each keeps its dtype. Raises ShapeError for what is no vector.
 
@@ -79,6 +83,7 @@ def meshgrid(*arrays: Any, indexing: str = "xy", name: str | None = None) -> lis
     """
     if indexing not in ("xy", "ij"):
         raise refusal("meshgrid", f"indexing={indexing!r} is not there", "give 'xy' or 'ij'")
+    sparse = as_bool("meshgrid", "sparse", sparse)
     if not arrays:
         return []
     vectors: list[Tensor] = []
@@ -98,6 +103,8 @@ def meshgrid(*arrays: Any, indexing: str = "xy", name: str | None = None) -> lis
         if count > 1 else vector
         for vector, axis in zip(vectors, axes, strict=True)
     ]  # fmt: skip
+    if sparse:
+        return [identity(x, name=name or "meshgrid") for x in spread]
     with vectors[0].graph.as_default():
         lengths: list[Any] = [None] * count
         for vector, axis in zip(vectors, axes, strict=True):

@@ -35,7 +35,7 @@ from staticgraph.ops.joining import unstack
 from staticgraph.ops.requiring import require
 from staticgraph.ops.searching import searchsorted
 from staticgraph.ops.segments import bincount
-from staticgraph.ops.shaping import expand_dims, permute_dims, reshape
+from staticgraph.ops.shaping import expand_dims, flattened, permute_dims, reshape
 from staticgraph.ops.sizes import as_bool, dim_of, is_int, refusal, size, size_or_dim
 
 _SORTED = "sg.sort(bins) brings them into order"
@@ -163,7 +163,7 @@ def histogram_bin_edges(
     >>> sg.Session().run(sg.histogram_bin_edges(sg.constant([0.0, 1.0, 4.0]), 2))
     array([0., 2., 4.], dtype=float32)
     """
-    values = real_floating(reshape(as_tensor(x), (-1,)))
+    values = real_floating(flattened(as_tensor(x)))
     with values.graph.as_default():
         edges = _edges("histogram_bin_edges", values, bins, range)[0]
         return identity(edges, name=name or "histogram_bin_edges")
@@ -200,12 +200,12 @@ def histogram(
     [array([1, 3]), array([0., 1., 2.], dtype=float32)]
     """
     density = as_bool("histogram", "density", density)
-    values = real_floating(reshape(as_tensor(x), (-1,)))
+    values = real_floating(flattened(as_tensor(x)))
     with values.graph.as_default():
         edges, count = _edges("histogram", values, bins, range)
         number = _numbers(values, edges, bins, count)
         total = bincount(
-            number, None if weights is None else reshape(as_tensor(weights), (-1,)),
+            number, None if weights is None else flattened(as_tensor(weights)),
             length=count + 1,
         )  # fmt: skip
         counts = part(total, 0, None, -1)
@@ -320,7 +320,7 @@ def _grid(
         total: Any = 1
         for length in lengths:
             total = total * length
-        given = None if weights is None else reshape(as_tensor(weights), (-1,))
+        given = None if weights is None else flattened(as_tensor(weights))
         counted = bincount(ew.where(inside, place, total), given, length=total + 1)
         counts = reshape(part(counted, 0, None, -1), lengths)
         if given is None:
@@ -336,8 +336,10 @@ def _grid(
 
 def _coordinates(what: str, sample: Any) -> list[Tensor]:
     """A vector per coordinate of the points."""
+    if isinstance(sample, list | tuple) and not sample:
+        raise refusal(what, "the points have no coordinates", "give one vector at least")
     if isinstance(sample, list | tuple):
-        vectors = [reshape(vector, (-1,)) for vector in promote(sample)]
+        vectors = [flattened(vector) for vector in promote(sample)]
     else:
         tensor = as_tensor(sample)
         if known_rank(what, tensor) == 1:

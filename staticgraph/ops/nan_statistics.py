@@ -14,6 +14,7 @@ from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
+from staticgraph.ops.axes import one_axis, several_axes
 from staticgraph.ops.convert import as_tensor, scalar
 from staticgraph.ops.cumulative import cumprod, cumsum
 from staticgraph.ops.reduction import Axis
@@ -166,7 +167,7 @@ def nanmax(
     >>> sg.Session().run(sg.nanmax(sg.constant([1.0, float("nan"), 2.0])))
     np.float32(2.0)
     """
-    return _extreme(reduce.max, x, axis, keepdims, initial, where, name or "nanmax")
+    return _extreme("nanmax", reduce.max, x, axis, keepdims, initial, where, name)
 
 
 def nanmin(
@@ -179,15 +180,18 @@ def nanmin(
     >>> sg.Session().run(sg.nanmin(sg.constant([1.0, float("nan"), 2.0])))
     np.float32(1.0)
     """
-    return _extreme(reduce.min, x, axis, keepdims, initial, where, name or "nanmin")
+    return _extreme("nanmin", reduce.min, x, axis, keepdims, initial, where, name)
 
 
 def _extreme(
-    function: Any, x: Any, axis: Axis, keepdims: bool, initial: Any, where: Any, name: str
-) -> Tensor:
-    tensor = as_tensor(x)
+    what: str, function: Any, x: Any, axis: Axis, keepdims: bool, initial: Any, where: Any,
+    name: str | None,
+) -> Tensor:  # fmt: skip
+    tensor, name = as_tensor(x), name or what
+    several_axes(what, tensor, axis)
     there = _numbers(tensor) if tensor.dtype in dtypes.REAL_FLOATING else None
-    if there is None:
+    if there is None or (where is not None and where is not True and initial is None):
+        # The second is refused, in words of the user's tensor.
         return function(tensor, axis, keepdims, initial=initial, where=where, name=name)  # type: ignore[no-any-return]
     lowest = scalar(tensor.graph, -np.inf if function is reduce.max else np.inf, tensor.dtype)
     values = ew.where(there, tensor, lowest)
@@ -229,6 +233,8 @@ def _index(
     name: str | None,
 ) -> Tensor:  # fmt: skip
     tensor = as_tensor(x)
+    if axis is not None:
+        one_axis(what, tensor, axis)
     there = _numbers(tensor) if tensor.dtype in dtypes.REAL_FLOATING else None
     if there is None:
         return function(tensor, axis, keepdims, name=name or what)  # type: ignore[no-any-return]

@@ -35,8 +35,8 @@ def _broadcast_arrays(*args: Any) -> list[Tensor]:
     return grids.broadcast_arrays(*args)
 
 
-def _meshgrid(*xi: Any, indexing: str = "xy") -> list[Tensor]:
-    return grids.meshgrid(*xi, indexing=indexing)
+def _meshgrid(*xi: Any, indexing: str = "xy", sparse: bool = False) -> list[Tensor]:
+    return grids.meshgrid(*xi, indexing=indexing, sparse=sparse)
 
 
 def _atleast_1d(*arys: Any) -> Any:
@@ -106,7 +106,7 @@ ARRAYS: dict[Any, Row] = {
     np.roll: Row(arranging.roll, "a>x shift axis"),
     np.tile: Row(arranging.tile, "A>x reps>repetitions"),
     np.repeat: Row(arranging.repeat, "a>x repeats axis"),
-    np.pad: Row(arranging.pad, "array>x pad_width mode * constant_values"),
+    np.pad: Row(arranging.pad, "array>x pad_width mode * constant_values end_values stat_length"),
     np.zeros_like: Row(creation.zeros_like, "a>x dtype order subok shape * device"),
     np.ones_like: Row(creation.ones_like, "a>x dtype order subok shape * device"),
     np.full_like: Row(creation.full_like, "a>x fill_value dtype order subok shape * device"),

@@ -191,6 +191,11 @@ def size_dim(size_tensor: Tensor) -> Dim:
     if value is not None:
         return int(value)
     node = size_tensor.node
+    if node.op.name == "slice" and size_tensor.type.ndim == 0 and len(node.inputs) == 1:
+        # An entry of a shape: sg.shape(x)[0].
+        dims = sizes_dims(node.inputs[0])
+        (place,) = node.attrs["index"]
+        return None if dims is None else dims[place]
     if node.op is not SIZE or node.attrs["axis"] is None:
         return None
     measured = node.inputs[0].type.shape

@@ -27,7 +27,7 @@ from staticgraph.ops.indexing import gather
 from staticgraph.ops.joining import SPLIT, concat, operands, split
 from staticgraph.ops.requiring import require
 from staticgraph.ops.searching import flatnonzero
-from staticgraph.ops.shaping import broadcast_to, expand_dims, permute_dims, reshape
+from staticgraph.ops.shaping import broadcast_to, expand_dims, flattened, permute_dims, reshape
 from staticgraph.ops.sizes import dim_of, is_int, refusal, size, size_or_dim
 
 # -- at least so many axes --------------------------------------------------------------------
@@ -297,7 +297,7 @@ def append(x: Any, values: Any, axis: int | None = None, *, name: str | None = N
     """
     tensors = promote((x, values))
     if axis is None:
-        tensors, axis = [reshape(tensor, (-1,)) for tensor in tensors], 0
+        tensors, axis = [flattened(tensor) for tensor in tensors], 0
     return concat(tensors, one_axis("append", tensors[0], axis), name=name or "append")
 
 
@@ -316,7 +316,7 @@ def delete(x: Any, obj: Any, axis: int | None = None, *, name: str | None = None
     """
     tensor = as_tensor(x)
     if axis is None:
-        tensor, axis = reshape(tensor, (-1,)), 0
+        tensor, axis = flattened(tensor), 0
     number = one_axis("delete", tensor, axis)
     name = name or "delete"
     dim = dim_of(tensor, number)
@@ -403,7 +403,7 @@ def insert(
     with tensor.graph.as_default():
         new = cast_to(as_tensor(values), tensor.dtype)
     if axis is None:
-        tensor, axis = reshape(tensor, (-1,)), 0
+        tensor, axis = flattened(tensor), 0
     number = one_axis("insert", tensor, axis)
     ndim, name = known_rank("insert", tensor), name or "insert"
     if known_rank("insert", new) > ndim:

@@ -79,16 +79,19 @@ def average(
 
 def _one_per_element(x: Tensor, weights: Tensor, axis: Any) -> Tensor:
     """Weights in the shape of `x`."""
-    ndim = known_rank("average", x)
+    ndim, given = known_rank("average", x), weights
     listed = axis if isinstance(axis, tuple | list) else [] if axis is None else [axis]
     axes = [one_axis("average", x, number) for number in listed]
     if weights.type.ndim == len(axes) != ndim:
         order = sorted(range(len(axes)), key=axes.__getitem__)
         weights = permute_dims(weights, order) if len(axes) > 1 else weights
         weights = expand_dims(weights, tuple([a for a in range(ndim) if a not in axes]))
-    elif weights.type.ndim != ndim:
-        refuse("average", (x, weights), Mismatch(
-            f"weights of shape {format_shape(weights.type.shape)} do not fit",
+    sizes = zip(weights.type.shape or (), x.type.shape or (), strict=False)
+    known = [pair for pair in sizes if isinstance(pair[0], int) and isinstance(pair[1], int)]
+    misfit = [pair for pair in known if pair[0] not in (1, pair[1])]
+    if misfit or weights.type.ndim != ndim:
+        refuse("average", (x, given), Mismatch(
+            f"weights of shape {format_shape(given.type.shape)} do not fit",
             "give one per element, or a vector and the one axis it runs along",
         ), ("x", "weights"))  # fmt: skip
     return broadcast_like(weights, x)

@@ -60,6 +60,7 @@ _QUANTILES = [
     ),
 ]  # fmt: skip
 
+_LEFT: dict[str, Any] = {"where": _X > -1.0}
 _REDUCED = [
     *[
         Sample(
@@ -68,11 +69,11 @@ _REDUCED = [
             label=f"{name} of what is left",
         )
         for op, name, options in [
-            ("sum", "sum", {"axis": 1, "initial": 2.0}), ("prod", "prod", {"axis": 0}),
-            ("max", "max", {"axis": 1, "initial": 0.1}), ("min", "min", {"initial": 0.1}),
-            ("sum", "mean", {"axis": 0}), ("sum", "var", {"axis": 1}), ("norm", "std", {}),
+            ("sum", "sum", {"axis": 1, "initial": 2.0, **_LEFT}), ("prod", "prod", _LEFT),
+            ("max", "max", {"axis": 1, "initial": 0.1, **_LEFT}),
+            ("min", "min", {"initial": 0.1, **_LEFT}), ("norm", "std", _LEFT),
+            ("sum", "mean", {"axis": 0, **_LEFT}), ("sum", "var", {"axis": 1, **_LEFT}),
         ]
-        for options in [{**options, "where": _X > -1.0}]
     ],
     *[
         Sample(

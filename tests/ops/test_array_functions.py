@@ -88,6 +88,17 @@ CALLS: list[tuple[str, Call, tuple[Array, ...]]] = [
      (np.pad(np.eye(2), ((1, 2), (0, 1))),)),
     ("trim_zeros along", lambda m, x: m.trim_zeros(x, axis=1),
      (np.pad(np.eye(2), ((1, 2), (0, 1))),)),
+    *[(f"pad {mode} {options} of {x.dtype}",
+       lambda m, x, mode=mode, options=options: m.pad(x, [(2, 1), (0, 3)], mode, **options), (x,))
+      for x in (X, INTS)
+      for mode, options in (
+          ("linear_ramp", {}), ("linear_ramp", {"end_values": ((5, -4), (0, 3))}),
+          ("maximum", {}), ("minimum", {"stat_length": 2}), ("mean", {"stat_length": (1, 2)}),
+          ("median", {"stat_length": ((2, 1), (3, 2))}), ("mean", {}), ("median", {}),
+          ("constant", {"constant_values": (3, 4)}),
+          ("constant", {"constant_values": ((1, 2), (3, 4))}),
+      )],
+    ("meshgrid sparse", lambda m, x, y: list(m.meshgrid(x, y, sparse=True)), (V, X[0])),
     ("select", lambda m, x: m.select([x < -0.5, x > 0.5], [x * 2, x * x], -x), (X,)),
     ("select default", lambda m, x, y: m.select([x], [y]), (BOOLS, INTS)),
     ("piecewise", lambda m, x: m.piecewise(x, [x < 0, x > 1], [lambda v: -v, lambda v: v * v]),

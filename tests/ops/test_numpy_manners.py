@@ -99,9 +99,9 @@ def test_interp_refuses_points_of_unequal_numbers() -> None:
 def test_shares_of_a_constant_tensor_are_refused_at_once() -> None:
     x = sg.constant([1.0, 2.0, 4.0])
     for share in (sg.constant(1.5), sg.constant([0.5, -0.25]), sg.constant(2), sg.constant(np.nan)):
-        with pytest.raises(ShapeError, match=r"quantile: .* is no share"):
+        with pytest.raises(ShapeError, match=r"quantile: .* is no share of 1"):
             sg.quantile(x, share)
-    with pytest.raises(ShapeError, match=r"quantile: .* is no share"):
+    with pytest.raises(ShapeError, match=r"percentile: .* is no share of 100"):
         sg.percentile(x, sg.constant(150.0))
     assert sg.Session().run(sg.percentile(x, sg.constant(75))) == 3
 
@@ -117,7 +117,7 @@ def test_no_share_of_the_run_is_taken_for_another(backend: Any, method: str) -> 
             want = np.quantile(np.array(values), given, method=method)  # type: ignore[call-overload]
             np.testing.assert_allclose(session.run(y, {share: given}), want, rtol=1e-6)
         for given in (1.2, -0.1, np.nan):
-            with pytest.raises(StaticGraphError, match=r"out of range|outside"):
+            with pytest.raises(StaticGraphError, match="quantile: q is no share of 1"):
                 session.run(y, {share: given})
 
 
@@ -136,7 +136,7 @@ def test_negative_repeats_are_an_error_of_the_run(backend: Any) -> None:
     np.testing.assert_array_equal(session.run(y, {repeats: [0, 2]}), [[2, 2], [4, 4]])
     assert session.run(y, {repeats: [0, 0]}).shape == (2, 0)
     for given in ([2, -1], [-1, 2], [-1, 0], [-1, -5]):
-        with pytest.raises(StaticGraphError, match=r"out of range|outside"):
+        with pytest.raises(StaticGraphError, match="repeat: a number of repetitions is negative"):
             session.run(y, {repeats: given})
 
 

@@ -519,12 +519,6 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
         "  near it are numpy.isnan; `staticgraph ops WORD` searches what is there, and a value "
         "that was fetched can be given to it\n",
     ),
-    (
-        np.fft.irfft2,
-        "numpy.fft.irfft2: is not there for tensors\n"
-        "  near it are numpy.fft.irfft, numpy.fft.irfftn, numpy.fft.rfft; `staticgraph ops WORD` "
-        "searches what is there, and a value that was fetched can be given to it\n",
-    ),
 ]
 
 

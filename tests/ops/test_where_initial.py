@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -65,7 +66,7 @@ def _agree(have: Any, want: Any, what: Any) -> None:
 @pytest.mark.parametrize("shape", [(3, 4), (0, 4), (1, 4)])
 @pytest.mark.parametrize("known", ["known", "unknown"])
 def test_masked_reductions_are_those_of_numpy(
-    backend: str, dtype: str, shape: tuple[int, ...], known: str
+    backend: Any, dtype: str, shape: tuple[int, ...], known: str
 ) -> None:
     random = np.random.default_rng(3)
     value = (random.normal(size=shape) * 2).astype(dtype)
@@ -96,18 +97,20 @@ def test_what_is_left_out_has_no_derivative_whatever_it_is() -> None:
     start = sg.placeholder("float64", ())
     keep = np.array([True, False, True])
     value = np.array([1.0, np.nan, 3.0])
-    for function, at, of_start in [
+    rows: list[tuple[Any, list[int], float]] = [
         (sg.sum, [1, 0, 1], 1.0),
         (sg.prod, [3 * 2, 0, 1 * 2], 3.0),
         (sg.max, [0, 0, 1], 0.0),
         (sg.min, [1, 0, 0], 0.0),
-    ]:
+    ]
+    for function, at, of_start in rows:
         y = function(x, initial=start, where=keep)
         slopes = sg.gradients(y, [x, start], unconnected="zero")
         have = sg.Session().run(slopes, {x: value, start: 2.0})
         _agree(have[0], np.array(at, np.float64), function)
         _agree(have[1], np.float64(of_start), function)
-    for function in (sg.mean, sg.var, sg.std):
+    spreads: list[Any] = [sg.mean, sg.var, sg.std]
+    for function in spreads:
         (slope,) = sg.gradients(function(x, where=keep), x)
         (want,) = sg.gradients(function(x), x)
         have = sg.Session().run(slope, {x: value})
@@ -119,7 +122,7 @@ def test_a_mean_that_is_known_is_not_computed_again() -> None:
     value = np.random.default_rng(5).normal(size=(3, 4))
     x = sg.placeholder("float64", (3, 4))
     middle = value.mean(1, keepdims=True)
-    have = sg.Session().run([sg.var(x, 1, mean=middle), np.std(x, 1, mean=middle)], {x: value})
+    have = sg.Session().run([sg.var(x, 1, mean=middle), np.std(x, 1, mean=middle)], {x: value})  # type: ignore[call-overload]
     _agree(have[0], np.var(value, 1, mean=middle), "var")
     _agree(have[1], np.std(value, 1, mean=middle), "std")
 
@@ -147,6 +150,7 @@ def test_refusals() -> None:
     x = sg.placeholder("float32", (3,), name="x")
     numbers = sg.placeholder("int32", (3,), name="numbers")
     long = sg.placeholder("bool", (4,), name="long")
+    untyped: Any = sg
     calls: list[tuple[Any, type[Exception], str]] = [
         (
             lambda: sg.max(x, where=x > 0), ShapeError,
@@ -180,15 +184,15 @@ def test_refusals() -> None:
             "  created at <line>",
         ),
         (
-            lambda: sg.mean(x, keepdims="yes"), ShapeError,
+            lambda: untyped.mean(x, keepdims="yes"), ShapeError,
             "mean: keepdims='yes' is no bool\n  give True or False\n  at <line>",
         ),
         (
-            lambda: sg.argmax(x, keepdims=1), ShapeError,
+            lambda: untyped.argmax(x, keepdims=1), ShapeError,
             "argmax: keepdims=1 is no bool\n  give True or False\n  at <line>",
         ),
         (
-            lambda: sg.var(x, correction="1"), ShapeError,
+            lambda: untyped.var(x, correction="1"), ShapeError,
             "var: correction='1' is no number\n  give an int or a float\n  at <line>",
         ),
     ]  # fmt: skip
@@ -201,10 +205,12 @@ def test_a_mask_of_the_run_that_does_not_fit_is_an_error_of_the_run() -> None:
     mask = sg.placeholder("bool", (None,), name="mask")
     y = sg.sum(x, where=mask)
     assert sg.Session().run(y, {x: [1.0, 2.0], mask: [True]}) == 3.0
-    for backend in ("native", "reference"):
-        session = sg.Session(backend=backend)
+    backends: list[Any] = ["native", "reference"]
+    for backend in backends:
+        session: Any = sg.Session(backend=backend)
         feeds: dict[Any, Any] = {x: [1.0], mask: [True, False]}
-        assert refused(lambda s=session, f=feeds: s.run(y, f), ShapeError) == (
+        run = functools.partial(session.run, y, feeds)
+        assert refused(run, ShapeError) == (
             "sum (in its broadcast_to): shapes do not fit in this run\n"
             "  x 'mask'  bool[?]  feed at <line>\n"
             "  sizes[0] 'shape'  int64[1]  shape at <line>\n"
