@@ -294,6 +294,7 @@ from staticgraph.ops.nn import (
     softmax_cross_entropy_with_logits,
     sparse_softmax_cross_entropy_with_logits,
 )
+from staticgraph.ops.ordering import argpartition, lexsort, partition
 from staticgraph.ops.places import (
     diag_indices,
     indices,
@@ -465,6 +466,7 @@ __all__ = [
     "arange",
     "argmax",
     "argmin",
+    "argpartition",
     "argsort",
     "argwhere",
     "array_equal",
@@ -630,6 +632,7 @@ __all__ = [
     "ldexp",
     "less",
     "less_equal",
+    "lexsort",
     "lgamma",
     "linalg",
     "linspace",
@@ -691,6 +694,7 @@ __all__ = [
     "outer",
     "pad",
     "parse",
+    "partition",
     "percentile",
     "permute_dims",
     "piecewise",

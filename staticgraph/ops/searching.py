@@ -35,7 +35,7 @@ from staticgraph.ops.elementwise import (
     not_equal,
     remainder,
 )
-from staticgraph.ops.indexing import GATHER, SLICE
+from staticgraph.ops.indexing import FULL, GATHER, SLICE
 from staticgraph.ops.joining import concat, stack
 from staticgraph.ops.shaping import reshape
 from staticgraph.ops.sizes import is_int, refusal, size
@@ -92,12 +92,16 @@ def flatnonzero(
 def sized(
     what: str, found: Tensor, wanted: Any, fill_value: Any, name: str | None = None
 ) -> Tensor:
-    """The first `wanted` entries of a vector, and `fill_value` in place of what it lacks."""
+    """The first `wanted` entries along axis 0, and `fill_value` in place of what is missing.
+
+    The sizes of the other axes are known.
+    """
     if not is_int(wanted) or wanted < 0:
         raise refusal(what, f"size={wanted!r} is no number of elements", "give an int from 0")
     with found.graph.as_default():
-        rest = full((int(wanted),), fill_value, found.dtype)
-        attrs = {"index": ((None, int(wanted), 1),), "shape": (int(wanted),)}
+        shape: Any = (int(wanted), *(found.type.shape or ())[1:])
+        rest = full(shape, fill_value, found.dtype)
+        attrs = {"index": ((None, int(wanted), 1), *[FULL] * (len(shape) - 1)), "shape": shape}
         return found.graph.add(SLICE, (concat([found, rest]),), attrs, name).out
 
 

@@ -1,4 +1,4 @@
-"""Sets: the different elements of a tensor, how often each stands there, and where.
+"""Sets: the different elements of a tensor, or its different rows, how often each stands there.
 
 How many there are only the run knows, so results have an axis of unknown size; `size=` of `unique`
 gives it one. The functions named ``unique_*`` are the Array API standard's: each NaN is an element
@@ -7,10 +7,14 @@ of its own, since NaN is equal to nothing. `unique` is NumPy's: NaN is one eleme
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
+from staticgraph.core.opdef import Mismatch
+from staticgraph.core.types import format_shape
+from staticgraph.ops.axes import one_axis, refuse
 from staticgraph.ops.convert import as_tensor, cast_to
 from staticgraph.ops.creation import arange, zeros_like
 from staticgraph.ops.cumulative import cumsum, shift
@@ -23,11 +27,17 @@ from staticgraph.ops.elementwise import (
     logical_or,
     not_equal,
 )
+from staticgraph.ops.grids import moveaxis
 from staticgraph.ops.indexing import SCATTER_ADD, gather
+from staticgraph.ops.joining import unstack
+from staticgraph.ops.ordering import lexsort
+from staticgraph.ops.reduction import any as any_of
 from staticgraph.ops.searching import flatnonzero, sized
 from staticgraph.ops.shaping import reshape, reshape_like
 from staticgraph.ops.sizes import size as size_of
 from staticgraph.ops.sorting import argsort, sort
+
+_WHAT = "unique"
 
 
 class UniqueAll(NamedTuple):
@@ -54,9 +64,11 @@ class UniqueInverse(NamedTuple):
 
 
 def _begins(row: Tensor, equal_nan: bool) -> Tensor:
-    """Where an element of a sorted vector differs from the one before it; the first one does."""
-    before = shift(row, 1)
+    """Where what is sorted along axis 0 differs from what is before it; the first one does."""
+    before = shift(row, 1, 0)
     differs = not_equal(row, before)
+    if row.type.ndim == 2:
+        differs = any_of(differs, axis=1)
     if equal_nan and row.dtype in dtypes.FLOATING:
         differs = logical_and(differs, logical_not(logical_and(isnan(row), isnan(before))))
     with row.graph.as_default():
@@ -64,7 +76,10 @@ def _begins(row: Tensor, equal_nan: bool) -> Tensor:
 
 
 class _Unique:
-    """The different elements of a tensor: how they are found, each part when it is asked for."""
+    """The different elements of a tensor: how they are found, each part when it is asked for.
+
+    row     all of them in order, along axis 0
+    """
 
     def __init__(self, x: Any, equal_nan: bool, ordered: bool) -> None:
         self.x = as_tensor(x)
@@ -77,6 +92,10 @@ class _Unique:
     def values(self, name: str | None = None) -> Tensor:
         """The different elements in ascending order."""
         return gather(self.row, self.places, name=name)
+
+    def sized(self, size: int, fill_value: Any, name: str | None) -> Tensor:
+        """So many of the values; `fill_value` where there are fewer."""
+        return sized(_WHAT, self.values(name or _WHAT), size, fill_value)
 
     def counts(self) -> Tensor:
         """How often each stands there."""
@@ -94,7 +113,46 @@ class _Unique:
         numbers = cumsum(cast_to(self.begins, dtypes.int64), 0) - 1
         operands = (zeros_like(self.order), numbers, self.order)
         spread = self.order.graph.add(SCATTER_ADD, operands, {"axes": (0,)}).out
-        return reshape_like(spread, self.x)
+        return self.like_x(spread)
+
+    def like_x(self, numbers: Tensor) -> Tensor:
+        """One number per element, as the elements stand."""
+        return reshape_like(numbers, self.x)
+
+
+class _UniqueRows(_Unique):
+    """The different entries along an axis, of which each has a known number of elements."""
+
+    def __init__(self, x: Tensor, axis: int) -> None:
+        self.x, self.axis = x, axis
+        entries = moveaxis(x, axis, 0)
+        self.shape: Any = (entries.type.shape or ())[1:]
+        known = [dim for dim in self.shape if isinstance(dim, int) and dim]
+        if len(known) != len(self.shape):
+            refuse(_WHAT, (x,), Mismatch(
+                f"entries along axis {axis} have shape {format_shape(self.shape)}",
+                "declare their sizes, from 1: rows are compared element by element",
+            ))  # fmt: skip
+        self.row = reshape(entries, (-1, math.prod(known)))
+        # The first element counts most.
+        self.order = lexsort(list(reversed(unstack(self.row, axis=1))))
+        self.row = gather(self.row, self.order)
+        self.begins = _begins(self.row, equal_nan=False)
+        self.places = flatnonzero(self.begins)
+
+    def values(self, name: str | None = None) -> Tensor:
+        """The different entries in ascending order."""
+        found = reshape(gather(self.row, self.places), (-1, *self.shape))
+        return moveaxis(found, 0, self.axis, name=name)
+
+    def sized(self, size: int, fill_value: Any, name: str | None) -> Tensor:
+        """So many of the entries; entries of `fill_value` where there are fewer."""
+        found = moveaxis(self.values(), self.axis, 0)
+        return moveaxis(sized(_WHAT, found, size, fill_value), 0, self.axis, name=name or _WHAT)
+
+    def like_x(self, numbers: Tensor) -> Tensor:
+        """One number per entry along the axis: a vector."""
+        return numbers
 
 
 def unique_values(x: Any, *, name: str | None = None) -> Tensor:
@@ -153,6 +211,7 @@ def unique(
     return_index: bool = False,
     return_inverse: bool = False,
     return_counts: bool = False,
+    axis: int | None = None,
     *,
     equal_nan: bool = True,
     size: int | None = None,
@@ -163,23 +222,34 @@ def unique(
 
     return_index, return_inverse, return_counts   give also where each stands first, for each
                 element which one it is, and how often each stands there, in a tuple and this order
-    equal_nan   NaN is one element, however many there are
+    axis        an int: the different entries along this axis, which the graph must know the shape
+                of; the first element of each counts most. None takes single elements
+    equal_nan   NaN is one element, however many there are. Entries along an axis that hold NaN are
+                all different, as NumPy has it
     size        an int: the result has so many elements, whatever the run finds. The first ones are
                 taken, and where there are fewer `fill_value` follows; counts and indices are filled
                 with 0.
 
-    Without `size` the size is known only to the run.
+    Without `size` the size is known only to the run. Raises ShapeError for an axis that `x` does
+    not have, or whose entries have a shape that is not known.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.unique(sg.constant([3, 1, 3]), return_counts=True, size=3))
     (array([1, 3, 0]), array([1, 2, 0]))
+    >>> sg.Session().run(sg.unique(sg.constant([[3, 1], [2, 5], [3, 1]]), axis=0))
+    array([[2, 5],
+           [3, 1]])
     """
-    found = _Unique(x, equal_nan, ordered=return_index or return_inverse)
+    tensor = as_tensor(x)
+    if axis is None:
+        found = _Unique(tensor, equal_nan, ordered=return_index or return_inverse)
+    else:
+        found = _UniqueRows(tensor, one_axis(_WHAT, tensor, axis))
 
     def cut(part: Tensor, fill: Any) -> Tensor:
-        return part if size is None else sized("unique", part, size, fill)
+        return part if size is None else sized(_WHAT, part, size, fill)
 
-    results = [cut(found.values(name or "unique"), fill_value)]
+    results = [found.values(name or _WHAT) if size is None else found.sized(size, fill_value, name)]
     if return_index:
         results.append(cut(found.indices(), 0))
     if return_inverse:

@@ -27,6 +27,7 @@ from staticgraph.ops.axes import known_rank, one_axis
 from staticgraph.ops.convert import as_tensor
 from staticgraph.ops.creation import zeros_like
 from staticgraph.ops.indexing import GATHER, SCATTER_ADD, along_axis
+from staticgraph.ops.shaping import reshape
 
 # What has an order: complex numbers have none.
 ORDERED = dtypes.BOOL | dtypes.INTEGER | dtypes.FLOATING
@@ -61,7 +62,7 @@ ARGSORT: OpDef = register(
 
 def argsort(
     x: Any,
-    axis: int = -1,
+    axis: int | None = -1,
     descending: bool = False,
     stable: bool = True,
     *,
@@ -69,7 +70,7 @@ def argsort(
 ) -> Tensor:
     """The int64 indices that sort `x` along `axis`.
 
-    axis        an int
+    axis        an int; None flattens `x` first
     descending  the largest first
     stable      equal elements keep their order; they do so in either case
 
@@ -81,6 +82,8 @@ def argsort(
     array([1, 2, 0])
     """
     tensor = as_tensor(x)
+    if axis is None:
+        tensor, axis = reshape(tensor, (-1,)), 0
     attrs = {"axis": one_axis(ARGSORT, tensor, axis), "descending": bool(descending)}
     return tensor.graph.add(ARGSORT, (tensor,), attrs, name).out
 
@@ -170,7 +173,7 @@ SORT: OpDef = register(
 
 def sort(
     x: Any,
-    axis: int = -1,
+    axis: int | None = -1,
     descending: bool = False,
     stable: bool = True,
     *,
@@ -178,7 +181,7 @@ def sort(
 ) -> Tensor:
     """`x` sorted along `axis`; adjoints go back to where the elements came from.
 
-    axis        an int
+    axis        an int; None flattens `x` first
     descending  the largest first
     stable      says nothing of values: equal elements are not told apart
 
@@ -191,6 +194,8 @@ def sort(
     array([1., 2., 3.], dtype=float32)
     """
     tensor = as_tensor(x)
+    if axis is None:
+        tensor, axis = reshape(tensor, (-1,)), 0
     known_rank(SORT, tensor)
     attrs = {"axis": one_axis(SORT, tensor, axis), "descending": bool(descending)}
     return tensor.graph.add(SORT, (tensor,), attrs, name).out

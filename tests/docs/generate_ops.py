@@ -54,7 +54,7 @@ FAMILIES = (
       "cumulative", "differences", "slopes")),
     ("Products", ("linalg_products", "contraction", "einsum")),
     ("Sorting, searching, sets and segments",
-     ("sorting", "selecting", "searching", "sets", "segments")),
+     ("sorting", "ordering", "selecting", "searching", "sets", "segments")),
     ("Making arrays", ("creation",)),
     ("Shapes", ("sizes", "shaping", "joining", "stacking", "arranging", "grids")),
     ("Indexing", ("subscript", "indexing", "choosing", "places")),
