@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -66,13 +67,100 @@ def test_nothing_has_no_spectrum_also_in_the_run() -> None:
         session.run(spectrum, {z: np.zeros((4, 0), np.complex64)})
 
 
-@pytest.mark.parametrize("shape", [(1000, 64), (70, 67), (3, 50000)])
-def test_threads_change_no_bit(shape: tuple[int, ...]) -> None:
-    z = sg.placeholder("complex64", (None, shape[1]), name="z")
-    spectrum, values = sg.fft.fft(z), _drawn(*shape).astype(np.complex64)
-    first, *others = [sg.Session(threads=n).run(spectrum, {z: values}) for n in (1, 2, 3)]
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [*range(1, 10), 12, 15, 30, 34, 49, 64, 67, 134, 1000, 1024, 2310])
+def test_real_transforms_of_every_length(n: int, dtype: str) -> None:
+    values = _drawn(2, n, 3).real.astype(dtype)
+    halves = _drawn(2, n // 2 + 1, 3).astype(np.result_type(dtype, np.complex64))
+    results = []
+    for shapes in ((values.shape, halves.shape), ((None,) * 3, (None,) * 3)):
+        x, z = sg.placeholder(dtype, shapes[0]), sg.placeholder(halves.dtype, shapes[1])
+        flat, flat_halves = sg.reshape(x, (-1,)), sg.reshape(z, (-1,))
+        calls = [
+            sg.fft.rfft(x, axis=1), sg.fft.rfft(flat),
+            sg.fft.irfft(z, n=n, axis=1), sg.fft.irfft(flat_halves, n=n),
+        ]  # fmt: skip
+        results.append(sg.Session().run(calls, {x: values, z: halves}))
+    wide, whole = values.astype(np.float64), halves.astype(np.complex128)
+    want = [
+        np.fft.rfft(wide, axis=1), np.fft.rfft(wide.ravel()),
+        np.fft.irfft(whole, n=n, axis=1), np.fft.irfft(whole.ravel(), n=n),
+    ]  # fmt: skip
+    for have in results:
+        for ours, numpys in zip(have, want, strict=True):
+            assert ours.shape == numpys.shape
+            assert _distance(ours, numpys) < 4
+
+
+def test_one_plan_of_real_transforms_serves_even_and_odd_lengths() -> None:
+    x = sg.placeholder("float64", (None,), name="x")
+    session, spectrum = sg.Session(), sg.fft.rfft(x)
+    (slope,) = sg.gradients(sg.sum(sg.abs(sg.fft.irfft(spectrum)) ** 2), x)
+    for n in (2, 3, 8, 9, 67, 134, 1000):
+        values = _drawn(n).real
+        have = session.run([spectrum, slope], {x: values})
+        np.testing.assert_allclose(have[0], np.fft.rfft(values), atol=1e-12)
+        # Of an odd length the way back has one element less, so only even ones are themselves.
+        if n % 2 == 0:
+            np.testing.assert_allclose(have[1], 2 * values, atol=1e-12)
+
+
+# Matrices of 256 x 256 rows and columns, of 300 x 400, of odd ones; a length that is no matrix.
+LONG = (65536, 120000, 177147, 2 * 118098, 65537 * 2)
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("n", LONG)
+def test_long_sequences(n: int, known: bool) -> None:
+    values = _drawn(2, n).astype(np.complex64)
+    shape = values.shape if known else (None, None)
+    z = sg.placeholder("complex64", shape)
+    x = sg.real(z)
+    fetches = [sg.fft.fft(z), sg.fft.ifft(z), sg.fft.rfft(x), sg.fft.irfft(z, norm="ortho")]
+    first, *others = [sg.Session(threads=count).run(fetches, {z: values}) for count in (1, 2, 3)]
+    wide = values.astype(np.complex128)
+    want = [
+        np.fft.fft(wide), np.fft.ifft(wide), np.fft.rfft(wide.real),
+        np.fft.irfft(wide, norm="ortho"),
+    ]  # fmt: skip
+    for ours, numpys in zip(first, want, strict=True):
+        assert _distance(ours, numpys) < 4
     for other in others:
-        np.testing.assert_array_equal(first, other)
+        for one, same in zip(first, other, strict=True):
+            np.testing.assert_array_equal(one, same)
+
+
+def test_a_prime_length_of_the_run_is_not_a_square_of_work() -> None:
+    """Sums over all elements for each result would take 10^10 steps."""
+    z = sg.placeholder("complex128", (None,))
+    values = _drawn(100_003)
+    have = sg.Session().run(sg.fft.fft(z), {z: values})
+    assert _distance(have, np.fft.fft(values)) < 10
+
+
+def test_a_long_transform_needs_a_second_array_and_rooms() -> None:
+    n = 1 << 20
+    z = sg.placeholder("complex64", (n,))
+    session, spectrum = sg.Session(threads=2), sg.fft.fft(z)
+    session.run(spectrum, {z: np.zeros(n, np.complex64)})
+    (found,) = re.findall(r"the last run had (\d+) bytes at most", session.explain(spectrum))
+    # What stands between the passes, and the rooms of all chunks, of which two are touched.
+    assert int(found) <= 2.1 * 8 * n
+
+
+@pytest.mark.parametrize(
+    "shape", [(1000, 64), (70, 67), (3, 50000), (4, 33, 300), (1, 128, 1000), (2, 67, 50)]
+)
+def test_threads_change_no_bit(shape: tuple[int, ...]) -> None:
+    z = sg.placeholder("complex64", (None, *shape[1:]), name="z")
+    values = _drawn(*shape).astype(np.complex64)
+    spectra = [
+        sg.fft.fft(z, axis=1), sg.fft.rfft(sg.real(z), axis=1), sg.fft.irfft(z, n=60, axis=1)
+    ]  # fmt: skip
+    first, *others = [sg.Session(threads=n).run(spectra, {z: values}) for n in (1, 2, 3)]
+    for other in others:
+        for one, same in zip(first, other, strict=True):
+            np.testing.assert_array_equal(one, same)
 
 
 @pytest.mark.parametrize("view", [np.s_[::-1, ::2], np.s_[:, ::-3], np.s_[1:, 2:9]])
@@ -93,7 +181,8 @@ def test_all_functions_are_numpys(norm: Any, n: int | None, known: bool) -> None
     values = _drawn(3, 7)
     z = sg.placeholder("complex128", (3, 7) if known else (None, None))
     calls = {"fft": z, "ifft": z, "rfft": sg.real(z), "irfft": z, "hfft": z, "ihfft": sg.real(z)}
-    several = {"fftn": z, "ifftn": z, "rfftn": sg.real(z), "irfftn": z}
+    several = {"fftn": z, "ifftn": z, "rfftn": sg.real(z), "irfftn": z,
+               "fft2": z, "ifft2": z, "rfft2": sg.real(z), "irfft2": z}  # fmt: skip
     s = None if n is None else (n, n)
     have = sg.Session().run(
         {
@@ -166,3 +255,33 @@ def test_roots_of_unity_are_rounded_correctly(n: int) -> None:
     have = roots_of_unity(n, False, dtypes.complex128)
     assert np.abs(have - want).max() < 2.3e-16
     np.testing.assert_array_equal(roots_of_unity(n, True, dtypes.complex128), have.conj())
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 6])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_adjoints_of_lengths_that_the_run_knows(n: int, axis: int) -> None:
+    """The inner product of a result with weights moves as the operand does, to second order."""
+    shape = (n, 3) if axis == 0 else (3, n)
+    x = sg.placeholder("float64", (None, None), name="x")
+    spectrum = sg.fft.rfft(x, axis=axis)
+    (slope,) = sg.gradients(sg.sum(sg.abs(spectrum) ** 2), x)
+    direction = sg.placeholder("float64", (None, None), name="direction")
+    (bend,) = sg.gradients(sg.sum(slope * direction), x)
+    fed = {x: _drawn(*shape, seed=3).real, direction: _drawn(*shape, seed=4).real}
+    have = sg.Session().run([slope, bend], fed)
+    for result, values in zip(have, fed.values(), strict=True):
+        # Of the squares of the frequencies that are given: 2 Re F^H F x, for those rows of F.
+        rows = np.fft.fft(np.eye(n))[: n // 2 + 1]
+        matrix = 2 * (rows.conj().T @ rows).real
+        want = matrix @ values if axis == 0 else values @ matrix.T
+        np.testing.assert_allclose(result, want, atol=1e-12)
+
+
+def test_numpys_functions_of_two_axes_take_tensors() -> None:
+    z = _drawn(2, 3, 4)
+    tensor = sg.constant(z)
+    for name in ("fft2", "ifft2", "irfft2", "rfft2"):
+        given, values = (sg.real(tensor), z.real) if name == "rfft2" else (tensor, z)
+        function = getattr(np.fft, name)
+        have = sg.Session().run(function(given, axes=(0, 2)))
+        np.testing.assert_allclose(have, function(values, axes=(0, 2)), atol=1e-12)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from staticgraph.backends.native.fourier_chirp import (
     chirp_function,
@@ -21,10 +21,12 @@ from staticgraph.backends.native.ir import element_type, literal
 from staticgraph.backends.native.kernel_code import KernelCode, fitting_lanes, grain_of
 from staticgraph.backends.native.program import Program
 from staticgraph.backends.native.scalars import Register, Scalars
-from staticgraph.backends.native.sizes import Size
+from staticgraph.backends.native.sizes import ONE, Size
 from staticgraph.backends.native.values import Array
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
+
+Whole = Callable[[Size], Register]
 
 # Simple operations per root of unity that the run makes.
 _WORK = 32
@@ -76,20 +78,60 @@ def complex_lanes(program: Program, dtype: DType) -> int:
 
 
 def transform_of(program: Program, n: Size, inverse: bool, dtype: DType) -> Transform:
-    """The transform of a length."""
-    given = (program.module, program.scalars.builder, dtype, inverse, complex_lanes(program, dtype))
-    if n.known is None:
-        return _of_the_run(program, n, inverse, dtype, chirp_function(*given))
+    """The transform of a length that is known."""
+    assert n.known is not None
     length = convolution_length(n.known)
-    roots = program.constant(roots_of_unity(length, inverse, dtype))
     if length == n.known:
-        name = transform_function(*given)
-        return Transform(n, n, name, dtype, (roots,), stage_count(length))
-    chirp, spectrum = [
-        program.constant(table) for table in chirp_of(n.known, length, inverse, dtype)
-    ]
-    tables = (roots, chirp, spectrum)
-    return Transform(n, Size(length), chirp_function(*given), dtype, tables, None)
+        return plain_transform(program, n, inverse, dtype)
+    roots, *chirp = [
+        program.constant(table)
+        for table in (
+            roots_of_unity(length, inverse, dtype), *chirp_of(n.known, length, inverse, dtype)
+        )
+    ]  # fmt: skip
+    name = chirp_function(*_function_of(program, inverse, dtype))
+    return Transform(n, Size(length), name, dtype, (roots, *chirp), None)
+
+
+def plain_transform(
+    program: Program, n: Size, inverse: bool, dtype: DType, some: Size = ONE
+) -> Transform:
+    """The transform of a length without large prime factors; `some` is 0 where it is not needed."""
+    name = transform_function(*_function_of(program, inverse, dtype))
+    if n.known is not None:
+        roots = program.constant(roots_of_unity(n.known, inverse, dtype))
+        return Transform(n, n, name, dtype, (roots,), stage_count(n.known))
+    roots = run_table(program, some.times(n), n, lambda s, k, whole: k, inverse, dtype)
+    return Transform(n, n, name, dtype, (roots,), None)
+
+
+def _function_of(program: Program, inverse: bool, dtype: DType) -> tuple[Any, ...]:
+    lanes = complex_lanes(program, dtype)
+    return program.module, program.scalars.builder, dtype, inverse, lanes
+
+
+def length_of_the_run(program: Program, n: Size) -> Size:
+    """The length of the transforms that one of length n is made of."""
+    callee = program.code.callee(length_function(program.module))
+    return program.size(program.code.let(f"call i64 {callee}(i64 {program.text(n)})"))
+
+
+def transform_of_the_run(
+    program: Program, n: Size, length: Size, inverse: bool, dtype: DType, some: Size
+) -> Transform:
+    """The transform of a length that only the run knows; `some` is 0 where it is not needed."""
+    roots = run_table(program, some.times(length), length, lambda s, k, whole: k, inverse, dtype)
+    plain = program.code.let(f"icmp eq i64 {program.text(length)}, {program.text(n)}")
+    # Without a convolution its tables are empty.
+    convolved = program.size(program.code.let(f"select i1 {plain}, i64 0, i64 1"))
+
+    def squared(s: Scalars, k: Register, whole: Whole) -> Register:
+        return s.remainder(s.multiply(k, k), whole(Size(2).times(n)))
+
+    chirp = run_table(program, convolved.times(n), Size(2).times(n), squared, inverse, dtype)
+    name = chirp_function(*_function_of(program, inverse, dtype))
+    made = Transform(n, length, name, dtype, (roots, chirp, chirp), None)
+    return made._replace(tables=(roots, chirp, _spectrum(program, made, convolved, inverse)))
 
 
 def scale_of(program: Program, n: Size, divisor: str, part: DType) -> str:
@@ -105,20 +147,6 @@ def scale_of(program: Program, n: Size, divisor: str, part: DType) -> str:
 
 
 # -- tables that the run makes --------------------------------------------------------------------
-
-
-def _of_the_run(program: Program, n: Size, inverse: bool, dtype: DType, function: str) -> Transform:
-    """The transform of a length that only the run knows, which makes the tables."""
-    code, count = program.code, program.text(n)
-    name = length_function(program.module)
-    length = program.size(code.let(f"call i64 {code.callee(name)}(i64 {count})"))
-    roots = run_table(program, length, length, lambda s, k, n: k, inverse, dtype)
-    plain = code.let(f"icmp eq i64 {program.text(length)}, {count}")
-    # Without a convolution its tables are empty.
-    some = program.size(code.let(f"select i1 {plain}, i64 0, i64 1"))
-    chirp = run_table(program, some.times(n), Size(2).times(n), _squared, inverse, dtype)
-    made = Transform(n, length, function, dtype, (roots, chirp, chirp), None)
-    return made._replace(tables=(roots, chirp, _spectrum(program, made, some, inverse)))
 
 
 def _spectrum(program: Program, transform: Transform, some: Size, inverse: bool) -> Array:
@@ -139,7 +167,7 @@ def _spectrum(program: Program, transform: Transform, some: Size, inverse: bool)
         k = s.minimum(place, back)
         zero = s.constant(0, dtypes.complex128)
         twice = s.add(n, n)
-        root = _root(s, _squared(s, k, twice), twice, not inverse)
+        root = _root(s, s.remainder(s.multiply(k, k), twice), twice, not inverse)
         kept = s.cast(s.where(s.less(k, n), root, zero), dtype)
         kernel.store(kept, kernel.offset(pointer, dtype, index), s.lanes)
 
@@ -181,27 +209,29 @@ def run_table(
     program: Program,
     count: Size,
     n: Size,
-    numerators: Callable[[Scalars, Register, Register], Register],
+    numerators: Callable[[Scalars, Register, Whole], Register],
     inverse: bool,
     dtype: DType,
 ) -> Array:
-    """A table that the run makes: `roots_of_unity` of n, for `count` numerators below n."""
+    """A table that the run makes: `roots_of_unity` of n, for `count` numerators below n.
+
+    Of a place in the table `numerators` makes the numerator; it may ask for sizes.
+    """
     table = program.allocate((count,), dtype)
     kernel = KernelCode(program)
     pointer, length = kernel.argument(table.pointer, "ptr"), kernel.size(n)
 
     def write(index: str, s: Scalars) -> None:
-        n = _everywhere(kernel, length, s)
-        root = _root(s, numerators(s, _counted(kernel, index, s.lanes), n), n, inverse)
+        k = numerators(
+            s, _counted(kernel, index, s.lanes),
+            lambda size: _everywhere(kernel, kernel.size(size), s),
+        )  # fmt: skip
+        root = _root(s, k, _everywhere(kernel, length, s), inverse)
         kernel.store(s.cast(root, dtype), kernel.offset(pointer, dtype, index), s.lanes)
 
     kernel.vectors("%lo", "%hi", fitting_lanes(program, count, dtypes.float64), write)
     kernel.call(program.text(count), grain_of(program, Size(_WORK), 64))
     return table
-
-
-def _squared(s: Scalars, k: Register, n: Register) -> Register:
-    return s.remainder(s.multiply(k, k), n)
 
 
 def _everywhere(kernel: KernelCode, text: str, s: Scalars) -> Register:
