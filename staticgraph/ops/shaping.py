@@ -6,6 +6,7 @@ Each is linear and its transpose is another of them, so derivatives of every ord
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -48,14 +49,18 @@ def _infer_broadcast_to(types: Types, attrs: Attrs) -> TensorType:
     if joined is None or declared is None:
         return types[0].with_shape(declared)
     if len(joined) != len(declared):
-        raise Mismatch(
-            f"{format_shape(have)} has more axes than {format_shape(declared)}",
-            "broadcasting adds axes in front, it never removes one",
-        )
+        raise _more_axes(have, declared)
     for axis, (made, wanted) in enumerate(zip(joined, declared, strict=True)):
         if isinstance(made, int) and isinstance(wanted, int) and made != wanted:
             raise _no_broadcast(have, declared, axis - len(declared))
     return types[0].with_shape(declared)
+
+
+def _more_axes(have: Shape, want: Shape) -> Mismatch:
+    return Mismatch(
+        f"{format_shape(have)} has more axes than {format_shape(want)}",
+        "broadcasting adds axes in front, it never removes one",
+    )
 
 
 def _no_broadcast(have: Shape, want: Shape, axis: int) -> Mismatch:
@@ -66,7 +71,18 @@ def _no_broadcast(have: Shape, want: Shape, axis: int) -> Mismatch:
 
 
 def _reference_broadcast_to(x: Any, *sizes: Any, shape: Shape) -> Any:
-    return np.broadcast_to(x, given_shape(sizes, shape))
+    wanted = given_shape(sizes, shape)
+    try:
+        return np.broadcast_to(x, wanted)
+    except ValueError:
+        if any(dim < 0 for dim in wanted):
+            raise
+    have = np.shape(x)
+    if len(have) > len(wanted):
+        raise _more_axes(have, wanted)
+    pairs = zip(range(-1, -1 - len(have), -1), reversed(have), reversed(wanted), strict=False)
+    misfits = [axis for axis, one, other in pairs if one not in (1, other)]
+    raise _no_broadcast(have, wanted, misfits[0])
 
 
 def _vjp_broadcast_to(node: Operation, adjoint: Tensor, index: int) -> Tensor | None:
@@ -190,10 +206,20 @@ def _cannot_reshape(have: Shape, want: Shape, count: str) -> Mismatch:
 
 
 def _reference_reshape(x: Any, *sizes: Any, shape: Shape) -> Any:
-    if sizes:
-        return np.reshape(x, tuple(sizes[0]))
-    assert shape is not None
-    return np.reshape(x, [dim if isinstance(dim, int) else -1 for dim in shape])
+    wanted: list[int] = sizes[0].tolist() if sizes else []
+    if not sizes:
+        assert shape is not None
+        wanted = [dim if isinstance(dim, int) else -1 for dim in shape]
+    try:
+        return np.reshape(x, wanted)
+    except ValueError:
+        if wanted.count(-1) > 1 or min(wanted, default=0) < -1:
+            raise
+    known = math.prod([dim for dim in wanted if dim >= 0])
+    shown = tuple([None if dim == -1 else dim for dim in wanted])
+    raise _cannot_reshape(
+        np.shape(x), shown, f"a multiple of {known}" if -1 in wanted else f"{known}"
+    )
 
 
 def _vjp_reshape(node: Operation, adjoint: Tensor, index: int) -> Tensor | None:
@@ -443,12 +469,21 @@ def _infer_squeeze(types: Types, attrs: Attrs) -> TensorType:
     x, axes = types[0], attrs["axes"]
     if x.shape is None:
         return x
-    for axis in axes:
-        if isinstance(x.shape[axis], int) and x.shape[axis] != 1:
-            raise Mismatch(
-                f"axis {axis} has size {x.shape[axis]}", "only axes of size 1 can be removed"
-            )
+    _check_ones(x.shape, axes)
     return x.with_shape(tuple([dim for axis, dim in enumerate(x.shape) if axis not in axes]))
+
+
+def _check_ones(shape: Sequence[Dim], axes: Sequence[int]) -> None:
+    for axis in axes:
+        if isinstance(shape[axis], int) and shape[axis] != 1:
+            raise Mismatch(
+                f"axis {axis} has size {shape[axis]}", "only axes of size 1 can be removed"
+            )
+
+
+def _reference_squeeze(x: Any, *, axes: tuple[int, ...]) -> Any:
+    _check_ones(np.shape(x), axes)
+    return np.squeeze(x, axes)
 
 
 def _vjp_squeeze(node: Operation, adjoint: Tensor) -> Tensor:
@@ -460,7 +495,7 @@ SQUEEZE: OpDef = register(
         "squeeze",
         operands=("x",),
         infer=_infer_squeeze,
-        reference=lambda x, *, axes: np.squeeze(x, axes),
+        reference=_reference_squeeze,
         attrs=("axes",),
         vjp=(_vjp_squeeze,),
         jvp=LINEAR,

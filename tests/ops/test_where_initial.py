@@ -211,9 +211,9 @@ def test_a_mask_of_the_run_that_does_not_fit_is_an_error_of_the_run() -> None:
         feeds: dict[Any, Any] = {x: [1.0], mask: [True, False]}
         run = functools.partial(session.run, y, feeds)
         assert refused(run, ShapeError) == (
-            "sum (in its broadcast_to): shapes do not fit in this run\n"
+            "sum (in its broadcast_to): [2] does not broadcast to [1]\n"
             "  x 'mask'  bool[?]  feed at <line>\n"
             "  sizes[0] 'shape'  int64[1]  shape at <line>\n"
-            "  in this run: x [2], sizes[0] = [1]\n"
+            "  axis -1 of the operand must be 1 or equal\n"
             "  created at <line>"
         )
