@@ -109,6 +109,9 @@ def _drop_ones(nest: Nest, accesses: Sequence[Access]) -> None:
     if nest.outer <= last and (not kept or kept[-1] < nest.outer):
         # A row keeps an axis, even one of a single element.
         kept.append(last)
+    if nest.outer and kept and kept[0] >= nest.outer:
+        # A single row stays a row: its own axis is not cut into chunks, and is walked if empty.
+        kept.insert(0, 0)
     if len(kept) == len(nest.domain):
         return
     nest.outer = sum(1 for axis in kept if axis < nest.outer)

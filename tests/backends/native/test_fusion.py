@@ -162,3 +162,23 @@ def test_groups_of_hundreds_of_nodes() -> None:
     ]
     for ours, theirs in zip(have, want, strict=True):
         np.testing.assert_allclose(ours, theirs, 1e-9, 1e-9, strict=True)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("lead", [(1,), (1, 1)])
+def test_a_single_row_is_walked_as_one(lead: tuple[int, ...], threads: int) -> None:
+    """It is not cut into chunks, of which each would write its own sum; an empty one is written."""
+    x = sg.placeholder("float64", (*lead, None))
+    reductions = [sg.sum(x, axis=-1), sg.prod(0.999 + 1e-3 * x, -1, True)]
+    made = [*reductions, 2.0 * reductions[0] + sg.exp(-reductions[0]), sg.softmax(x)]
+    call = sg.Session(threads=threads).make_callable(made, [x])
+    for count in (0, 1, 70, 300_001):
+        row = np.random.default_rng(count).uniform(0.5, 1.5, (*lead, count))
+        # What was there before is no number, should memory be taken again.
+        junk = [np.full(size, np.nan) for size in (1, 8, count) for _ in range(20)]
+        del junk
+        total, scores = row.sum(-1), np.exp(row - row.max(-1, initial=0.0, keepdims=True))
+        want = [total, (0.999 + 1e-3 * row).prod(-1, keepdims=True)]
+        want += [2.0 * total + np.exp(-total), scores / scores.sum(-1, keepdims=True)]
+        for have, value in zip(call(row), want, strict=True):
+            np.testing.assert_allclose(have, value, rtol=1e-9, strict=True)
