@@ -34,6 +34,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "minval": ("low",),
     "mu": ("loc", "mean"),
     "n": ("count", "num_samples"),
+    "noise_shape": ("shape",),
     "num_samples": ("shape",),
     "nsample": ("shape",),
     "probs": ("p",),
@@ -48,6 +49,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
 # A word that stands for no argument of any function, and the way to what it does.
 _ELSEWHERE = {
     "endpoint": "high is never drawn: give high + 1",
+    "keep_prob": "it is 1 - rate",
     "key": "keys come from the session: sg.Session(seed=1)",
     "method": "there is one method",
     "out": "a draw is a tensor, which no array holds before a run",

@@ -31,7 +31,7 @@ from staticgraph.ops.elementwise import (
     subtract,
 )
 from staticgraph.ops.elementwise_record import broadcast_types
-from staticgraph.ops.nn import softmax
+from staticgraph.ops.nn_losses import softmax
 from staticgraph.ops.random_arguments import names_told
 from staticgraph.ops.random_discrete_search import (
     RANDOM_BINOMIAL,

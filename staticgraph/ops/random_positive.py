@@ -16,7 +16,7 @@ from staticgraph.core.graph import Tensor
 from staticgraph.ops.axes import one_axis
 from staticgraph.ops.convert import cast_to
 from staticgraph.ops.elementwise import exp, log, multiply, sigmoid, subtract
-from staticgraph.ops.nn import softmax
+from staticgraph.ops.nn_losses import softmax
 from staticgraph.ops.random_arguments import names_told
 from staticgraph.ops.random_gamma import RANDOM_LOG_GAMMA
 from staticgraph.ops.random_parameters import Draw, checked, draw_of, fit, listed_sizes, whole

@@ -85,6 +85,11 @@ def _probabilities(*shape: int) -> Array:
     return _random.dirichlet(np.ones(shape[-1]), shape[:-1])
 
 
+def _selu(x: Array) -> Any:
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+    return scale * np.where(x > 0, x, alpha * np.expm1(x))
+
+
 _ONE_HOT = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
 
 _SPARSE: list[tuple[str, Array, Array]] = [
@@ -198,7 +203,7 @@ SAMPLES: list[Sample] = [
         )
     ],
     *_activation("multiply", nn.silu, lambda x: x * scipy.special.expit(x)),
-    *_activation("erf", nn.gelu, lambda x: x * scipy.stats.norm.cdf(x)),
+    *_activation("erfc", nn.gelu, lambda x: x * scipy.stats.norm.cdf(x)),
     *_activation(
         "tanh", nn.gelu,
         lambda x, approximate: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
@@ -208,6 +213,18 @@ SAMPLES: list[Sample] = [
         "where", nn.leaky_relu, lambda x, negative_slope: np.maximum(x, negative_slope * x),
         negative_slope=0.2,
     ),
+    *_activation("where", nn.selu, _selu),
+    *_activation(
+        "expm1", nn.celu, lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(x / alpha)),
+        alpha=1.5,
+    ),
+    *_activation("where", nn.relu6, lambda x: np.clip(x, 0, 6)),
+    *_activation("divide", nn.hard_sigmoid, lambda x: np.clip(x + 3, 0, 6) / 6),
+    *_activation("multiply", nn.hard_silu, lambda x: x * np.clip(x + 3, 0, 6) / 6),
+    *_activation("where", nn.hard_tanh, lambda x: np.clip(x, -1, 1)),
+    *_activation("softplus", nn.log_sigmoid, scipy.special.log_expit),
+    *_activation("tanh", nn.mish, lambda x: x * np.tanh(np.log1p(np.exp(x)))),
+    *_activation("abs", nn.softsign, lambda x: x / (1 + np.abs(x))),
     *_activation(
         "expm1", nn.elu, lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
         alpha=1.5,
