@@ -19,7 +19,7 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import one_axis
 from staticgraph.ops.branches import cond
 from staticgraph.ops.complex import imag
-from staticgraph.ops.control import identity
+from staticgraph.ops.control import identity, stop_gradient
 from staticgraph.ops.convert import as_tensor, cast_to, constant, is_tensor_like, promote
 from staticgraph.ops.creation import full_like
 from staticgraph.ops.cumulative import cumsum
@@ -39,8 +39,8 @@ def sinc(x: Any, *, name: str | None = None) -> Tensor:
     Takes x of any dtype; integers and bools are computed in floating point.
 
     >>> import staticgraph as sg
-    >>> sg.Session().run(sg.sinc([0.0, 0.5, 1.0])).round(4)
-    array([1.    , 0.6366, 0.    ], dtype=float32)
+    >>> sg.Session().run(sg.sinc([0.0, 0.5, 1.5])).round(4)
+    array([ 1.    ,  0.6366, -0.2122], dtype=float32)
     """
     return rounded_once(_sinc, (x,), name)
 
@@ -113,7 +113,14 @@ def logaddexp2(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
 
 def _logaddexp2(lhs: Tensor, rhs: Tensor, *, name: str | None) -> Tensor:
     logarithm = math.log(2.0)
-    return ew.multiply(logaddexp(lhs * logarithm, rhs * logarithm), 1.0 / logarithm, name=name)
+    smooth = logaddexp(lhs * logarithm, rhs * logarithm) * (1.0 / logarithm)
+    # Its derivatives are right, while products with a logarithm have moved the digits of what is
+    # large; the larger one and the rest have them all, and a corner where both are equal.
+    finite = ew.isfinite(smooth)
+    distance = ew.abs(ew.where(finite, lhs, 0.0) - ew.where(finite, rhs, 0.0))
+    rest = ew.softplus(distance * -logarithm) * (1.0 / logarithm)
+    exact = ew.maximum(lhs, rhs) + rest
+    return ew.where(finite, smooth + stop_gradient(exact - smooth), smooth, name=name)
 
 
 def bitwise_count(x: Any, *, name: str | None = None) -> Tensor:
