@@ -116,6 +116,8 @@ PROGRAMS: dict[str, Make] = {
     "spectra": lambda x, y: [
         sg.fft.fft(x[0]), sg.fft.irfft(sg.fft.rfft(x, axis=0) * 2.0, n=61, axis=0),
         sg.fft.ifftn(sg.complex(x[:60, :40], y[:60, :40])), sg.fft.fft(y[:45], axis=0),
+        sg.fft.irfft(sg.fft.rfft(sg.reshape(x, (-1,)), n=1 << 17)),
+        sg.fft.fft(y[0], n=1 << 16), sg.fft.rfft(y[:, :60]),
     ],
     "a step": _step,
     "a recurrence": _recurrent,
