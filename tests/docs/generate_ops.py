@@ -46,12 +46,14 @@ FAMILIES = (
     (
         "Elementwise",
         (
-            "elementwise", "elementwise_numbers", "elementwise_trigonometric", "special", "complex",
+            "elementwise", "elementwise_numbers", "elementwise_parts", "elementwise_made",
+            "elementwise_trigonometric", "special", "special_normal", "special_beta",
+            "special_bessel", "special_entropy", "complex",
         ),
     ),
     ("Reductions, statistics and running sums",
      ("reduction", "variance", "statistics", "quantiles", "nan_statistics", "histograms",
-      "cumulative", "differences", "slopes")),
+      "cumulative", "differences", "slopes", "polynomials")),
     ("Products", ("linalg_products", "contraction", "einsum")),
     ("Sorting, searching, sets and segments",
      ("sorting", "ordering", "selecting", "searching", "sets", "segments")),

@@ -129,9 +129,8 @@ def modified_bessel(x: Value, order: int, scaled: bool) -> Value:
     far = horner(1.0 / high - _CENTRE, table.far) / high.root()
     below = size < _MIDDLE
     if order == 1:
-        # A subnormal number is halved once, at the end.
-        near = near * low
-        far = far + far
+        # Halved last, and so rounded once where the result is subnormal.
+        near = near * low * 0.5
     if scaled:
         result = where(below, near * exp_of_negative(-low), far)
     else:
@@ -140,6 +139,6 @@ def modified_bessel(x: Value, order: int, scaled: bool) -> Value:
         result = where(below, near, grown)
         result = where(size >= _HIGHEST, np.inf, result)
     if order == 1:
-        result = (result * 0.5).with_sign_of(wide)
+        result = result.with_sign_of(wide)
     # Of NaN no comparison holds.
     return where(size.differs(size), wide, result).cast(x.dtype)
