@@ -99,8 +99,9 @@ class NativeFunction:
     def _unexplained(self, node: Node) -> StaticGraphError:
         """The error of a node at which the reference does not fail: it rounds differently."""
         if self.check_numerics:
+            what = spoken_of(node.op, node.location)
             return NumericsError(
-                f"{spoken_of(node.op, node.location)}: made a value that is not finite from finite operands\n"
+                f"{what}: made a value that is not finite from finite operands\n"
                 "  it is finite when every operation is rounded as NumPy rounds it\n"
                 f"  created at {node.location}"
             )
