@@ -153,8 +153,8 @@ def eig(x: Any, *, name: str | None = None) -> GeneralDecomposition:
     Returns ``(eigenvalues, eigenvectors)``, a named tuple: ``(..., n)``, in LAPACK's order, and
     ``(..., n, n)``, a vector of norm 1 per column. Both are complex for real matrices too. The
     phase of a vector is LAPACK's choice. Derivatives: C. Boeddeker et al., "On the computation of
-    complex-valued gradients with application to statistically optimum beamforming" (2017), section
-    4.21, with the norm of the vectors kept at 1; they are those of functions that do not depend on
+    complex-valued gradients with application to statistically optimum beamforming" (2017),
+    with the norm of the vectors kept at 1; they are those of functions that do not depend on
     phases. Raises ShapeError for what is not square, RunError in a run for NaN and infinities, and
     in its derivatives for matrices whose vectors depend on each other.
 

@@ -146,9 +146,9 @@ def lu(x: Any, *, name: str | None = None) -> LUDecomposition:
 
     Returns ``(P, L, U)``, a named tuple, with ``k = min(m, n)``: P ``(..., m, m)`` exchanges rows,
     L ``(..., m, k)`` is lower triangular with ones on its diagonal, U ``(..., k, n)`` upper
-    triangular. Derivatives hold where no other element would become a pivot: S. Axen, "Pushing back
-    on AD rules for LU" (2021); they are a RunError where U has a 0 on its diagonal. `solve`, `inv`
-    and `det` share factors of their own.
+    triangular. Derivatives hold where no other element would become a pivot, and are a RunError
+    where U has a 0 on its diagonal: S. Axen, "Differentiating the LU decomposition" (2021).
+    `solve`, `inv` and `det` share factors of their own.
 
     >>> import staticgraph as sg
     >>> P, L, U = sg.linalg.lu(sg.constant([[1.0, 2.0], [4.0, 4.0]]))

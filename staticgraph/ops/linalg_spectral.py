@@ -1,10 +1,11 @@
 """Eigenvalues of symmetric matrices, and singular values: eigh, svd, and what they give.
 
-The derivatives of vectors divide by differences of eigenvalues (or of squares of singular values).
-Where two are equal, as far as rounding tells, the vectors that belong to them may be turned freely
-and have no derivative; what they would contribute is taken as 0. So functions of the values alone
-have their right first derivative there, and functions of the space that such vectors span. A
-function that tells them apart, ``v @ diag(f(w)) @ v.T`` with its limit among them, does not.
+The derivatives of vectors divide by differences of eigenvalues (or of singular values, and by their
+sums). Where two are equal, as far as rounding tells, the vectors that belong to them may be turned
+freely and have no derivative; what they would contribute is taken as 0. A pair of singular vectors
+turned against each other still has one. So functions of the values alone have their right first
+derivative there, and functions of the space that such vectors span. A function that tells them
+apart, ``v @ diag(f(w)) @ v.T`` with its limit among them, does not.
 """
 
 from __future__ import annotations
@@ -67,15 +68,16 @@ def _rounding(values: Tensor) -> Tensor:
     return reduction.norm(values, -1, keepdims=True) * (4 * epsilon)
 
 
-def _gaps(values: Tensor, of_squares: bool = False) -> Tensor:
-    """``1 / (values[j] - values[i])``, and 0 where the two are equal as far as rounding tells.
+def _gaps(values: Tensor) -> Tensor:
+    """``1 / (values[j] - values[i])``, and 0 where the two are equal as far as rounding tells."""
+    gap = as_row(values) - as_column(values)
+    return reciprocal(gap, ew.less_equal(ew.abs(gap), as_row(_rounding(values))))
 
-    With `of_squares` it is ``1 / (values[j] ** 2 - values[i] ** 2)``.
-    """
-    row, column = as_row(values), as_column(values)
-    gap = row - column
-    equal = ew.less_equal(ew.abs(gap), as_row(_rounding(values)))
-    return reciprocal(gap * (row + column) if of_squares else gap, equal)
+
+def _sums(values: Tensor) -> Tensor:
+    """``1 / (values[j] + values[i])``, and 0 where both are 0 as far as rounding tells."""
+    total = as_row(values) + as_column(values)
+    return reciprocal(total, ew.less_equal(total, as_row(_rounding(values))))
 
 
 # -- symmetric matrices ---------------------------------------------------------------------------
@@ -145,7 +147,7 @@ def _vjp_eigh(node: Operation, adjoints: Tangents) -> Tangents:
     if of_vectors is not None:
         moved = matmul(turned(vectors), of_vectors)
         # What is symmetric in it would only turn vectors of equal eigenvalues.
-        inner = _gaps(values) * ((moved - turned(moved)) * 0.5)
+        inner = _gaps(values) * _skew(moved)
     if of_values is not None:
         straight = _scaled_diagonal(vectors, of_values)
         inner = straight if inner is None else inner + straight
@@ -314,7 +316,6 @@ class _Svd:
         if node.attrs["full_matrices"]:
             self.left, self.more_left = self.split(left, self.tall)
             self.right, self.more_right = self.split(right, self.wide)
-        self.squares = _gaps(self.values, of_squares=True)
         negligible = ew.less_equal(self.values, _rounding(self.values))
         self.inverse = reciprocal(self.values, negligible)
 
@@ -330,21 +331,25 @@ class _Svd:
         return x - times(vectors, turned(vectors), x)
 
 
+def _skew(x: Tensor) -> Tensor:
+    """The antihermitian part of `x`."""
+    return (x - turned(x)) * 0.5
+
+
 def _vjp_svd(node: Operation, adjoints: Tangents) -> Tangents:
     of_left, of_values, of_right = adjoints
     svd = _Svd(node)
-    values, inverse = as_row(svd.values), as_row(svd.inverse)
+    inverse = as_row(svd.inverse)
     left, right = svd.left, svd.right
     inner: Tensor | None = None
     outer: list[Tensor] = []
+    # Both vectors of a pair turn together, and against each other: the first is what two equal
+    # values leave free, the second only two zeros do.
+    together: Tensor | None = None
+    against: Tensor | None = None
     if of_left is not None:
         own, more = svd.split(of_left, svd.tall and svd.more_left is not None)
-        across = matmul(turned(left), own)
-        inner = svd.squares * (across - turned(across)) * values
-        if across.dtype in dtypes.COMPLEX:
-            # One phase of a pair of vectors is free: the right one stands still.
-            phases = (across - turned(across)) * 0.5 * inverse
-            inner = inner + ew.where(on_diagonal(phases), phases, ew.zero_of(phases))
+        together = against = _skew(matmul(turned(left), own))
         if svd.tall:
             moved = svd.outside(left, own)
             if more is not None and svd.more_left is not None:
@@ -353,14 +358,16 @@ def _vjp_svd(node: Operation, adjoints: Tangents) -> Tangents:
     if of_right is not None:
         of_right = turned(of_right)
         own, more = svd.split(of_right, svd.wide and svd.more_right is not None)
-        across = matmul(turned(right), own)
-        part = as_column(svd.values) * (svd.squares * (across - turned(across)))
-        inner = part if inner is None else inner + part
+        across = _skew(matmul(turned(right), own))
+        together = across if together is None else together + across
+        against = -across if against is None else against - across
         if svd.wide:
             moved = svd.outside(right, own)
             if more is not None and svd.more_right is not None:
                 moved = moved - times(svd.more_right, turned(more), right)
             outer.append(matmul(left * inverse, turned(moved)))
+    if together is not None and against is not None:
+        inner = _gaps(svd.values) * together + _sums(svd.values) * against
     if of_values is not None:
         if inner is None:
             inner_product = matmul(left * as_row(of_values), turned(right))
