@@ -227,6 +227,7 @@ from staticgraph.ops.elementwise_trigonometric import (
     sinh,
 )
 from staticgraph.ops.grids import (
+    array_equiv,
     broadcast_arrays,
     meshgrid,
     moveaxis,
@@ -297,6 +298,7 @@ from staticgraph.ops.nn import (
 from staticgraph.ops.ordering import argpartition, lexsort, partition
 from staticgraph.ops.places import (
     diag_indices,
+    diagflat,
     indices,
     ix_,
     ravel_multi_index,
@@ -305,6 +307,15 @@ from staticgraph.ops.places import (
     triu_indices,
     triu_indices_from,
     unravel_index,
+)
+from staticgraph.ops.polynomials import (
+    polyadd,
+    polyder,
+    polyfit,
+    polyint,
+    polymul,
+    polysub,
+    polyval,
 )
 from staticgraph.ops.quantiles import (
     median,
@@ -470,6 +481,7 @@ __all__ = [
     "argsort",
     "argwhere",
     "array_equal",
+    "array_equiv",
     "array_split",
     "asarray",
     "asin",
@@ -530,6 +542,7 @@ __all__ = [
     "deg2rad",
     "delete",
     "diag_indices",
+    "diagflat",
     "diff",
     "digamma",
     "digitize",
@@ -700,7 +713,14 @@ __all__ = [
     "piecewise",
     "placeholder",
     "placeholder_with_default",
+    "polyadd",
+    "polyder",
+    "polyfit",
     "polygamma",
+    "polyint",
+    "polymul",
+    "polysub",
+    "polyval",
     "positive",
     "pow",
     "print",

@@ -11,11 +11,13 @@ from typing import Any
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import Mismatch
+from staticgraph.core.types import BroadcastError, broadcast_shapes
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, is_tensor_like
+from staticgraph.ops.convert import as_tensor, constant, is_tensor_like, promote
 from staticgraph.ops.creation import arange, zeros_like
-from staticgraph.ops.elementwise import greater_equal, less_equal, where
+from staticgraph.ops.elementwise import equal, greater_equal, less_equal, where
+from staticgraph.ops.reduction import all as all_of
 from staticgraph.ops.shaping import (
     broadcast_like,
     broadcast_to,
@@ -61,6 +63,24 @@ def _joined(first: Tensor, second: Tensor) -> Tensor:
     """Something of the shape of both, of which nothing but the shape is ever looked at."""
     empty = [zeros_like(x, dtypes.bool_) for x in (first, second)]
     return less_equal(*empty)
+
+
+def array_equiv(lhs: Any, rhs: Any, *, name: str | None = None) -> Tensor:
+    """Whether the operands are equal everywhere once they are broadcast; a bool scalar.
+
+    False for shapes that are known now not to broadcast together; in the run that is an error.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.array_equiv(sg.constant([1, 2]), [[1, 2], [1, 2]]))
+    np.True_
+    """
+    tensors = promote((lhs, rhs))
+    try:
+        broadcast_shapes(tensors[0].type.shape, tensors[1].type.shape)
+    except BroadcastError:
+        with tensors[0].graph.as_default():
+            return constant(False, name=name or "array_equiv")
+    return all_of(equal(*tensors), name=name or "array_equiv")
 
 
 def meshgrid(

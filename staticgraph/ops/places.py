@@ -21,9 +21,10 @@ from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like
 from staticgraph.ops.creation import arange, tri
 from staticgraph.ops.joining import stack
+from staticgraph.ops.linalg import diag
 from staticgraph.ops.requiring import require
 from staticgraph.ops.searching import flatnonzero, nonzero
-from staticgraph.ops.shaping import broadcast_to, expand_dims
+from staticgraph.ops.shaping import broadcast_to, expand_dims, flattened
 from staticgraph.ops.sizes import as_bool, is_int, refusal, size_or_dim
 
 # -- grids ------------------------------------------------------------------------------------
@@ -188,6 +189,17 @@ def _triangle(
     mask = tri(n, m, int(k) if lower else int(k) - 1, dtypes.bool_)
     rows, columns = nonzero(mask if lower else ew.logical_not(mask))
     return identity(rows, name=name or what), identity(columns, name=name or what)
+
+
+def diagflat(x: Any, k: int = 0, *, name: str | None = None) -> Tensor:
+    """A matrix with the elements of `x`, flattened, on its `k`-th diagonal, zeros elsewhere.
+
+    >>> import staticgraph as sg
+    >>> sg.Session().run(sg.diagflat(sg.constant([[1, 2]])))
+    array([[1, 0],
+           [0, 2]])
+    """
+    return diag(flattened(as_tensor(x)), k, name=name or "diagflat")
 
 
 # -- places over several axes -----------------------------------------------------------------

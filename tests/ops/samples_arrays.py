@@ -170,6 +170,14 @@ _SLOPES = [
         lambda a, v: np.correlate(a, v, "same"), wrt=(0, 1), label="correlate",
     ),
     Sample(
+        "multiply", lambda p, x: sg.polyval(sg.reshape(p, (3,)), x), (_V[:3], _X), np.polyval,
+        wrt=(0, 1), label="polyval",
+    ),
+    Sample(
+        "multiply", lambda x, y: sg.polyfit(x, y, 1), (_V, _V[::-1] ** 2),
+        lambda x, y: np.polyfit(x, y, 1), wrt=(0, 1), label="polyfit",
+    ),
+    Sample(
         "matmul", sg.inner, (_CUBE, _CUBE[0]), np.inner, wrt=(0, 1), label="inner",
     ),
     Sample(

@@ -920,6 +920,71 @@ REFUSED: list[tuple[Call, type[Exception], str]] = [
         "  give a vector\n"
         "  created at <line>",
     ),
+    (
+        lambda t: sg.polyval(t.x, t.v),
+        ShapeError,
+        "polyval: p has shape [3, 4]\n"
+        "  p 'x'  float32[3, 4]  placeholder at <line>\n"
+        "  give a vector with a known number of coefficients\n"
+        "  created at <line>",
+    ),
+    (
+        lambda t: sg.polyval(t.n, t.x),
+        ShapeError,
+        "polyval: p has shape [n]\n"
+        "  p 'open'  float32[n]  placeholder at <line>\n"
+        "  give a vector with a known number of coefficients\n"
+        "  created at <line>",
+    ),
+    (
+        lambda t: sg.polyadd(t.v, t.x),
+        ShapeError,
+        "polyadd: a2 has shape [3, 4]\n"
+        "  a2 'x'  float32[3, 4]  placeholder at <line>\n"
+        "  give a vector with a known number of coefficients\n"
+        "  created at <line>",
+    ),
+    (
+        lambda t: sg.polymul(t.x, t.v),
+        ShapeError,
+        "polymul: a1 has shape [3, 4]\n"
+        "  a1 'x'  float32[3, 4]  placeholder at <line>\n"
+        "  give a vector with a known number of coefficients\n"
+        "  created at <line>",
+    ),
+    (
+        lambda t: sg.polyder(t.v, -1),
+        ShapeError,
+        "polyder: m=-1 is no number of times\n  give an int from 0\n  at <line>",
+    ),
+    (
+        lambda t: sg.polyint(t.v, 2, [1.0, 2.0, 3.0]),
+        ShapeError,
+        "polyint: there are 3 constants for 2 integrals\n"
+        "  give one number, or one per integral\n"
+        "  at <line>",
+    ),
+    (
+        lambda t: sg.polyfit(t.x, t.v, 1),
+        ShapeError,
+        "polyfit: x has shape [3, 4]\n"
+        "  x 'x'  float32[3, 4]  placeholder at <line>\n"
+        "  give vectors; y may be a matrix with a column per fit\n"
+        "  created at <line>",
+    ),
+    (
+        lambda t: sg.polyfit(t.v, t.v, 1.5),
+        ShapeError,
+        "polyfit: deg=1.5 is no degree\n  give an int from 0\n  at <line>",
+    ),
+    (
+        lambda t: sg.polyfit(t.v, t.s, 1),
+        ShapeError,
+        "polyfit: y has shape []\n"
+        "  y 's'  float32[]  placeholder at <line>\n"
+        "  give vectors; y may be a matrix with a column per fit\n"
+        "  created at <line>",
+    ),
 ]
 
 
