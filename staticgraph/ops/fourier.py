@@ -31,6 +31,7 @@ from staticgraph.ops.fourier_record import (
     Scale,
     from_real,
     length_of,
+    no_even_length,
     to_real,
     transform,
 )
@@ -327,10 +328,7 @@ def _of_half(
     if n is None:
         have = length_of(x, number)
         if isinstance(have, int) and have < 2:
-            refuse(what, (x,), Mismatch(
-                f"{have} frequencies are those of no even length",
-                "say how many elements there were: n=1",
-            ))  # fmt: skip
+            refuse(what, (x,), Mismatch(*no_even_length(have)))
         length: int | Tensor = (have - 1) * 2
     else:
         length = _count(what, n)

@@ -132,9 +132,18 @@ def _infer_to_real(types: Types, attrs: Attrs) -> TensorType:
     return TensorType(dtype, (*shape[:axis], n, *shape[axis + 1 :]))
 
 
+def no_even_length(have: int) -> tuple[str, str]:
+    """What is wrong with so few frequencies where no length is given, and the way out."""
+    return (
+        f"{have} frequencies are those of no even length",
+        "say how many elements there were: n=1",
+    )
+
+
 def _reference_to_real(x: Any, *length: Any, axis: int, n: int | None, divisor: Divisor) -> Any:
     count = int(length[0]) if n is None else n
-    _require_elements(max(count, 0), axis)
+    if count < 1:
+        raise Mismatch(*no_even_length(np.shape(x)[axis]))
     norm = OTHER_WAY[NUMPYS[divisor]]
     return np.asarray(np.fft.irfft(x, count, axis, norm=norm), dtypes.part_of(x.dtype))
 

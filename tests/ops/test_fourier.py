@@ -267,9 +267,10 @@ def test_adjoints_of_lengths_that_the_run_knows(n: int, axis: int) -> None:
     (slope,) = sg.gradients(sg.sum(sg.abs(spectrum) ** 2), x)
     direction = sg.placeholder("float64", (None, None), name="direction")
     (bend,) = sg.gradients(sg.sum(slope * direction), x)
+    (moved,) = sg.jvp(slope, [x], [direction])
     fed = {x: _drawn(*shape, seed=3).real, direction: _drawn(*shape, seed=4).real}
-    have = sg.Session().run([slope, bend], fed)
-    for result, values in zip(have, fed.values(), strict=True):
+    have = sg.Session().run([slope, bend, moved], fed)
+    for result, values in zip(have, [fed[x], fed[direction], fed[direction]], strict=True):
         # Of the squares of the frequencies that are given: 2 Re F^H F x, for those rows of F.
         rows = np.fft.fft(np.eye(n))[: n // 2 + 1]
         matrix = 2 * (rows.conj().T @ rows).real

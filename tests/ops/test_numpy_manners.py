@@ -49,7 +49,7 @@ def test_one_frequency_of_the_run_is_that_of_no_even_length(name: str, backend: 
     z = sg.placeholder("complex128", (None,), name="z")
     y = getattr(sg.fft, name)(z)
     session = sg.Session(backend=backend)
-    with pytest.raises(ShapeError, match="axis 0 is empty, and nothing has no spectrum"):
+    with pytest.raises(ShapeError, match="1 frequencies are those of no even length"):
         session.run(y, {z: [2.0]})
     want = getattr(np.fft, name)([2.0, 1.0])
     np.testing.assert_allclose(session.run(y, {z: [2.0, 1.0]}), want, rtol=1e-12)
