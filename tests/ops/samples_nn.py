@@ -203,7 +203,7 @@ SAMPLES: list[Sample] = [
         )
     ],
     *_activation("multiply", nn.silu, lambda x: x * scipy.special.expit(x)),
-    *_activation("erfc", nn.gelu, lambda x: x * scipy.stats.norm.cdf(x)),
+    *_activation("erf", nn.gelu, lambda x: x * scipy.stats.norm.cdf(x)),
     *_activation(
         "tanh", nn.gelu,
         lambda x, approximate: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
