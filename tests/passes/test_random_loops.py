@@ -21,7 +21,34 @@ from staticgraph.passes.pipeline import PIPELINE
 from tests.passes.support import assert_same_bits, run
 from tests.passes.test_random_graphs import EXACT_PIPELINE
 
-CALM = [sg.sin, sg.cos, sg.tanh, sg.negative, sg.identity, sg.sigmoid]
+CALM = [
+    sg.sin, sg.cos, sg.tanh, sg.negative, sg.identity, sg.sigmoid, sg.erf, sg.sinh, sg.asinh,
+    lambda x: sg.lgamma(2.5 + sg.sin(x)), lambda x: sg.digamma(2.5 + sg.sin(x)),
+    lambda x: sg.igamma(1.5 + sg.square(x), 2.0), lambda x: sg.erfinv(0.5 * sg.sin(x)),
+    lambda x: sg.cast(sg.cast(x, "float16"), "float32"),
+    lambda x: sg.cast(sg.cast(x, "bfloat16"), "float32"),
+    lambda x: sg.real(sg.exp(1j * sg.cast(x, "complex64"))),
+    lambda x: sg.imag(sg.complex(1.0, x) * sg.complex(x, sg.sin(x))),
+    lambda x: sg.abs(sg.complex(x, 0.5)),
+]  # fmt: skip
+# Of three numbers, in an array: one number, which each of them may have a part in.
+ROWS = [
+    lambda x: sg.sort(x, descending=True)[1], lambda x: sg.cumsum(x)[2],
+    lambda x: sg.cumprod(x, reverse=True)[0], lambda x: sg.median(x),
+    lambda x: sg.quantile(x, 0.3), lambda x: sg.top_k(x, 2)[0][1],
+    lambda x: sg.take(x, sg.argsort(x), axis=0)[0], lambda x: sg.max(sg.unique_values(x)),
+    lambda x: sg.cast(sg.searchsorted(sg.sort(x), x[1:2]), "float32")[0],
+    lambda x: sg.segment_sum(x, [1, 0, 1], 2)[1], lambda x: sg.segment_max(x, [0, 0, 1], 2)[0],
+    lambda x: sg.scatter_add(x, [2, 2], x[:2])[2], lambda x: sg.sum(x[sg.nonzero(x > 0.0)[0]]),
+    lambda x: sg.real(sg.fft.fft(x))[1], lambda x: sg.imag(sg.fft.rfft(x, n=4))[1],
+    lambda x: sg.fft.irfft(sg.fft.rfft(x), n=3)[2], lambda x: sg.var(x), lambda x: sg.softmax(x)[0],
+    lambda x: sg.interp(x, [-1.0, 0.3, 1.0], [0.0, 1.0, 0.5])[0],
+    lambda x: sg.histogram(x, bins=[-9.0, 0.0, 9.0], weights=x)[0][0],
+    lambda x: sg.sum(sg.one_hot(sg.argmax(x), 3) * x), lambda x: sg.trapezoid(x),
+    lambda x: sg.linalg.vector_norm(x + 2.0), lambda x: sg.diff(x)[0], lambda x: sg.logsumexp(x),
+    lambda x: sg.sum(sg.einsum("i,i->i", x, x)), lambda x: sg.bincount([1, 0, 1], x, length=2)[1],
+    lambda x: sg.take_along_axis(x, sg.argsort(x, descending=True))[0],
+]  # fmt: skip
 
 
 class Program:
@@ -35,7 +62,7 @@ class Program:
 
     def value(self, sight: list[Tensor], depth: int) -> Tensor:
         """A scalar made of the scalars in sight."""
-        kinds = [self.unary, self.binary, self.number]
+        kinds = [self.unary, self.binary, self.number, self.row]
         if depth:
             kinds += [self.cond, self.loop, self.scan, self.switch]
         result: Tensor = self.pick(kinds)(sight, depth)
@@ -49,6 +76,11 @@ class Program:
         result: Tensor = self.pick([sg.add, sg.multiply, sg.subtract])(
             self.pick(sight), self.pick(sight)
         )
+        return result
+
+    def row(self, sight: list[Tensor], depth: int) -> Tensor:
+        numbers = sg.stack([self.pick(sight) for _ in range(3)])
+        result: Tensor = self.pick(ROWS)(numbers)
         return result
 
     def number(self, sight: list[Tensor], depth: int) -> Tensor:
@@ -127,7 +159,7 @@ def _fetches(program: Program, x: Tensor, y: Tensor) -> list[Tensor]:
 
 # A failing program is small as it is, and shrinking it would take minutes.
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
