@@ -92,6 +92,24 @@ def test_real_transforms_of_every_length(n: int, dtype: str) -> None:
             assert _distance(ours, numpys) < 4
 
 
+@pytest.mark.parametrize("rows", [16, 35])
+@pytest.mark.parametrize("n", [2, 3, 8, 15, 16, 17, 45, 60, 61, 125])
+def test_many_short_sequences(n: int, rows: int) -> None:
+    for dtype in ("complex64", "complex128"):
+        values = _drawn(rows, n).astype(dtype)
+        z = sg.placeholder(dtype, (None, n))
+        x = sg.real(z)
+        calls = [sg.fft.fft(z), sg.fft.ifft(z), sg.fft.rfft(x), sg.fft.irfft(z, n=n)]
+        first, second = [sg.Session(threads=count).run(calls, {z: values}) for count in (1, 3)]
+        wide = values.astype(np.complex128)
+        want = [
+            np.fft.fft(wide), np.fft.ifft(wide), np.fft.rfft(wide.real), np.fft.irfft(wide, n=n)
+        ]  # fmt: skip
+        for ours, others, numpys in zip(first, second, want, strict=True):
+            assert _distance(ours, numpys) < 4
+            np.testing.assert_array_equal(ours, others)
+
+
 def test_one_plan_of_real_transforms_serves_even_and_odd_lengths() -> None:
     x = sg.placeholder("float64", (None,), name="x")
     session, spectrum = sg.Session(), sg.fft.rfft(x)

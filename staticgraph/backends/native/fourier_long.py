@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from staticgraph.backends.native import complex_scalars
 from staticgraph.backends.native.fourier_code import roots_of_unity
 from staticgraph.backends.native.fourier_rooms import over_units
 from staticgraph.backends.native.fourier_tables import (
@@ -28,15 +27,7 @@ from staticgraph.backends.native.fourier_tables import (
     run_table,
 )
 from staticgraph.backends.native.fourier_unit import Join, Plan
-from staticgraph.backends.native.fourier_walk import (
-    Place,
-    Side,
-    Walk,
-    interleaved,
-    read,
-    times,
-    write,
-)
+from staticgraph.backends.native.fourier_walk import Place, Side, times, turn_over
 from staticgraph.backends.native.ir import Code, Module, element_type, literal
 from staticgraph.backends.native.kernel_code import KernelCode, grain_of, larger
 from staticgraph.backends.native.scalars import Register, Scalars
@@ -258,8 +249,9 @@ class Long:
         def rows(kernel: KernelCode, part: _Part) -> None:
             code, walk = kernel.code, plan.walk(kernel, part.width)
             begin = code.let(f"mul i64 {part.first}, {kernel.size(wide)}")
-            given = self._side(kernel, source, part.row, plan.count, begin)
-            self._turn_over(kernel, walk, given.pointer, part)
+            given = self._side(kernel, source, part.row, plan.count, begin, kernel.size(wide))
+            brought = Side(part.room, plan.dtype, part.width)
+            turn_over(walk, given, brought, kernel.size(wide), self.columns)
             number = kernel.argument(scale, element_type(plan.part))
             result = self.along[1].call(
                 kernel, part.room, part.other, part.room, part.width, number
@@ -272,43 +264,6 @@ class Long:
             )
 
         self._over(high, wide, rows)
-
-    def _turn_over(self, kernel: KernelCode, walk: Walk, source: str, part: _Part) -> None:
-        """Brings rows into the room as columns: where there are enough, in squares of vectors."""
-        code, dtype, lanes = kernel.code, self.plan.dtype, self.lanes
-        wide = kernel.size(self.wide)
-        full = code.let(f"icmp eq i64 {part.width}, {self.columns}")
-        whole = code.let(f"and i64 {wide}, {-lanes}")
-        whole = code.let(f"select i1 {full}, i64 {whole}, i64 0")
-        s = walk.builders[0]
-
-        def square(j: str) -> None:
-            for first in range(0, self.columns, lanes):
-                texts = []
-                for row in range(first, first + lanes):
-                    begin = code.let(f"mul i64 {wide}, {row}")
-                    texts.append(read(s, dtype, walk.at(source, dtype, begin, j)).text)
-                turned = interleaved(s, texts, dtype)
-                for column in range(lanes):
-                    places = range(2 * lanes * column, 2 * lanes * (column + 1))
-                    value = complex_scalars.shuffled(
-                        code, element_type(self.plan.part), 2 * lanes * lanes, turned, places
-                    )
-                    place = code.let(f"add i64 {j}, {column}")
-                    place = code.let(f"mul i64 {place}, {self.columns}")
-                    write(s, Register(value, dtype), walk.at(part.room, dtype, place, str(first)))
-
-        def single(j: str) -> None:
-            def element(q: str) -> None:
-                begin = code.let(f"mul i64 {wide}, {q}")
-                value = read(walk.single, dtype, walk.at(source, dtype, begin, j))
-                place = code.let(f"mul i64 {j}, {part.width}")
-                write(walk.single, value, walk.at(part.room, dtype, place, q))
-
-            code.loop("0", part.width, element)
-
-        code.loop("0", whole, square, lanes)
-        code.loop(whole, wide, single)
 
     # -- real numbers by twos ---------------------------------------------------------------------
 

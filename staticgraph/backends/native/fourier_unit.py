@@ -18,7 +18,7 @@ from staticgraph.backends.native.fourier_walk import Place, Side, Walk, times
 from staticgraph.backends.native.ir import element_type
 from staticgraph.backends.native.kernel_code import KernelCode
 from staticgraph.backends.native.program import Program
-from staticgraph.backends.native.sizes import ONE, Size
+from staticgraph.backends.native.sizes import Size
 from staticgraph.backends.native.values import Array
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
@@ -79,7 +79,7 @@ class Unit:
         source: Side, target: Side, whole: bool,
     ) -> None:  # fmt: skip
         self.plan, self.transform, self.kernel, self.code = plan, transform, kernel, kernel.code
-        self.alone = plan.inner == ONE
+        self.alone = width is None
         self.room, self.source, self.target, self.whole = room, source, target, whole
         self.walk = plan.walk(kernel, width)
         self.width = self.apart = width or "1"

@@ -189,13 +189,13 @@ def times_real(s: Scalars, x: Register, scale: str) -> Register:
 
 def interleaved(s: Scalars, texts: Sequence[str], dtype: DType) -> str:
     """Vectors, whose number is a power of two, as one: the first elements of all, the second ..."""
-    part, count = element_type(dtypes.part_of(dtype)), 2 * s.lanes
-    listed = list(texts)
+    part, parts = element_type(dtypes.part_of(dtype)), 2 if dtype in dtypes.COMPLEX else 1
+    listed, count = list(texts), parts * s.lanes
     while len(listed) > 1:
         half = len(listed) // 2
         places = [
-            first + n for lane in range(0, count, 2) for first in (lane, count + lane)
-            for n in (0, 1)
+            first + n for lane in range(0, count, parts) for first in (lane, count + lane)
+            for n in range(parts)
         ]  # fmt: skip
         # What stands half of them further on belongs beside it, once the halves are joined.
         listed = [
@@ -204,3 +204,48 @@ def interleaved(s: Scalars, texts: Sequence[str], dtype: DType) -> str:
         ]
         count *= 2
     return listed[0]
+
+
+def turn_over(
+    walk: Walk, source: Side, target: Side, count: str, columns: int, back: bool = False
+) -> None:
+    """Rows of `count` elements become columns that lie side by side, or back.
+
+    `columns` is the number that there are of them but for the last unit, a multiple of a vector. In
+    squares of vectors then; and what is left element by element. `apart` is how far rows are from
+    each other on the one side, and elements of a column on the other.
+    """
+    code, s = walk.code, walk.builders[0]
+    assert walk.width is not None
+    dtype, lanes = source.dtype, s.lanes
+    full = code.let(f"icmp eq i64 {walk.width}, {columns}")
+    whole = code.let(f"and i64 {count}, {-lanes}")
+    whole = code.let(f"select i1 {full}, i64 {whole}, i64 0")
+
+    def line(side: Side, number: str, along: str) -> str:
+        begin = code.let(f"mul i64 {number}, {side.apart}")
+        return walk.at(side.pointer, dtype, begin, along)
+
+    def square(k: str) -> None:
+        below = [code.let(f"add i64 {k}, {n}") for n in range(lanes)]
+        for first in range(0, columns, lanes):
+            ways = [(str(first + n), k) for n in range(lanes)], [(n, str(first)) for n in below]
+            given, made = reversed(ways) if back else ways
+            vectors = [read(s, dtype, line(source, *place)).text for place in given]
+            text, size = interleaved(s, vectors, dtype), lanes
+            size *= 2 if dtype in dtypes.COMPLEX else 1
+            part = element_type(dtypes.part_of(dtype))
+            for n, place in enumerate(made):
+                places = range(size * n, size * (n + 1))
+                value = complex_scalars.shuffled(code, part, size * lanes, text, places)
+                write(s, Register(value, dtype), line(target, *place))
+
+    def single(k: str) -> None:
+        def element(q: str) -> None:
+            given, made = ((k, q), (q, k)) if back else ((q, k), (k, q))
+            write(walk.single, read(walk.single, dtype, line(source, *given)), line(target, *made))
+
+        code.loop("0", walk.width or "", element)
+
+    code.loop("0", whole, square, lanes)
+    code.loop(whole, count, single)

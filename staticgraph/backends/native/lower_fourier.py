@@ -1,8 +1,9 @@
 """The lowerings of the discrete Fourier transforms.
 
 A kernel goes over units, each a sequence or some columns of sequences that lie side by side
-(fourier_unit.py). A long sequence is taken apart, so that its parts are units (fourier_long.py); of
-a length that only the run knows, the run decides which of the two has something to do.
+(fourier_unit.py). Of short sequences a unit is several, which are brought side by side, since one
+has too few neighbours for vectors. A long sequence is taken apart, so that its parts are units
+(fourier_long.py); of a length that only the run knows, the run decides whether it is long.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from staticgraph.backends.native.fourier_rooms import over_units
 from staticgraph.backends.native.fourier_tables import (
     Transform,
     Whole,
+    complex_lanes,
     length_of_the_run,
     run_table,
     scale_of,
@@ -24,7 +26,7 @@ from staticgraph.backends.native.fourier_tables import (
     transform_of_the_run,
 )
 from staticgraph.backends.native.fourier_unit import Plan, Room, Unit
-from staticgraph.backends.native.fourier_walk import Side
+from staticgraph.backends.native.fourier_walk import Side, turn_over
 from staticgraph.backends.native.kernel_code import KernelCode, larger, smaller
 from staticgraph.backends.native.lower import lowering
 from staticgraph.backends.native.lower_basic import contiguous, require_elements
@@ -40,6 +42,8 @@ from staticgraph.core.node import Node
 # A room for columns has about this many bytes, but holds a cache line of every row at least.
 _ROOM_BYTES = 1 << 15
 _LINE_BYTES = 64
+# Sequences whose stages are no vectors at first are transformed side by side up to this length.
+_LONGEST_SHORT = 256
 
 
 @lowering("fft")
@@ -108,11 +112,22 @@ def _transform(program: Program, node: Node, n: Size, source: Array, result: Arr
             Long(plan, node, Size(apart), rows).write(source, result)
         else:
             transform = transform_of(program, count, inverse, dtype)
-            _Units(plan, node, transform, rows, source, result).write()
+            units = _Units(plan, node, transform, rows, source, result)
+            units.write_rows() if _short(plan, transform, rows) else units.write()
     else:
         _of_the_run(plan, node, rows, source, result)
     if turns is not None:
         program.free(turns.buffer)
+
+
+def _short(plan: Plan, transform: Transform, rows: Size) -> bool:
+    """Whether several rows are transformed side by side, since one has too few vectors."""
+    lanes, length = complex_lanes(plan.program, plan.dtype), transform.length.known
+    if plan.inner != ONE or transform.stages is None or length is None or lanes == 1:
+        return False
+    if rows.known is not None and rows.known < 2 * lanes:
+        return False
+    return 1 < length < 8 * lanes or (length % 8 != 0 and length <= _LONGEST_SHORT)
 
 
 def _of_the_run(plan: Plan, node: Node, rows: Size, source: Array, result: Array) -> None:
@@ -183,6 +198,41 @@ class _Units:
             unit,
         )
         self.transform.free(program)
+
+    def write_rows(self) -> None:
+        """Writes a kernel whose units are rows, which become columns and then rows again."""
+        program, plan = self.plan.program, self.plan
+        lanes = complex_lanes(program, plan.dtype)
+        blocks = program.chunks(self.rows, str(lanes))
+        # A place for every step: there may be a frequency more than elements.
+        places = Size((self.transform.length.factor + 1) * lanes)
+
+        def unit(kernel: KernelCode, number: str, room: str) -> None:
+            code = kernel.code
+            first = code.let(f"mul i64 {number}, {lanes}")
+            rest = code.let(f"sub i64 {kernel.size(self.rows)}, {first}")
+            width = code.intrinsic("smin.i64", "i64", [("i64", rest), ("i64", str(lanes))])
+            pointers = [
+                kernel.offset(room, plan.dtype, kernel.size(places.times(Size(n))))
+                for n in range(4)
+            ]
+            rows, columns, counts = [], [], []
+            for array, pointer in zip((self.source, self.result), pointers, strict=False):
+                count = kernel.size(array.dims[-1])
+                begin = code.let(f"mul i64 {first}, {count}")
+                place = kernel.offset(kernel.argument(array.pointer, "ptr"), array.dtype, begin)
+                rows.append(Side(place, array.dtype, count))
+                columns.append(Side(pointer, array.dtype, width))
+                counts.append(count)
+            walk = plan.walk(kernel, width)
+            turn_over(walk, rows[0], columns[0], counts[0], lanes)
+            Unit(
+                plan, self.transform, kernel, width, Room(pointers[2], pointers[3]), columns[0],
+                columns[1], whole=True,
+            ).write()  # fmt: skip
+            turn_over(walk, columns[1], rows[1], counts[1], lanes, back=True)
+
+        over_units(program, self.node, blocks, places.times(Size(4)), plan.dtype, unit)
 
     def _columns(self) -> Size:
         """How many of the sequences that lie side by side make a unit."""
