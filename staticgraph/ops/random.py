@@ -6,6 +6,7 @@ loop, and the other random_*.py hold the distributions.
 
 from __future__ import annotations
 
+from staticgraph.ops.random_composed import f, multivariate_normal, power, triangular, wald
 from staticgraph.ops.random_continuous import (
     cauchy,
     exponential,
@@ -49,6 +50,7 @@ __all__ = [
     "choice",
     "dirichlet",
     "exponential",
+    "f",
     "gamma",
     "geometric",
     "gumbel",
@@ -58,15 +60,19 @@ __all__ = [
     "logistic",
     "lognormal",
     "multinomial",
+    "multivariate_normal",
     "negative_binomial",
     "normal",
     "pareto",
     "permutation",
     "poisson",
+    "power",
     "rayleigh",
     "shuffle",
     "student_t",
+    "triangular",
     "truncated_normal",
     "uniform",
+    "wald",
     "weibull",
 ]
