@@ -121,7 +121,7 @@ def nonzero(
     tensor = _truth(x)
     ndim = known_rank(FLATNONZERO, tensor)
     if ndim == 0:
-        refuse(FLATNONZERO, (tensor,), Mismatch(
+        refuse("nonzero", (tensor,), Mismatch(
             "a scalar has no axes, so no indices", "ask sg.not_equal(x, 0), or reshape to (1,)"
         ))  # fmt: skip
     found = unraveled(tensor, flatnonzero(tensor, name=name or "nonzero"))

@@ -7,21 +7,58 @@ from typing import Any
 import numpy as np
 
 from staticgraph.core import dtypes
-from staticgraph.core.dtypes import DType
 from staticgraph.core.graph import Tensor
-from staticgraph.core.opdef import Mismatch
-from staticgraph.ops.arranging import PAD
+from staticgraph.core.opdef import NOT_DIFFERENTIABLE, Attrs, Mismatch, OpDef, Types, register
+from staticgraph.core.types import TensorType
 from staticgraph.ops.axes import known_rank, one_axis, refuse
-from staticgraph.ops.convert import as_tensor, scalar
+from staticgraph.ops.convert import as_tensor
 from staticgraph.ops.grids import moveaxis
 from staticgraph.ops.indexing import FULL, SLICE, Range, take_along_axis
-from staticgraph.ops.reduction import max as largest_of
-from staticgraph.ops.shaping import expand_dims, reshape
-from staticgraph.ops.sizes import dim_of, is_int, refusal, size_or_dim
-from staticgraph.ops.sorting import ARGSORT, argsort, sort
+from staticgraph.ops.sizes import dim_of, is_int, refusal
+from staticgraph.ops.sorting import ORDERED, argsort, order_of
 
-# Elements of a long row of which the largest stands for all.
-_BLOCK = 256
+_WHAT = "top_k"
+# More are found by sorting, and where the row is not longer than so many times their number.
+_MOST, _WORTH = 1 << 13, 4
+
+
+def _infer_top_places(types: Types, attrs: Attrs) -> TensorType:
+    (x,), k = types, attrs["k"]
+    if x.shape is None:
+        return x.with_dtype(dtypes.int64)
+    if not x.shape:
+        raise Mismatch("a scalar has no elements to choose from", "give a tensor with axes")
+    size = x.shape[-1]
+    if isinstance(size, int) and size < k:
+        raise Mismatch(f"there are no {k} first elements", f"the last axis has size {size}")
+    return x.with_dtype(dtypes.int64).with_shape((*x.shape[:-1], k))
+
+
+def _reference_top_places(x: Any, *, k: int, descending: bool) -> Any:
+    if x.shape[-1] < k:
+        raise Mismatch(
+            f"there are no {k} {'largest' if descending else 'smallest'} elements in this run",
+            f"the axis has size {x.shape[-1]}",
+            spoken=(_WHAT, "x"),
+        )  # fmt: skip
+    order = order_of(x, axis=x.ndim - 1, descending=descending)
+    return np.sort(order[..., :k])
+
+
+TOP_PLACES: OpDef = register(
+    OpDef(
+        "top_places",
+        operands=("x",),
+        infer=_infer_top_places,
+        reference=_reference_top_places,
+        attrs=("k", "descending"),
+        dtypes=ORDERED,
+        vjp=NOT_DIFFERENTIABLE,
+        jvp=NOT_DIFFERENTIABLE,
+        doc="Where the first k elements of the order along the last axis stand, the places in "
+        "ascending order; of equal elements the first are taken. For the order see argsort.",
+    )
+)
 
 
 def top_k(
@@ -43,19 +80,19 @@ def top_k(
     [array([3., 2.], dtype=float32), array([0, 2])]
     """
     tensor = as_tensor(x)
-    number = one_axis(ARGSORT, tensor, axis)
+    number = one_axis(_WHAT, tensor, axis)
     if not is_int(k) or k < 0:
-        raise refusal("top_k", f"k={k!r} is no number of elements", "give an int from 0")
+        raise refusal(_WHAT, f"k={k!r} is no number of elements", "give an int from 0")
     dim = dim_of(tensor, number)
     if isinstance(dim, int) and k > dim:
-        refuse(ARGSORT, (tensor,), Mismatch(
+        refuse(_WHAT, (tensor,), Mismatch(
             f"there are no {k} largest elements", f"axis {number} has size {dim}"
         ))  # fmt: skip
-    if largest and isinstance(dim, int) and k and 4 * int(k) * _BLOCK <= dim:
-        places = _largest_of_blocks(tensor, int(k), number, dim)
+    if 0 < k <= _MOST and (dim is None or isinstance(dim, str) or dim >= _WORTH * k):
+        places = _first_places(tensor, int(k), number, largest)
     else:
         places = _first(argsort(tensor, number, descending=largest), int(k), number)
-    return take_along_axis(tensor, places, number, name=name or "top_k"), places
+    return take_along_axis(tensor, places, number, name=name or _WHAT), places
 
 
 def _first(x: Tensor, k: int, axis: int) -> Tensor:
@@ -66,33 +103,10 @@ def _first(x: Tensor, k: int, axis: int) -> Tensor:
     return x.graph.add(SLICE, (x,), {"index": tuple(index), "shape": taken}).out
 
 
-def _largest_of_blocks(x: Tensor, k: int, axis: int, dim: int) -> Tensor:
-    """The places of the `k` largest elements of long rows, in descending order.
-
-    What is among the `k` largest stands in one of the `k` blocks with the largest maxima, since
-    those maxima come before everything that the other blocks hold. Blocks stay in their order, so
-    of equal elements the first still comes first.
-    """
-    last = known_rank(ARGSORT, x) - 1
-    count = -(-dim // _BLOCK)
-    with x.graph.as_default():
-        rows = moveaxis(x, axis, last)
-        # What fills the last block is the least there is, and comes behind all that is as small.
-        width = (*[(0, 0)] * last, (0, count * _BLOCK - dim))
-        least = scalar(x.graph, _least(x.dtype), x.dtype)
-        filled = x.graph.add(PAD, (rows, least), {"width": width}).out
-        lead = [size_or_dim(rows, a) for a in range(last)]
-        blocks = reshape(filled, (*lead, count, _BLOCK))
-        best = argsort(largest_of(blocks, last + 1), last, descending=True)
-        kept = expand_dims(sort(_first(best, k, last), last), last + 1)
-        among = reshape(take_along_axis(blocks, kept, last), (*lead, k * _BLOCK))
-        order = _first(argsort(among, last, descending=True), k, last)
-        block = take_along_axis(reshape(kept, (*lead, k)), order // _BLOCK, last)
-        return moveaxis(block * _BLOCK + order % _BLOCK, last, axis)
-
-
-def _least(dtype: DType) -> Any:
-    """What is larger than nothing."""
-    if dtype in dtypes.FLOATING:
-        return -np.inf
-    return False if dtype == dtypes.bool_ else int(np.iinfo(dtype).min)
+def _first_places(x: Tensor, k: int, axis: int, descending: bool) -> Tensor:
+    """The places of the first `k` elements, in their order."""
+    last = known_rank(_WHAT, x) - 1
+    rows = moveaxis(x, axis, last)
+    found = x.graph.add(TOP_PLACES, (rows,), {"k": k, "descending": descending}).out
+    order = argsort(take_along_axis(rows, found, last), last, descending=descending)
+    return moveaxis(take_along_axis(found, order, last), last, axis)

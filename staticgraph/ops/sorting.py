@@ -36,7 +36,8 @@ ORDERED = dtypes.BOOL | dtypes.INTEGER | dtypes.FLOATING
 # -- argsort ----------------------------------------------------------------------------------
 
 
-def _reference_argsort(x: Any, *, axis: int, descending: bool) -> Any:
+def order_of(x: Any, *, axis: int, descending: bool) -> Any:
+    """The indices that sort an array along an axis, stable in either direction."""
     if not descending:
         return np.argsort(x, axis, stable=True)
     # Sorting backwards and counting from the other end keeps equal elements in their order.
@@ -49,7 +50,7 @@ ARGSORT: OpDef = register(
         "argsort",
         operands=("x",),
         infer=lambda types, attrs: types[0].with_dtype(dtypes.int64),
-        reference=_reference_argsort,
+        reference=order_of,
         attrs=("axis", "descending"),
         dtypes=ORDERED,
         vjp=NOT_DIFFERENTIABLE,

@@ -9,6 +9,7 @@ import numpy as np
 import staticgraph as sg
 from staticgraph.errors import DTypeError, ShapeError
 from staticgraph.ops.segments import SCATTER_MAX, SCATTER_MIN
+from staticgraph.ops.selecting import TOP_PLACES
 from staticgraph.ops.sorting import ORDER_OF_WORDS
 
 from .sample_types import Refusal, Sample
@@ -32,6 +33,10 @@ _ROW = np.array([-1.0, 0.5, 0.5, 2.0, 3.0])
 _IDS = np.array([2, 0, 2, 4, 0])
 
 # -- order ------------------------------------------------------------------------------------
+
+
+def _top_places(x: Any, k: int, largest: bool) -> sg.Tensor:
+    return x.graph.add(TOP_PLACES, (x,), {"k": k, "descending": largest}).out
 
 
 def _order_of_words(words: Any, bits: int) -> sg.Tensor:
@@ -79,6 +84,22 @@ _ORDERS = [
             ("words backwards", _random.integers(0, 2**48, 40, np.uint64)[::-2]),
             ("words with higher bits", _random.integers(0, 2**64, 2000, np.uint64)),
             ("words with ties", _random.integers(0, 9, 1500, np.uint64)),
+        ]
+    ],
+    *[
+        Sample(
+            "top_places", lambda x, k=k, largest=largest: _top_places(x, k, largest), (x,),
+            lambda x, k=k, largest=largest: np.sort(
+                np.argsort(-x if largest else x, stable=True)[..., :k]
+            ),
+            label=label,
+        )
+        for label, x, k, largest in [
+            ("the smallest of rows", _X, 2, False),
+            ("the largest of backward rows", _CUBE[:, ::-1, ::-2], 1, True),
+            ("all with ties", _INTS, 4, False),
+            ("of no rows", np.zeros((0, 3)), 2, True),
+            ("of a row that fills the buffer", np.arange(700.0), 9, True),
         ]
     ],
     Sample(
@@ -339,14 +360,19 @@ REFUSALS: list[Refusal] = [
                  "give a vector"),
     ),
     Refusal(
+        "top_places", lambda: _top_places(_x(2, 3), 4, True), ShapeError,
+        _message("top_places", "there are no 4 first elements", "x 'x'  float32[2, 3]",
+                 "the last axis has size 3"),
+    ),
+    Refusal(
         "argsort", lambda: sg.top_k(_x(3), 4), ShapeError,
-        _message("argsort", "there are no 4 largest elements", "x 'x'  float32[3]",
+        _message("top_k", "there are no 4 largest elements", "x 'x'  float32[3]",
                  "axis 0 has size 3"),
         label="top_k",
     ),
     Refusal(
         "flatnonzero", lambda: sg.nonzero(_x(dtype="bool")), ShapeError,
-        _message("flatnonzero", "a scalar has no axes, so no indices", "x 'x'  bool[]",
+        _message("nonzero", "a scalar has no axes, so no indices", "x 'x'  bool[]",
                  "ask sg.not_equal(x, 0), or reshape to (1,)"),
     ),
     Refusal(

@@ -25,6 +25,7 @@ from staticgraph.backends.native import (  # noqa: F401  (the lowerings register
     lower_scatters,
     lower_search,
     lower_searching,
+    lower_top_places,
     lower_word_order,
     regions,
 )

@@ -69,10 +69,13 @@ def signed_key_dtype(dtype: DType) -> DType:
     return dtypes.int64 if dtype.itemsize == 8 else dtypes.int32
 
 
-def signed_key_of(s: Scalars, x: Register, descending: bool) -> Register:
-    """The signed key of an element."""
+def signed_key_of(s: Scalars, x: Register, descending: bool, one_zero: bool = False) -> Register:
+    """The signed key of an element; with `one_zero` both zeros have the same."""
     dtype, key = x.dtype, signed_key_dtype(x.dtype)
     if dtype in dtypes.FLOATING:
+        if one_zero:
+            # A negative zero becomes a positive one.
+            x = s.instruction("fadd", x, s.constant(0, dtype))
         result = s.where(s.isnan(x), s.constant(_greatest(key), key), _turned(s, s.bits(x)))
     elif dtype.itemsize == key.itemsize and dtype in dtypes.UNSIGNED:
         result = s.bitwise_xor(s.cast(x, key), s.constant(-_greatest(key) - 1, key))
