@@ -15,6 +15,7 @@ from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import format_shape
 from staticgraph.ops.axes import one_axis, refuse
+from staticgraph.ops.complex import imag, real
 from staticgraph.ops.convert import as_tensor, cast_to
 from staticgraph.ops.creation import arange, zeros_like
 from staticgraph.ops.cumulative import cumsum, shift
@@ -69,10 +70,17 @@ def _begins(row: Tensor, equal_nan: bool) -> Tensor:
     differs = not_equal(row, before)
     if row.type.ndim == 2:
         differs = any_of(differs, axis=1)
-    if equal_nan and row.dtype in dtypes.FLOATING:
+    if equal_nan and row.dtype in dtypes.INEXACT:
         differs = logical_and(differs, logical_not(logical_and(isnan(row), isnan(before))))
     with row.graph.as_default():
         return logical_or(differs, equal(arange(size_of(row, 0)), 0))
+
+
+def _order(row: Tensor) -> Tensor:
+    """What sorts a vector. Of complex numbers the real part counts most, and NaN is last: NumPy's."""
+    if row.dtype in dtypes.COMPLEX:
+        return lexsort([imag(row), real(row), isnan(row)])
+    return argsort(row)
 
 
 class _Unique:
@@ -84,7 +92,7 @@ class _Unique:
     def __init__(self, x: Any, equal_nan: bool, ordered: bool) -> None:
         self.x = as_tensor(x)
         flat = reshape(self.x, (-1,))
-        self.order = argsort(flat) if ordered else None
+        self.order = _order(flat) if ordered or flat.dtype in dtypes.COMPLEX else None
         self.row = sort(flat) if self.order is None else gather(flat, self.order)
         self.begins = _begins(self.row, equal_nan)
         self.places = flatnonzero(self.begins)
