@@ -77,7 +77,7 @@ def _begins(row: Tensor, equal_nan: bool) -> Tensor:
 
 
 def _order(row: Tensor) -> Tensor:
-    """What sorts a vector. Of complex numbers the real part counts most, and NaN is last: NumPy's."""
+    """What sorts a vector, complex numbers as in NumPy: real parts first, those with a NaN last."""
     if row.dtype in dtypes.COMPLEX:
         return lexsort([imag(row), real(row), isnan(row)])
     return argsort(row)
