@@ -323,9 +323,10 @@ REFUSALS: list[Refusal] = [
         label="negative",
     ),
     Refusal(
-        "pad", lambda: sg.pad(_x(2), 1, "mean"), ShapeError,
-        _argument("pad", "mode='mean' is not there",
-                  "give 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'"),
+        "pad", lambda: sg.pad(_x(2), 1, "mirror"), ShapeError,
+        _argument("pad", "mode='mirror' is not there",
+                  "give one of ('constant', 'edge', 'wrap', 'reflect', 'symmetric', 'linear_ramp', "
+                  "'maximum', 'minimum', 'mean', 'median', 'empty')"),
         label="mode",
     ),
     Refusal(
