@@ -186,9 +186,12 @@ def _emit_ldexp(s: ElementBuilder[Any], x: Any, exponent: Any) -> Any:
     mantissa, own = _apart(s, x)
     fraction, middle = _LAYOUT[x.dtype]
     whole = own.dtype
-    limit = 2 * middle
-    total = s.add(own, s.cast(exponent, whole))
-    total = s.maximum(s.minimum(total, s.constant(limit, whole)), s.constant(-limit, whole))
+
+    def within(value: Any, limit: int) -> Any:
+        return s.maximum(s.minimum(value, s.constant(limit, whole)), s.constant(-limit, whole))
+
+    # From the smallest number to the largest, and further, before they are added: no sum wraps.
+    total = within(s.add(own, within(s.cast(exponent, whole), 5 * middle)), 2 * middle)
     # In two steps, of which the first gives a normal number: so it is rounded once.
     half = s.shift_right(total, 1)
     for power in (half, s.subtract(total, half)):

@@ -6,6 +6,8 @@ at which derivatives stop.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from staticgraph.config import LazyModule
@@ -14,6 +16,11 @@ from staticgraph.ops.elementwise import equal, sign, where
 from staticgraph.ops.elementwise_record import ElementwiseFunction, elementwise
 
 special = LazyModule("scipy.special")
+
+
+def _half_of_small(x: Any, value: Any) -> Any:
+    """`value`, but half of a tiny x, which SciPy does not round to the nearest."""
+    return np.where(np.abs(x) < 1e-30, x * x.dtype.type(0.5), value)
 
 
 def _over_operand(node: Operation) -> tuple[Tensor, Tensor]:
@@ -48,12 +55,12 @@ i0e: ElementwiseFunction = elementwise(
     doc="``exp(-abs(x)) * i0(x)``, elementwise, which does not overflow; its derivative at 0 is 0.",
 )  # fmt: skip
 i1: ElementwiseFunction = elementwise(
-    "i1", lambda x: np.where(np.isinf(x) | (x == 0), x, special.i1(x)),
+    "i1", lambda x: np.where(np.isinf(x), x, _half_of_small(x, special.i1(x))),
     emit=lambda s, x: s.modified_bessel(x, 1, False), vjp=_vjp_i1,
     doc="Modified Bessel function of the first kind of order 1, elementwise; it has the sign of x.",
 )  # fmt: skip
 i1e: ElementwiseFunction = elementwise(
-    "i1e", lambda x: np.copysign(special.i1e(x), x),
+    "i1e", lambda x: np.copysign(_half_of_small(x, special.i1e(x)), x),
     emit=lambda s, x: s.modified_bessel(x, 1, True), vjp=_vjp_i1e,
     doc="``exp(-abs(x)) * i1(x)``, elementwise, which does not overflow.",
 )  # fmt: skip

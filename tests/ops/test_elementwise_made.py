@@ -168,6 +168,19 @@ def test_beta_functions(backend: str) -> None:
     np.testing.assert_allclose(found, special.betainc(a, b, x), rtol=1e-10, atol=1e-15)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_huge_concentrations(backend: str) -> None:
+    random = np.random.default_rng(6)
+    a, b = 10 ** random.uniform(6, 11, (2, 300))
+    middle = a / (a + b)
+    x = middle + np.sqrt(middle * (1 - middle) / (a + b)) * random.uniform(-4, 4, 300)
+    found = fed(sg.betainc, a, b, x, backend=backend)
+    np.testing.assert_allclose(found, special.betainc(a, b, x), rtol=1e-7, atol=1e-10)
+    most = np.full(3, 1e308)
+    found = fed(sg.betainc, most, most, np.array([0.5, 0.3, 0.7]), backend=backend)
+    assert found.tolist() == [0.5, 0.0, 1.0]
+
+
 def test_what_does_not_depend_on_the_sides_of_beta() -> None:
     a = sg.placeholder("float64", (), name="a")
     y = sg.betainc(a, 2.0, 0.25, name="y")

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from staticgraph.backends.native.math_error import erfc
 from staticgraph.backends.native.math_exponential import exp
 from staticgraph.backends.native.math_gamma import lgamma, stirling_tail
 from staticgraph.backends.native.math_gamma_incomplete import not_zero, repeated
@@ -25,6 +26,10 @@ from staticgraph.core import dtypes
 # From here on Stirling's formula is used.
 _LARGE = 8.5
 _HALF_LOG = 0.9189385332046728  # log(2 * pi) / 2
+# From here on the first terms of an expansion are enough; below, the fraction takes some root.
+_HUGE = 1e8
+# So close to the middle the first term of the expansion is its limit.
+_CLOSE = 1e-8
 # Up to here the fraction ends soon enough on either side.
 _NEAR_ONE = 0.99
 _EXACT = 2.0**-54
@@ -67,6 +72,9 @@ def betainc(a: Value, b: Value, x: Value) -> Value:
     wanted = a.dtype
     a, b, x = [operand.cast(dtypes.float64) for operand in (a, b, x)]
     usual = (a > 0.0) & (b > 0.0) & (a < np.inf) & (b < np.inf) & (x > 0.0) & (x < 1.0)
+    huge = usual & (a >= _HUGE) & (b >= _HUGE)
+    expanded = _expanded(where(huge, a, _HUGE), where(huge, b, _HUGE), where(huge, x, 0.5))
+    given, usual = usual, (usual & (huge ^ usual))
     # Others get operands for which the loop ends at once.
     first, second = where(usual, a, 1.0), where(usual, b, 1.0)
     place = where(usual, x, 0.5)
@@ -82,7 +90,33 @@ def betainc(a: Value, b: Value, x: Value) -> Value:
     ahead = where(mirrored, -ahead, ahead)
     part = front / _fraction(begin, end, where(mirrored, rest, place), ahead)
     result = where(mirrored, 1.0 - part, part)
-    return where(usual, result, _at_the_ends(a, b, x)).cast(wanted)
+    result = where(huge, expanded, result)
+    return where(given, result, _at_the_ends(a, b, x)).cast(wanted)
+
+
+def _expanded(a: Value, b: Value, x: Value) -> Value:
+    """The function of two huge concentrations, almost a normal probability (DLMF 8.18.9)."""
+    # By fractions of the larger one, whose sum stays finite.
+    larger = where(a < b, b, a)
+    first, second = a / larger, b / larger
+    total = first + second
+    rest = 1.0 - x
+    ahead = where(x < 0.5, fma(-total, x, first), fma(total, rest, -second))
+    fallen = fma(
+        first, _bent(-ahead / first, total * x / first),
+        second * _bent(ahead / second, total * rest / second),
+    )  # fmt: skip
+    sign = where(ahead > 0.0, x.of(-1.0), 1.0)
+    eta = (fallen * -2.0 / total).root() * sign
+    width = (first * second).root() / total
+    close = abs(eta) < _CLOSE
+    skew = (second - first) / total / (width * 3.0)
+    off = where(close, 1.0, -ahead / total)
+    term = where(close, skew, 1.0 / where(close, 1.0, eta) - width / off)
+    size = larger.root()
+    distance = (-fallen).root() * size * sign
+    density = exp(fallen * larger) / (size * (total * (2.0 * math.pi)).root())
+    return erfc(-distance) * 0.5 + density * term
 
 
 def _at_the_ends(a: Value, b: Value, x: Value) -> Value:

@@ -27,7 +27,8 @@ needs_extended = pytest.mark.skipif(
 
 
 # The largest errors that are known, in float32 and float64. What is promised is 2, and 4 for pow,
-# erfinv, the gamma, normal and Bessel functions; one that comes closer to that than it must has lost something.
+# erfinv, the gamma, normal and Bessel functions; one that comes closer to that than it must has
+# lost something.
 BOUNDS = {
     "exp": (1.1, 1.1), "expm1": (1.4, 1.9), "log": (0.9, 0.9), "log1p": (1.5, 1.5),
     "tanh": (1.6, 1.8), "sigmoid": (1.8, 1.8), "softplus": (1.8, 1.8), "erf": (1.4, 1.7),
