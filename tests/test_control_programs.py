@@ -20,6 +20,7 @@ from staticgraph.passes.pipeline import PIPELINE
 
 INTS, FLOATS = ("i", "j"), ("x", "y")
 NAMES = (*INTS, *FLOATS)
+BACKENDS: tuple[Any, ...] = ("native", "reference")
 SEQUENCE = np.array([0.5, -1.25, 2.0])
 Pair = namedtuple("Pair", "first rest")
 
@@ -353,3 +354,31 @@ def test_programs_do_what_python_does(known: bool, program: Any, start: Any) -> 
                 have = session.run(fetches, feed)
                 np.testing.assert_allclose(have, expected, rtol=1e-12, atol=1e-12)
                 assert session.run(build.state) == plain.state
+
+
+LOOPS: dict[str, Callable[[Any], Any]] = {
+    "scan": lambda w: sg.scan(lambda c, e: (w + 0.5 * c, None), w, length=2)[0],
+    "while": lambda w: sg.while_loop(lambda i, c: i < 2, lambda i, c: (i + 1, w + 0.5 * c), (0, w))[
+        1
+    ],
+    "limit": lambda w: sg.while_loop(lambda c: c < 4.0 * w, lambda c: (c + w,), (w,))[0],
+    "nested": lambda w: sg.fori_loop(
+        0, 2, lambda i, c: sg.fori_loop(0, 2, lambda j, d: d + 0.1 * w * c, c), w
+    ),
+    "branch": lambda w: sg.cond(
+        w > 0.0, lambda: sg.fori_loop(0, 2, lambda i, c: c + w, w), lambda: w
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(LOOPS))
+def test_a_loop_begins_with_a_number_that_its_body_reads(name: str) -> None:
+    """The first value of the carry stands in memory that is freed before the loop."""
+    x = sg.placeholder("float64", (None,))
+    total = sg.sum(sg.cos(x))
+    fetches = [LOOPS[name](total), *sg.gradients(total, x)]
+    fetches += sg.jvp([LOOPS[name](total)], [x], [sg.ones_like(x)]) if name == "scan" else []
+    feed = {x: np.array([0.3, 0.7])}
+    have, want = [sg.Session(backend=backend).run(fetches, feed) for backend in BACKENDS]
+    for ours, theirs in zip(have, want, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)

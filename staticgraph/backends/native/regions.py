@@ -345,7 +345,12 @@ class _Loop:
         operands = node.inputs
         first = self.count + sequences
         for value in operands[self.count :]:
-            _in_memory(program, value)
+            if value.type.shape == ():
+                # A carry that begins with the same value loads it and frees its array, which the
+                # body would still read.
+                program.scalar(value)
+            else:
+                _in_memory(program, value)
         self.captures = [_borrowed(program.scope.held[value]) for value in operands[first:]]
         self.sequences = [program.array(value) for value in operands[self.count : first]]
         self.carries = [
