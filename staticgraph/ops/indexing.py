@@ -420,9 +420,9 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1, *, name: str | None = 
     ndim = known_rank(GATHER, tensor)
     index = as_entry(tensor, number, indices)
     if index.type.ndim != ndim:
-        refuse(GATHER, (tensor, index), Mismatch(
+        refuse("take_along_axis", (tensor, index), Mismatch(
             f"the indices have {index.type.ndim} axes, x has {ndim}", "give one per axis of x"
-        ))  # fmt: skip
+        ), ("x", "indices"))  # fmt: skip
     operands = along_axis(tensor, index, number)
     attrs = {"axes": tuple(range(ndim))}
     return tensor.graph.add(GATHER, (tensor, *operands), attrs, name or "take_along_axis").out

@@ -46,7 +46,7 @@ def permutation(x: Any, axis: int = 0, *, name: str | None = None) -> Tensor:
     tensor = as_tensor(x)
     if tensor.type.ndim == 0:
         if tensor.dtype not in dtypes.INTEGER:
-            refuse(GATHER, (tensor,), Mismatch(
+            refuse("permutation", (tensor,), Mismatch(
                 f"a scalar {dtypes.name(tensor.dtype)} has no entries to permute",
                 "give a number of elements as an int, or a tensor with at least one axis",
                 error=DTypeError,

@@ -82,6 +82,9 @@ def _reference_broadcast_to(x: Any, *sizes: Any, shape: Shape) -> Any:
         raise _more_axes(have, wanted)
     pairs = zip(range(-1, -1 - len(have), -1), reversed(have), reversed(wanted), strict=False)
     misfits = [axis for axis, one, other in pairs if one not in (1, other)]
+    if not misfits:
+        # More elements than an array can count.
+        raise MemoryError
     raise _no_broadcast(have, wanted, misfits[0])
 
 

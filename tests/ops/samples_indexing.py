@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import staticgraph as sg
-from staticgraph.errors import DTypeError, ShapeError
+from staticgraph.errors import DTypeError, IndexingError, ShapeError
 from staticgraph.ops import indexing
 
 from .sample_types import Refusal, Sample
@@ -243,44 +243,44 @@ def _message(op: str, problem: str, shape: str, *details: str) -> str:
 
 REFUSALS: list[Refusal] = [
     Refusal(
-        "slice", lambda: _x(3, 4)[3], ShapeError,
+        "slice", lambda: _x(3, 4)[3], IndexingError,
         _message("slice", "index 3 is out of range", "[3, 4]", "axis 0 has size 3"),
     ),
     Refusal(
-        "slice", lambda: _x(None, 4)[0, -5], ShapeError,
+        "slice", lambda: _x(None, 4)[0, -5], IndexingError,
         _message("slice", "index -5 is out of range", "[?, 4]", "axis 1 has size 4"),
         label="second axis",
     ),
     Refusal(
-        "slice", lambda: _x(0)[0], ShapeError,
+        "slice", lambda: _x(0)[0], IndexingError,
         _message("slice", "index 0 is out of range", "[0]", "axis 0 has size 0"),
         label="of nothing",
     ),
     Refusal(
-        "slice", lambda: _x(3)[0, 1], ShapeError,
+        "slice", lambda: _x(3)[0, 1], IndexingError,
         _message("slice", "there are 2 indices for 1 axes", "[3]", "give one per axis at most"),
         label="too many",
     ),
     Refusal(
-        "slice", lambda: _x(3, 4)[..., 0, ...], ShapeError,
+        "slice", lambda: _x(3, 4)[..., 0, ...], IndexingError,
         _message("slice", "'...' stands twice in the index", "[3, 4]",
                  "one stands for all other axes"),
         label="two ellipses",
     ),
     Refusal(
-        "slice", lambda: sg.placeholder("float32", None, name="x")[..., 0], ShapeError,
+        "slice", lambda: sg.placeholder("float32", None, name="x")[..., 0], IndexingError,
         _message("slice", "the rank is not known, so nothing can follow '...'", "[...]",
                  "declare it, with None for sizes that are open"),
         label="unknown rank",
     ),
     Refusal(
-        "slice", lambda: _x(3)[::0], ShapeError,
+        "slice", lambda: _x(3)[::0], IndexingError,
         _message("slice", "0 is no step of a slice", "[3]",
                  "give an int that is not 0; x[sg.arange(start, stop, step)] takes a tensor"),
         label="step 0",
     ),
     Refusal(
-        "slice", lambda: _x(3)[1.5:], ShapeError,
+        "slice", lambda: _x(3)[1.5:], IndexingError,
         _message("slice", "1.5 is no bound of a slice", "[3]",
                  "give an int or a scalar int tensor"),
         label="a float as a bound",
@@ -303,7 +303,7 @@ REFUSALS: list[Refusal] = [
         "  created at {here}: {line}",
     ),
     Refusal(
-        "gather", lambda: _x(3)[[0, 3]], ShapeError,
+        "gather", lambda: _x(3)[[0, 3]], IndexingError,
         "gather: index 3 is out of range\n"
         "  x 'x'  float32[3]  placeholder at {here}\n"
         "  indices[0] 'constant'  int64[2]  constant at {here}\n"
@@ -320,7 +320,7 @@ REFUSALS: list[Refusal] = [
         label="a mask",
     ),
     Refusal(
-        "slice", lambda: _x(3)[[True, False]], ShapeError,
+        "slice", lambda: _x(3)[[True, False]], IndexingError,
         _message("slice", "axis 0 of a mask has size 2", "[3]",
                  "it covers axis 0, which has size 3"),
         label="a mask of another size",
@@ -352,9 +352,9 @@ REFUSALS: list[Refusal] = [
     ),
     Refusal(
         "gather", lambda: sg.take_along_axis(_x(3, 4), _i("int64", 3), 1), ShapeError,
-        "gather: the indices have 1 axes, x has 2\n"
+        "take_along_axis: the indices have 1 axes, x has 2\n"
         "  x 'x'  float32[3, 4]  placeholder at {here}\n"
-        "  indices[0] 'i'  int64[3]  placeholder at {here}\n"
+        "  indices 'i'  int64[3]  placeholder at {here}\n"
         "  give one per axis of x\n"
         "  created at {here}: {line}",
         label="take_along_axis",

@@ -293,7 +293,7 @@ REFUSALS: list[Refusal] = [
     ),
     Refusal(
         "broadcast_to", lambda: sg.random.normal((2,), mean=_p("float32", 3)), ShapeError,
-        "broadcast_to: [3] does not broadcast to [2]\n"
+        "normal (in its broadcast_to): [3] does not broadcast to [2]\n"
         "  x 'p'  float32[3]  placeholder at {here}\n"
         "  axis -1 of the operand must be 1 or equal\n"
         "  created at {here}: {line}",

@@ -469,7 +469,7 @@ REFUSALS: list[Refusal] = [
     ),
     Refusal(
         "gather", lambda: sg.random.permutation(_p("float32")), DTypeError,
-        "gather: a scalar float32 has no entries to permute\n"
+        "permutation: a scalar float32 has no entries to permute\n"
         "  x 'p'  float32[]  placeholder at {here}\n"
         "  give a number of elements as an int, or a tensor with at least one axis\n"
         "  created at {here}: {line}",
