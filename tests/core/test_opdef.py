@@ -129,21 +129,26 @@ def test_dtypes_are_checked_per_operand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("allowed", "way"),
+    ("allowed", "taken", "way"),
     [
-        (dtypes.FLOATING, "sg.real(x), sg.imag(x) or sg.abs(x) gives a real number"),
         (
+            dtypes.FLOATING,
+            dtypes.REAL_FLOATING,
+            "sg.real(x), sg.imag(x) or sg.abs(x) gives a real number",
+        ),
+        (
+            dtypes.UNSIGNED,
             dtypes.UNSIGNED,
             "sg.real(x), sg.imag(x) or sg.abs(x) gives a real number, which sg.cast converts",
         ),
-        (dtypes.BOOL, "sg.cast(x, dtype) converts"),
+        (dtypes.BOOL, dtypes.BOOL, "sg.cast(x, dtype) converts"),
     ],
 )
-def test_what_complex_operands_are_told_to_do_works(allowed: Any, way: str) -> None:
+def test_what_complex_operands_are_told_to_do_works(allowed: Any, taken: Any, way: str) -> None:
     op = _op(dtypes=allowed)
     with pytest.raises(Mismatch) as caught:
         infer_types(op, (TensorType(dtypes.complex64, ()), F32), {})
-    assert caught.value.details == (f"x may be {dtypes.names(allowed)}; {way}",)
+    assert caught.value.details == (f"x may be {dtypes.names(taken)}; {way}",)
 
 
 def test_a_mismatch_is_a_shape_error_unless_it_says_otherwise() -> None:
