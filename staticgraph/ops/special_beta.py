@@ -63,8 +63,12 @@ def _reference_betainc(a: Any, b: Any, x: Any) -> Any:
     first, second, place = [np.where(inner, y, 1).astype(np.float64) for y in (a, b, x)]
     value = special.betainc(first, second, place)
     # Of two tiny concentrations all is at the ends, which SciPy loses where they are subnormal.
-    tiny = (first < 1e-290) & (second < 1e-290) & (place > 0) & (place < 1)
+    within = (place > 0) & (place < 1)
+    tiny = (first < 1e-250) & (second < 1e-250) & within
     value = np.where(tiny, 1 / (1 + first / second), value)
+    # Where their sum is infinite all is in the middle.
+    side = np.sign(place - first / 2 / (first / 2 + second / 2))
+    value = np.where(np.isinf(first + second) & within, (1 + side) / 2, value)
     # All is at 0 where a is 0 or b infinite, at 1 where it is the other way round.
     low = ((a == 0) & (b > 0)) | ((b == np.inf) & (a < np.inf))
     high = ((b == 0) & (a > 0)) | ((a == np.inf) & (b < np.inf))
@@ -103,8 +107,8 @@ def betainc(a: Any, b: Any, x: Any, *, name: str | None = None) -> Tensor:
 
     They promote to one floating dtype and broadcast; NaN outside of that domain. Differentiable by
     x to any order, and not by a and b: a gradient by these is refused as that of what a result does
-    not depend on. How long it takes grows with the root of the larger concentration, up to 1e8. (NIST Digital
-    Library of Mathematical Functions, 8.17.)
+    not depend on. How long it takes grows with the root of the larger concentration, up to 1e8.
+    (NIST Digital Library of Mathematical Functions, 8.17 and 8.18.)
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.betainc(2.0, 3.0, [0.0, 0.5, 1.0])).round(4)

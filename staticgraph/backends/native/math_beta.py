@@ -33,6 +33,7 @@ _CLOSE = 1e-8
 # Up to here the fraction ends soon enough on either side.
 _NEAR_ONE = 0.99
 _EXACT = 2.0**-54
+_TINY, _SMALLEST, _AWAY = 1e-250, 1e-290, 1e20
 
 
 def betaln(a: Value, b: Value) -> Value:
@@ -74,9 +75,14 @@ def betainc(a: Value, b: Value, x: Value) -> Value:
     usual = (a > 0.0) & (b > 0.0) & (a < np.inf) & (b < np.inf) & (x > 0.0) & (x < 1.0)
     huge = usual & (a >= _HUGE) & (b >= _HUGE)
     expanded = _expanded(where(huge, a, _HUGE), where(huge, b, _HUGE), where(huge, x, 0.5))
-    given, usual = usual, (usual & (huge ^ usual))
+    # Of one huge concentration nothing is left so far from its end, where products overflow.
+    all_below = usual & (a < _HUGE) & (b * x > _AWAY)
+    none_below = usual & (b < _HUGE) & (a * (1.0 - x) > _AWAY)
+    given, usual = usual, usual ^ (huge | all_below | none_below)
     # Others get operands for which the loop ends at once.
-    first, second = where(usual, a, 1.0), where(usual, b, 1.0)
+    tiny = usual & (a < _TINY) & (b < _TINY)
+    # As 0 where it alone is tiny, but with quotients that do not underflow.
+    first, second = where(usual, at_least(a, _SMALLEST), 1.0), where(usual, b, 1.0)
     place = where(usual, x, 0.5)
     rest = 1.0 - place
     total = first + second
@@ -91,6 +97,9 @@ def betainc(a: Value, b: Value, x: Value) -> Value:
     part = front / _fraction(begin, end, where(mirrored, rest, place), ahead)
     result = where(mirrored, 1.0 - part, part)
     result = where(huge, expanded, result)
+    result = where(all_below, 1.0, where(none_below, 0.0, result))
+    # All is at either end.
+    result = where(tiny, 1.0 / (1.0 + a / b), result)
     return where(given, result, _at_the_ends(a, b, x)).cast(wanted)
 
 
@@ -164,8 +173,8 @@ def _fraction(a: Value, b: Value, x: Value, ahead: Value) -> Value:
         number, above, below, total = state
         number = number + 1.0
         before = a + (number - 1.0)
-        share = number * (b - number) * x / (before + number)
-        weight = before * (sum + (number - 1.0)) * x / (before + number) * share
+        share = number * ((b - number) * x) / (before + number)
+        weight = before * ((sum + (number - 1.0)) * x) / (before + number) * share
         further = fma(number, pace, ahead + 1.0)
         middle = number + share + (a + number) * further / (before + number + 2.0)
         below = 1.0 / not_zero(fma(weight, below, middle))
