@@ -25,7 +25,7 @@ _EMPTY: dict[Any, dict[str, Any]] = {
     sg.segment_max: {"b": False, "f": -np.inf},
     sg.segment_min: {"b": True, "f": np.inf},
 }
-_NUMPY = {
+_NUMPY: dict[Any, Any] = {
     sg.segment_sum: np.sum, sg.segment_mean: np.mean, sg.segment_max: np.max,
     sg.segment_min: np.min,
 }  # fmt: skip
@@ -68,7 +68,7 @@ def test_every_dtype(function: Any, dtype: str, backend: Backend) -> None:
 def test_half_precision_is_averaged_in_float32() -> None:
     data = sg.constant(np.full(5000, 60000.0, np.float16))
     mean = sg.segment_mean(data, np.zeros(5000, np.int64), 1)
-    np.testing.assert_array_equal(sg.Session().run(mean), np.float16([60000.0]))
+    np.testing.assert_array_equal(sg.Session().run(mean), np.array([60000.0], np.float16))
 
 
 # -- failures of a run --------------------------------------------------------------------------
