@@ -54,6 +54,46 @@ PROGRAMS = {
         fed = [np.linspace(-1.0, 1.0, n) for n in (2, 17, 40)]
         measure(lambda: [session.run(fetches, {x: each}) for each in fed], 1000, 10_000)
     """,
+    "order, sets and segments": """
+        x = sg.placeholder("float64", (None,))
+        k = sg.cast(sg.floor(x * 4.0), "int64") % 7
+        values, counts = sg.unique_counts(k)
+        order = sg.argsort(x, descending=True)
+        spread = sg.segment_sum(x, k, 7), sg.quantile(x, 0.3), sg.searchsorted(sg.sort(x), x)
+        taken = sg.sum(sg.sort(x)[sg.nonzero(x > 0.0)[0]] ** 2)
+        fetches = [values, counts, order, *spread, *sg.top_k(x, 2), *sg.gradients(taken, x)]
+        session = sg.Session()
+        fed = [np.sin(np.arange(float(n))) for n in (3, 40, 300)]
+        measure(lambda: [session.run(fetches, {x: each}) for each in fed], 300, 3400)
+    """,
+    "spectra, factors and draws": """
+        x = sg.placeholder("float64", (None, 5))
+        m = sg.einsum("ij,ik->jk", x, x) + 5.0 * sg.eye(5, dtype="float64")
+        w, q = sg.linalg.eigh(m)
+        z = sg.fft.fft(sg.complex(x, sg.sin(x)), axis=0)
+        half = sg.cast(sg.cast(x, "bfloat16"), "float64")
+        drawn = sg.random.normal(sg.shape(x)), sg.random.poisson(1.0 + x * x)
+        y = sg.sum(sg.linalg.solve(m, sg.matrix_transpose(x))) + sg.sum(sg.abs(z)) + sg.sum(half)
+        fetches = [w, q, z, *drawn, sg.linalg.svdvals(x), *sg.gradients(y, x)]
+        session = sg.Session()
+        fed = [np.sin(np.arange(5.0 * n)).reshape(n, 5) for n in (2, 9, 30)]
+        measure(lambda: [session.run(fetches, {x: each}) for each in fed], 300, 3400)
+    """,
+    "singular matrices": """
+        x = sg.placeholder("float64", (None, None))
+        fetches = [sg.sort(x), sg.linalg.inv(x @ x), sg.unique_values(x)]
+        session = sg.Session()
+        fed = np.ones((40, 40))
+
+        def call():
+            try:
+                session.run(fetches, {x: fed})
+            except sg.RunError:
+                return
+            raise AssertionError("no error")
+
+        measure(call, 200, 2000)
+    """,
     "failures": """
         x = sg.placeholder("float64", (None,))
         v = sg.Variable(np.zeros(1000))
