@@ -1,8 +1,9 @@
 """The lowerings of sort and argsort: a stable radix sort of keys, and of places beside them.
 
 A key is an unsigned integer that is ordered as the elements are (order_keys.py). Keys are sorted
-byte by byte, the lowest first; a byte that all keys share costs nothing. Short rows are sorted by
-counting (short_order.py), one long row alone by several threads (lower_long_order.py).
+byte by byte, the lowest first; a byte that all keys share costs nothing. Rows that are not long are
+sorted by a network (row_network.py), and the places of short ones by counting (short_order.py); one
+long row alone is sorted by several threads (lower_long_order.py).
 """
 
 from __future__ import annotations
@@ -222,7 +223,7 @@ class _Sort:
         """What writes the sorting of a short row from a pointer to another one."""
         kernel, dtype, descending = self.kernel, self.dtype, self.descending
         if self.with_places:
-            counting = ShortOrder(kernel, dtype, self.key, descending, places=True)
+            counting = ShortOrder(kernel, dtype, self.key, descending)
             return lambda elements, target: counting.sort(elements, target, self.size)
         network = RowNetwork(kernel, signed_key_dtype(dtype), self.row, self.rooms)
 

@@ -1,4 +1,4 @@
-"""Sorting a short row by counting: the place of an element is how many come before it.
+"""The order of a short row by counting: the place of an element is how many come before it.
 
 Every key is compared with every other one, a vector of them at a time. That is more comparisons
 than a sort needs and no branch, which for some hundred elements is the least work there is. Of
@@ -24,17 +24,12 @@ _SIDE = 2
 
 
 class ShortOrder:
-    """The code that sorts one row, in a kernel that does so again and again.
+    """The code that finds the order of one row, in a kernel that does so again and again."""
 
-    places   whether the result is the places of the elements, int64, not the elements
-    """
-
-    def __init__(
-        self, kernel: KernelCode, dtype: DType, key: DType, descending: bool, places: bool
-    ) -> None:
+    def __init__(self, kernel: KernelCode, dtype: DType, key: DType, descending: bool) -> None:
         self.kernel, self.code = kernel, kernel.code
         self.dtype, self.key = dtype, key
-        self.descending, self.with_places = descending, places
+        self.descending = descending
         self.lanes = kernel.program.options.vector_bytes // key.itemsize
         self.block = _SIDE * self.lanes
         self.element = f"i{8 * key.itemsize}"
@@ -50,12 +45,12 @@ class ShortOrder:
         )
 
     def sort(self, elements: str, target: str, size: str) -> None:
-        """Writes the sorting of the `size` elements at a pointer to another one."""
+        """Writes the int64 places of the `size` elements at a pointer, in order, to another one."""
         kernel, dtype = self.kernel, self.dtype
 
         def convert(index: str, s: Scalars) -> None:
             x = kernel.load(dtype, kernel.offset(elements, dtype, index), s.lanes)
-            key = key_of(s, x, self.descending, one_zero=self.with_places)
+            key = key_of(s, x, self.descending, one_zero=True)
             kernel.store(key, kernel.offset(self.keys, self.key, index), s.lanes)
 
         kernel.vectors("0", size, self.lanes, convert)
@@ -65,11 +60,8 @@ class ShortOrder:
             rank = kernel.load(self.key, kernel.offset(self.ranks, self.key, index)).text
             if self.element != "i64":
                 rank = self.code.let(f"zext {self.element} {rank} to i64")
-            if self.with_places:
-                value, held = Register(index, dtypes.int64), dtypes.int64
-            else:
-                value, held = kernel.load(dtype, kernel.offset(elements, dtype, index)), dtype
-            kernel.store(value, kernel.offset(target, held, rank))
+            place = kernel.offset(target, dtypes.int64, rank)
+            kernel.store(Register(index, dtypes.int64), place)
 
         kernel.loop("0", size, move)
 

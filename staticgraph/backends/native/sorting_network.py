@@ -70,9 +70,7 @@ class Network:
     def __init__(self, code: Code, element: str, lanes: int) -> None:
         self.code, self.element, self.lanes = code, element, lanes
         self.type = vector(element, lanes)
-        self.kind = self.type[1:-1].replace(" ", "").replace("x", "") if lanes > 1 else element
-        if lanes > 1:
-            self.kind = f"v{lanes}{element}"
+        self.kind = f"v{lanes}{element}" if lanes > 1 else element
 
     # -- instructions ---------------------------------------------------------------------------
 
