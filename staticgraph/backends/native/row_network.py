@@ -23,7 +23,7 @@ from staticgraph.core.dtypes import DType
 
 # Rows that are not longer are sorted by a network.
 MOST = 1 << 15
-# How many vectors are sorted in registers; the last are those of a block of a longer row.
+# How many vectors are sorted in registers, and how many are a block of a longer row.
 _DEPTHS = (1, 2, 3, 4, 6, 8, 12, 16)
 _BLOCKS = (8, 6)
 # Of a size that only the run knows.
@@ -46,7 +46,7 @@ def depth_of(size: int, lanes: int) -> tuple[int, int]:
     """How many vectors hold a row, and how many of them are a block.
 
     >>> depth_of(100, 16), depth_of(300, 16)
-    ((8, 8), (24, 12))
+    ((8, 8), (24, 6))
     """
     wanted = -(-size // lanes)
     for depth in _DEPTHS:
