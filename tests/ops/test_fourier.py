@@ -304,3 +304,18 @@ def test_numpys_functions_of_two_axes_take_tensors() -> None:
         function = getattr(np.fft, name)
         have = sg.Session().run(function(given, axes=(0, 2)))
         np.testing.assert_allclose(have, function(values, axes=(0, 2)), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["fft", "ifft", "rfft", "ihfft", "irfft", "hfft"])
+@pytest.mark.parametrize("shape", [(3, 0), (3, 0, 0), (3, 2, 0), (3, 0, 2)])
+@pytest.mark.parametrize("n", [None, 4, 7])
+def test_nothing_beside_each_other(name: str, shape: tuple[int, ...], n: int | None) -> None:
+    """Sequences lie side by side in blocks, of which there is none."""
+    x = sg.placeholder(
+        "float64" if name in ("rfft", "ihfft") else "complex128", (None,) * len(shape)
+    )
+    y = getattr(sg.fft, name)(x, n=n, axis=0)
+    values = np.zeros(shape, x.dtype)
+    for threads in (1, 2):
+        have = sg.Session(threads=threads).run(y, {x: values})
+        assert have.shape == getattr(np.fft, name)(values, n=n, axis=0).shape

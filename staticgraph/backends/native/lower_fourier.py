@@ -245,11 +245,17 @@ class _Units:
             size = program.text(length.times(Size(itemsize)))
             fit = program.code.let(f"sdiv i64 {_ROOM_BYTES}, {size}")
             most = larger(program, program.code.let(f"and i64 {fit}, {-line}"), str(line))
-            return program.size(smaller(program, program.text(inner), most))
+            return self._some_columns(most)
         if inner.known is not None and inner.known * length.known * itemsize <= 2 * _ROOM_BYTES:
             return inner
         known = max(_ROOM_BYTES // (length.known * itemsize) & -line, line)
-        return program.size(smaller(program, program.text(inner), str(known)))
+        return self._some_columns(str(known))
+
+    def _some_columns(self, most: str) -> Size:
+        """Of what the run has beside each other; one of nothing, for blocks are counted by it."""
+        program = self.plan.program
+        several = smaller(program, program.text(self.plan.inner), most)
+        return program.size(larger(program, several, "1"))
 
     def _unit(self, kernel: KernelCode, unit: str, room: Room, columns: Size, blocks: Size) -> None:
         code, inner = kernel.code, kernel.size(self.plan.inner)
