@@ -87,8 +87,7 @@ from staticgraph.ops.control import (
     name_scope,
     stop_gradient,
 )
-from staticgraph.ops.convert import cast_to as cast
-from staticgraph.ops.convert import constant
+from staticgraph.ops.convert import cast, constant
 from staticgraph.ops.creation import (
     arange,
     empty,
@@ -169,7 +168,7 @@ from staticgraph.ops.elementwise import (
     trunc,
     where,
 )
-from staticgraph.ops.elementwise_made import (
+from staticgraph.ops.elementwise.made import (
     array_equal,
     bitwise_count,
     float_power,
@@ -182,7 +181,7 @@ from staticgraph.ops.elementwise_made import (
     sinc,
     unwrap,
 )
-from staticgraph.ops.elementwise_numbers import (
+from staticgraph.ops.elementwise.numbers import (
     allclose,
     bitwise_left_shift,
     bitwise_right_shift,
@@ -202,7 +201,7 @@ from staticgraph.ops.elementwise_numbers import (
     positive,
     signbit,
 )
-from staticgraph.ops.elementwise_parts import (
+from staticgraph.ops.elementwise.parts import (
     divmod,
     frexp,
     gcd,
@@ -212,7 +211,7 @@ from staticgraph.ops.elementwise_parts import (
     round,
     spacing,
 )
-from staticgraph.ops.elementwise_trigonometric import (
+from staticgraph.ops.elementwise.trigonometric import (
     acos,
     acosh,
     angle,
@@ -382,23 +381,23 @@ from staticgraph.ops.special import (
     polygamma,
     xlogy,
 )
-from staticgraph.ops.special_bessel import (
+from staticgraph.ops.special.bessel import (
     i0,
     i0e,
     i1,
     i1e,
 )
-from staticgraph.ops.special_beta import (
+from staticgraph.ops.special.beta import (
     betainc,
     betaln,
 )
-from staticgraph.ops.special_entropy import (
+from staticgraph.ops.special.entropy import (
     entr,
     kl_div,
     rel_entr,
     xlog1py,
 )
-from staticgraph.ops.special_normal import (
+from staticgraph.ops.special.normal import (
     erfcinv,
     erfcx,
     log_ndtr,

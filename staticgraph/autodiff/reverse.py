@@ -10,8 +10,9 @@ their Location holds both the line that asked for the derivative and the line of
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, cast, overload
+from typing import Any, Literal, overload
 
 from staticgraph import config
 from staticgraph.autodiff.common import Paths, paired, seed, zeros_of
@@ -21,7 +22,7 @@ from staticgraph.core.opdef import REGIONS, ZERO_DERIVATIVE, Joint, Numbered, Op
 from staticgraph.core.types import compatible, format_shape, same_shape
 from staticgraph.errors import CompilerError, GradientError
 from staticgraph.ops.complex import conjugated
-from staticgraph.ops.convert import cast_to, scalar
+from staticgraph.ops.convert import cast, scalar
 from staticgraph.ops.elementwise import add, guard
 from staticgraph.ops.shaping import sum_to
 
@@ -309,7 +310,7 @@ def _by_rule(
     if isinstance(rule, tuple):
         found = [rule[index](node, given[0]) for index in wanted]
     elif isinstance(rule, Numbered):
-        adjoint = cast(Tensor, given[0])
+        adjoint = typing.cast(Tensor, given[0])
         found = [rule.rule(node, adjoint, index) for index in wanted]
     else:
         assert isinstance(rule, Joint)
@@ -325,7 +326,7 @@ def _guard(node: Operation, index: int, part: Tensor, given: Sequence[Tensor | N
     if len(given) != 1 or adjoint is None:
         return part
     if op.elementwise:
-        return guard(part, cast_to(adjoint, part.dtype))
+        return guard(part, cast(adjoint, part.dtype))
     first = node.inputs[0].type.shape
     if op.spread is not None and (index == 0 or same_shape(node.inputs[index].type.shape, first)):
         return guard(part, op.spread(node, adjoint))

@@ -132,7 +132,7 @@ class Graph:
         # What a message calls this graph.
         self.what = "a graph"
         self.finalized = False
-        # Random numbers (ops/random.py): how many nodes draw some, and the one key of the run.
+        # Random numbers (ops/random/): how many nodes draw some, and the one key of the run.
         self.random_streams = 0
         self.random_key: Tensor | None = None
         self.locations = LocationTable()

@@ -12,8 +12,6 @@ from staticgraph.ops import (
     cumulative,
     differences,
     elementwise,
-    elementwise_numbers,
-    elementwise_trigonometric,
     fourier,
     grids,
     histograms,
@@ -25,7 +23,6 @@ from staticgraph.ops import (
     loops,
     nan_statistics,
     nn,
-    numpy_functions,
     operators,
     padding,
     places,
@@ -50,6 +47,15 @@ from staticgraph.ops import (
     structure,
     subscript,
     variance,
+)
+from staticgraph.ops.elementwise import (
+    numbers as elementwise_numbers,
+)
+from staticgraph.ops.elementwise import (
+    trigonometric as elementwise_trigonometric,
+)
+from staticgraph.ops.numpy_protocol import (
+    functions as numpy_functions,
 )
 
 __all__ = [

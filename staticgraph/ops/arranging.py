@@ -19,7 +19,7 @@ from staticgraph.ops.axes import known_rank, one_axis, refuse, several_axes
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import (
     as_tensor,
-    cast_to,
+    cast,
     constant_value,
     is_tensor_like,
     promote,
@@ -153,7 +153,7 @@ def pad(
     if is_tensor_like(x) and not is_tensor_like(constant_values):
         tensor = as_tensor(x)
         with tensor.graph.as_default():
-            value = cast_to(as_tensor(constant_values), tensor.dtype)
+            value = cast(as_tensor(constant_values), tensor.dtype)
     else:
         tensor, value = promote((x, constant_values))
     width = _pad_width(tensor, pad_width)
@@ -169,7 +169,7 @@ def _with_values(x: Tensor, pad_width: Any, values: Any, name: str) -> Tensor:
             if count:
                 one = [(0, 0)] * len(width)
                 one[axis] = (0, count) if after else (count, 0)
-                filler = cast_to(as_tensor(value, x.graph), x.dtype)
+                filler = cast(as_tensor(value, x.graph), x.dtype)
                 x = x.graph.add(PAD, (x, filler), {"width": tuple(one)}).out
     return identity(x, name=name)
 
@@ -342,7 +342,7 @@ def roll(x: Any, shift: Any, axis: Any = None, *, name: str | None = None) -> Te
     number = one_axis("roll", tensor, axis)
     with tensor.graph.as_default():
         count = size(tensor, number)
-        places = remainder(arange(count) - cast_to(shift, dtypes.int64), count)
+        places = remainder(arange(count) - cast(shift, dtypes.int64), count)
     return gather(tensor, places, number, name=name or "roll")
 
 
@@ -435,7 +435,7 @@ def _repeated_in_run(x: Tensor, repeats: Tensor, axis: int, name: str) -> Tensor
                 repeats, greater_equal(repeats, 0), "repeat", "a number of repetitions is negative",
                 "give ints that are not negative", repeats=repeats,
             )  # fmt: skip
-        counts = broadcast_to(cast_to(repeats, dtypes.int64), (size(x, axis),))
+        counts = broadcast_to(cast(repeats, dtypes.int64), (size(x, axis),))
         ends = cumsum(counts, 0)
         # The entry that stands at a place is the first one that ends behind it.
         places = searchsorted(ends, arange(sum(counts)), "right")

@@ -25,7 +25,7 @@ from staticgraph.core.location import capture
 from staticgraph.core.opdef import Attrs, OpDef
 from staticgraph.core.types import Dim, TensorType
 from staticgraph.errors import GraphError, ShapeError
-from staticgraph.ops.convert import cast_to
+from staticgraph.ops.convert import cast
 from staticgraph.ops.elementwise import ceil, floor_divide, maximum, multiply, sqrt, subtract
 from staticgraph.ops.joining import concat
 from staticgraph.ops.shaping import RESHAPE, reshape
@@ -127,7 +127,7 @@ def _plan(length: int | Tensor, every: Any) -> _Plan | None:
     count = size(length, 0)
     if every == "sqrt":
         # Exact: the count is below 2**53.
-        root = cast_to(ceil(sqrt(cast_to(count, dtypes.float64))), dtypes.int64)
+        root = cast(ceil(sqrt(cast(count, dtypes.float64))), dtypes.int64)
         every = maximum(root, 1)
     segments = floor_divide(count, every)
     return _Plan(segments, every, subtract(count, multiply(segments, every)))

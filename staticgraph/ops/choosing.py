@@ -16,7 +16,7 @@ from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, promote
+from staticgraph.ops.convert import as_tensor, cast, is_tensor_like, promote
 from staticgraph.ops.grids import moveaxis
 from staticgraph.ops.indexing import gather
 from staticgraph.ops.looping import map_fn
@@ -97,7 +97,7 @@ def piecewise(
         )  # fmt: skip
     with tensor.graph.as_default():
         values = [
-            cast_to(as_tensor(f(tensor, *args, **kw) if callable(f) else f), tensor.dtype)
+            cast(as_tensor(f(tensor, *args, **kw) if callable(f) else f), tensor.dtype)
             for f in functions
         ]
         rest = values.pop() if len(values) > len(conditions) else ew.zero_of(tensor)
@@ -145,7 +145,7 @@ def choose(a: Any, choices: Any, mode: str = "raise", *, name: str | None = None
         refuse("choose", (number,), Mismatch(
             f"a is {dtypes.name(number.dtype)}", "give ints", error=DTypeError
         ), ("a",))  # fmt: skip
-    number, last = cast_to(number, dtypes.int64), len(tensors) - 1
+    number, last = cast(number, dtypes.int64), len(tensors) - 1
     with number.graph.as_default():
         if mode == "wrap":
             number = ew.remainder(number, len(tensors))

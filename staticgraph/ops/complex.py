@@ -26,8 +26,8 @@ from staticgraph.core.opdef import (
     register,
 )
 from staticgraph.core.types import TensorType
-from staticgraph.ops.convert import as_tensor, cast_to, promote, scalar
-from staticgraph.ops.elementwise_record import infer_same
+from staticgraph.ops.convert import as_tensor, cast, promote, scalar
+from staticgraph.ops.elementwise.record import infer_same
 
 
 def _infer_part(types: Types, attrs: Attrs) -> TensorType:
@@ -80,7 +80,7 @@ def _vjp_imag(node: Operation, adjoint: Tensor) -> Tensor:
 
 REAL = _elementwise(
     "real", ("x",), COMPLEX, np.real, _infer_part,
-    [lambda node, adjoint: cast_to(adjoint, node.inputs[0].dtype)],
+    [lambda node, adjoint: cast(adjoint, node.inputs[0].dtype)],
     "The real part of a complex number, elementwise.",
 )  # fmt: skip
 IMAG = _elementwise(

@@ -25,9 +25,9 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction, shaping
 from staticgraph.ops.complex import conjugated
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import cast_to, promote
+from staticgraph.ops.convert import cast, promote
 from staticgraph.ops.creation import arange
-from staticgraph.ops.linalg_products import described, known_ranks, matmul
+from staticgraph.ops.linalg.products import described, known_ranks, matmul
 from staticgraph.ops.reduction import element_count
 from staticgraph.ops.shaping import BROADCAST_TO
 from staticgraph.ops.sizes import is_int, refusal, size
@@ -82,7 +82,7 @@ def summed(x: Labelled, kept: Collection[str]) -> Labelled:
     lost = [label for label in x.labels if label not in kept]
     if not lost:
         return x
-    total = cast_to(reduction.sum(x.tensor, x.axes(lost)), x.tensor.dtype)
+    total = cast(reduction.sum(x.tensor, x.axes(lost)), x.tensor.dtype)
     return Labelled(total, tuple([label for label in x.labels if label in kept]), x.made_of)
 
 
@@ -123,7 +123,7 @@ def diagonal_of(
 
     with x.graph.explaining(explain):
         kept = ew.where(same, moved, zero)
-    return cast_to(reduction.sum(kept, -1), x.dtype)
+    return cast(reduction.sum(kept, -1), x.dtype)
 
 
 # -- two operands -----------------------------------------------------------------------------

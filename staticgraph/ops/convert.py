@@ -320,7 +320,7 @@ CAST = register(
 
 
 def cast(x: Any, dtype: Any, name: str | None = None) -> Tensor:
-    """`x` with its elements converted to `dtype` .
+    """`x` with its elements converted to `dtype`.
 
     Floats are truncated toward zero on the way to integers. A complex number becomes true where it
     is not 0, and no real number: DTypeError, `real` and `abs` say which one is meant. Gradients
@@ -335,9 +335,6 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Tensor:
     if tensor.type.dtype == wanted:
         return tensor
     return tensor.node.graph.add(CAST, (tensor,), {"dtype": wanted}, name).outputs[0]
-
-
-cast_to = cast
 
 
 def real_floating(x: Tensor) -> Tensor:

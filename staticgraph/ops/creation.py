@@ -27,7 +27,7 @@ from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import (
     as_tensor,
-    cast_to,
+    cast,
     constant,
     constant_value,
     is_tensor_like,
@@ -139,7 +139,7 @@ def _filled(what: str, shape: Any, fill_value: Any, dtype: Any, name: str | None
     graph = target.operands[0].graph if target.operands else get_default_graph()
     if is_tensor_like(fill_value):
         filler = as_tensor(fill_value)
-        filler = filler if dtype is None else cast_to(filler, dtype)
+        filler = filler if dtype is None else cast(filler, dtype)
     else:
         filler = _literal(graph, fill_value, dtype)
     attrs = {"shape": target.shape}
@@ -208,7 +208,7 @@ def full_like(
     tensor = as_tensor(x)
     wanted = tensor.dtype if dtype is None else dtypes.as_dtype(dtype)
     if is_tensor_like(fill_value):
-        filler = cast_to(as_tensor(fill_value), wanted)
+        filler = cast(as_tensor(fill_value), wanted)
     else:
         filler = _literal(tensor.graph, fill_value, wanted)
     target = shape_of(tensor)
@@ -287,24 +287,24 @@ def arange(
             return constant(row, wanted, name or "arange")
     from_zero = _is_number(first, 0) and _is_number(stride, 1)
     if first.dtype in dtypes.REAL_FLOATING:
-        count = cast_to(ceil((last - first) / stride), dtypes.int64)
+        count = cast(ceil((last - first) / stride), dtypes.int64)
     else:
-        whole = cast_to(last, dtypes.int64)
+        whole = cast(last, dtypes.int64)
         if not from_zero:
-            span = subtract(cast_to(first, dtypes.int64), whole)
-            whole = negative(floor_divide(span, cast_to(stride, dtypes.int64)))
+            span = subtract(cast(first, dtypes.int64), whole)
+            whole = negative(floor_divide(span, cast(stride, dtypes.int64)))
         count = whole
     dim = size_dim(count)
     measured = isinstance(dim, str) or (isinstance(dim, int) and dim >= 0)
     if not (from_zero and (measured or count.node.op.name == "size")):
         count = maximum(count, 0)
     attrs = {"size": size_dim(count)}
-    numbers = cast_to(count.graph.add(ARANGE, (count,), attrs, name).out, first.dtype)
+    numbers = cast(count.graph.add(ARANGE, (count,), attrs, name).out, first.dtype)
     if not _is_number(stride, 1):
         numbers = numbers * stride
     if not _is_number(first, 0):
         numbers = add(first, numbers)
-    return numbers if dtype is None else cast_to(numbers, dtype)
+    return numbers if dtype is None else cast(numbers, dtype)
 
 
 def _is_number(x: Tensor, number: int) -> bool:
@@ -391,7 +391,7 @@ def logspace(
     """
 
     def powers(exponents: Tensor) -> Tensor:
-        given = cast_to(as_tensor(base, exponents.graph), exponents.dtype)
+        given = cast(as_tensor(base, exponents.graph), exponents.dtype)
         return pow(given, exponents)
 
     return _spaced("logspace", start, stop, num, endpoint, dtype, axis, name, powers)
@@ -433,7 +433,7 @@ def geomspace(
     )  # fmt: skip
     lead = expand_dims(first, _new_axis("geomspace", first, last, axis))
     whole = multiply(result, lead, name=None if wanted is not None else name or "geomspace")
-    return whole if wanted is None else cast_to(whole, wanted, name or "geomspace")
+    return whole if wanted is None else cast(whole, wanted, name or "geomspace")
 
 
 def _new_axis(what: str, first: Tensor, last: Tensor, axis: Any) -> int:
@@ -470,7 +470,7 @@ def _spaced(
     if function is not None:
         result = function(result)
         result = identity(result, name=name or what) if wanted is None else result
-    return result if wanted is None else cast_to(result, wanted, name or what)
+    return result if wanted is None else cast(result, wanted, name or what)
 
 
 def _aligned(end: Tensor, ndim: int, place: int) -> Tensor:
@@ -490,14 +490,14 @@ def _shares(what: str, num: Any, endpoint: bool, dtype: dtypes.DType) -> tuple[T
         row = np.arange(count) / max(count - 1 if endpoint else count, 1)
         return constant(row.astype(dtype)), constant((1 - row).astype(dtype))
     counted = read_sizes(what, (num,)).operands
-    number = cast_to(as_tensor(num), dtypes.int64)
+    number = cast(as_tensor(num), dtypes.int64)
     assert counted
     number = require(
         number, greater_equal(number, 0), what, "num is negative", "give an int from 0", num=number
     )
     steps = maximum(number - 1 if endpoint else number, 1)
-    share = divide(cast_to(arange(number), dtypes.float64), cast_to(steps, dtypes.float64))
-    return cast_to(share, dtype), cast_to(1 - share, dtype)
+    share = divide(cast(arange(number), dtypes.float64), cast(steps, dtypes.float64))
+    return cast(share, dtype), cast(1 - share, dtype)
 
 
 def _ends(start: Any, stop: Any, wanted: dtypes.DType | None) -> tuple[Tensor, Tensor]:
@@ -511,7 +511,7 @@ def _ends(start: Any, stop: Any, wanted: dtypes.DType | None) -> tuple[Tensor, T
     first, last = promote((start, stop), floating=True)
     if wanted in dtypes.DIFFERENTIABLE:
         computing = dtypes.promote(first.dtype, wanted)
-        return cast_to(first, computing), cast_to(last, computing)
+        return cast(first, computing), cast(last, computing)
     return first, last
 
 
@@ -546,7 +546,7 @@ def eye(
     with sizes.operands[0].graph.as_default():
         row_numbers, column_numbers = arange(rows), arange(columns)
         hit = equal(expand_dims(row_numbers + int(k), 1), expand_dims(column_numbers, 0))
-        return cast_to(hit, wanted, name or "eye")
+        return cast(hit, wanted, name or "eye")
 
 
 def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None, *, name: str | None = None) -> Tensor:
@@ -574,4 +574,4 @@ def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None, *, name: str | Non
     with sizes.operands[0].graph.as_default():
         row_numbers, column_numbers = arange(rows), arange(columns)
         below = expand_dims(row_numbers + int(k), 1) >= expand_dims(column_numbers, 0)
-        return cast_to(below, wanted, name or "tri")
+        return cast(below, wanted, name or "tri")

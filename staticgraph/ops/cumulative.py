@@ -21,7 +21,7 @@ from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import shaping
 from staticgraph.ops.axes import one_axis
-from staticgraph.ops.convert import as_tensor, cast_to, promote
+from staticgraph.ops.convert import as_tensor, cast, promote
 
 # The dtypes in which sums and products accumulate: narrower integers would overflow at once.
 ACCUMULATED = frozenset({dtypes.int64, dtypes.uint64}) | dtypes.INEXACT
@@ -178,13 +178,13 @@ def _cumulate(op: OpDef, x: Any, axis: Any, reverse: bool, dtype: Any, name: str
             tensor = shaping.reshape(tensor, (-1,))
     attrs = {"axis": number, "reverse": bool(reverse)}
     if dtype is None:
-        tensor = cast_to(tensor, accumulator(tensor.dtype))
+        tensor = cast(tensor, accumulator(tensor.dtype))
         return tensor.graph.add(op, (tensor,), attrs, name).out
     # In a narrow dtype it is a wide one that is cut, which is the same.
     wanted = dtypes.as_dtype(dtype)
-    tensor = cast_to(cast_to(tensor, wanted), accumulator(wanted))
+    tensor = cast(cast(tensor, wanted), accumulator(wanted))
     inner = name if tensor.dtype == wanted else None
-    return cast_to(tensor.graph.add(op, (tensor,), attrs, inner).out, wanted, name)
+    return cast(tensor.graph.add(op, (tensor,), attrs, inner).out, wanted, name)
 
 
 # -- linear recurrence ------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from staticgraph.ops.arranging import flip, pad
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.complex import conjugated
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast_to, constant_value, promote
+from staticgraph.ops.convert import as_tensor, cast, constant_value, promote
 from staticgraph.ops.creation import arange, zeros
 from staticgraph.ops.cumulative import cumprod, cumsum
 from staticgraph.ops.indexing import FULL, GATHER, SLICE, Range
@@ -92,7 +92,7 @@ def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None, *, name: str | Non
     row = diff(reshape(as_tensor(x), (-1,)))
     with row.graph.as_default():
         ends = [
-            None if end is None else reshape(cast_to(as_tensor(end), row.dtype), (-1,))
+            None if end is None else reshape(cast(as_tensor(end), row.dtype), (-1,))
             for end in (to_begin, to_end)
         ]
         parts = [end for end in (ends[0], row, ends[1]) if end is not None]
@@ -262,8 +262,8 @@ def interp(
         step = ew.where(flat, 0.0, (at - x0) / ew.where(flat, 1.0, width))
         result = y0 + step * (y1 - y0)
         first, end = _at(values, ew.multiply(last, 0)), _at(values, last)
-        low = first if left is None else cast_to(as_tensor(left), at.dtype)
-        high = end if right is None else cast_to(as_tensor(right), at.dtype)
+        low = first if left is None else cast(as_tensor(left), at.dtype)
+        high = end if right is None else cast(as_tensor(right), at.dtype)
         result = ew.where(at < _at(places, ew.multiply(last, 0)), low, result)
         # At the last point itself the value is its own, whatever lies behind.
         result = ew.where(ew.equal(at, _at(places, last)), end, result)
@@ -279,7 +279,7 @@ def _within_period(
         refuse("interp", (given,), Mismatch(
             f"period has shape {format_shape(given.type.shape)}", "give one number"
         ), ("period",))  # fmt: skip
-    length = ew.abs(cast_to(given, at.dtype))
+    length = ew.abs(cast(given, at.dtype))
     nonzero = ew.not_equal(length, 0)
     length = require(length, nonzero, "interp", "period is 0", "give another number")
     at, places = ew.remainder(at, length), ew.remainder(places, length)

@@ -11,7 +11,7 @@ from typing import Any
 
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
-from staticgraph.ops.convert import cast_to, promote
+from staticgraph.ops.convert import cast, promote
 
 
 def rounded_once(make: Callable[..., Tensor], operands: Sequence[Any], name: str | None) -> Tensor:
@@ -23,5 +23,5 @@ def rounded_once(make: Callable[..., Tensor], operands: Sequence[Any], name: str
     dtype = tensors[0].dtype
     if dtype not in dtypes.HALF:
         return make(*tensors, name=name)
-    wide = [cast_to(tensor, dtypes.float32) for tensor in tensors]
-    return cast_to(make(*wide, name=None), dtype, name)
+    wide = [cast(tensor, dtypes.float32) for tensor in tensors]
+    return cast(make(*wide, name=None), dtype, name)

@@ -22,7 +22,7 @@ from staticgraph.ops.control import identity
 from staticgraph.ops.convert import (
     CAST,
     as_tensor,
-    cast_to,
+    cast,
     constant_value,
     is_tensor_like,
     promote,
@@ -143,7 +143,7 @@ def _ends(what: str, values: Tensor, range: Any) -> tuple[Tensor, Tensor]:
     problem, way_out = f"range={range!r} is no range", "give the lower edge, then the upper"
     if not isinstance(range, list | tuple | np.ndarray) or len(range) != 2:
         raise refusal(what, problem, way_out)
-    low, high = [cast_to(as_tensor(end, values.graph), values.dtype) for end in range]
+    low, high = [cast(as_tensor(end, values.graph), values.dtype) for end in range]
     bottom, top = _known(low), _known(high)
     if bottom is None or top is None:
         fits = ew.less_equal(low, high)
@@ -210,7 +210,7 @@ def histogram(
         )  # fmt: skip
         counts = part(total, 0, None, -1)
         if density:
-            counts = cast_to(counts, edges.dtype)
+            counts = cast(counts, edges.dtype)
             counts = counts / (diff(edges) * reduce.sum(counts))
         return identity(counts, name=name or "histogram"), edges
 
@@ -233,11 +233,11 @@ def _number_of_equal_bin(values: Tensor, edges: Tensor, count: int) -> Tensor:
     low, high = gather(edges, 0), gather(edges, -1)
     inside = ew.logical_and(ew.greater_equal(values, low), ew.less_equal(values, high))
     share = ew.where(inside, (values - low) / (high - low), 0.0)
-    number = ew.minimum(cast_to(share * count, dtypes.int64), count - 1)
-    number = number - cast_to(ew.less(values, gather(edges, number)), dtypes.int64)
+    number = ew.minimum(cast(share * count, dtypes.int64), count - 1)
+    number = number - cast(ew.less(values, gather(edges, number)), dtypes.int64)
     number = ew.maximum(number, 0)
     beyond = ew.greater_equal(values, gather(edges, number + 1))
-    number = ew.minimum(number + cast_to(beyond, dtypes.int64), count - 1)
+    number = ew.minimum(number + cast(beyond, dtypes.int64), count - 1)
     return ew.where(inside, number, count)
 
 
@@ -324,9 +324,9 @@ def _grid(
         counted = bincount(ew.where(inside, place, total), given, length=total + 1)
         counts = reshape(part(counted, 0, None, -1), lengths)
         if given is None:
-            counts = cast_to(counts, dtypes.float64)
+            counts = cast(counts, dtypes.float64)
         if density:
-            counts = cast_to(counts, edges[0].dtype) if given is not None else counts
+            counts = cast(counts, edges[0].dtype) if given is not None else counts
             counts = counts / reduce.sum(counts)
             for axis, row in enumerate(edges):
                 behind = tuple([other for other, _ in enumerate(edges) if other != axis])

@@ -40,7 +40,7 @@ from staticgraph.errors import DTypeError, GraphError, IndexingError
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.convert import (
     as_tensor,
-    cast_to,
+    cast,
     constant_value,
     is_tensor_like,
     promote,
@@ -347,7 +347,7 @@ def as_index(op: OpDef, x: Tensor, indices: Any) -> Tensor:
             "indices are integers: sg.cast(index, 'int64')",
             error=DTypeError,
         ))  # fmt: skip
-    return cast_to(tensor, dtypes.int64)
+    return cast(tensor, dtypes.int64)
 
 
 def as_entry(x: Tensor, axis: int, entry: Any) -> Tensor:
@@ -485,7 +485,7 @@ def one_hot(
     with index.graph.as_default():
         others = tuple([other for other in range(ndim) if other != place])
         numbers = expand_dims(arange(depth), others)
-    return cast_to(equal(column, numbers), wanted, name or "one_hot")
+    return cast(equal(column, numbers), wanted, name or "one_hot")
 
 
 def _flat(values: Sequence[Any]) -> list[Any]:

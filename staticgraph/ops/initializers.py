@@ -26,10 +26,10 @@ from staticgraph.ops import creation
 from staticgraph.ops.convert import is_tensor_like
 from staticgraph.ops.elementwise import less, multiply, where
 from staticgraph.ops.linalg import diagonal, qr
-from staticgraph.ops.random_arguments import names_told
-from staticgraph.ops.random_continuous import normal, uniform
-from staticgraph.ops.random_parameters import refuse_known
-from staticgraph.ops.random_truncated import truncated_normal as cut_normal
+from staticgraph.ops.random.arguments import names_told
+from staticgraph.ops.random.continuous import normal, uniform
+from staticgraph.ops.random.parameters import refuse_known
+from staticgraph.ops.random.truncated import truncated_normal as cut_normal
 from staticgraph.ops.shaping import permute_dims, reshape
 from staticgraph.ops.sizes import read_sizes, refusal
 

@@ -10,7 +10,7 @@ from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 from staticgraph.core.graph import Tensor
 from staticgraph.errors import DTypeError
-from staticgraph.ops.convert import as_tensor, cast_to, constant, is_tensor_like
+from staticgraph.ops.convert import as_tensor, cast, constant, is_tensor_like
 from staticgraph.ops.creation import check_device
 from staticgraph.ops.sizes import refusal
 
@@ -182,7 +182,7 @@ def astype(
     array([ 1, -1], dtype=int32)
     """
     check_device("astype", device)
-    return cast_to(x, dtype, name)
+    return cast(x, dtype, name)
 
 
 def asarray(
@@ -206,5 +206,5 @@ def asarray(
     check_device("asarray", device)
     if is_tensor_like(obj):
         tensor = as_tensor(obj)
-        return tensor if dtype is None else cast_to(tensor, dtype, name)
+        return tensor if dtype is None else cast(tensor, dtype, name)
     return constant(obj, dtype, name)

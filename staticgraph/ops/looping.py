@@ -19,7 +19,7 @@ from staticgraph.ops.carries import Carries, names_of, parameters_of
 from staticgraph.ops.checkpoint import check_every, segmented
 from staticgraph.ops.convert import (
     as_tensor,
-    cast_to,
+    cast,
     constant,
     is_tensor_like,
     promote,
@@ -329,7 +329,7 @@ def _steps(length: Any) -> Tensor:
 
 def _numbered(counter: Tensor, first: Tensor, name: str) -> Tensor:
     """The number of an iteration, counted from `first`, in the dtype of that."""
-    number = cast_to(counter, first.dtype)
+    number = cast(counter, first.dtype)
     return number if scalar_value(first) == 0 else add(number, first, name=name)
 
 
@@ -416,7 +416,7 @@ def fori_loop(
         first, last = promote((lower, upper))
         count: Any = max(0, int(upper) - int(lower)) if _are_known(lower, upper) else None
         if count is None:
-            ends = [cast_to(bound, dtypes.int64) for bound in (last, first)]
+            ends = [cast(bound, dtypes.int64) for bound in (last, first)]
             count = maximum(subtract(*ends), 0)
 
     def step(value: Any, i: Any) -> tuple[Any, Any]:

@@ -16,7 +16,6 @@ from staticgraph.errors import GraphError
 from staticgraph.ops import (
     arranging,
     cumulative,
-    elementwise_parts,
     grids,
     indexing,
     linalg,
@@ -29,8 +28,11 @@ from staticgraph.ops import (
 from staticgraph.ops import complex as parts
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast_to
+from staticgraph.ops.convert import as_tensor, cast
 from staticgraph.ops.creation import check_device
+from staticgraph.ops.elementwise import (
+    parts as elementwise_parts,
+)
 
 Method = Callable[..., Any]
 
@@ -47,7 +49,7 @@ def no_value(what: str, x: Any, problem: str, way_out: str) -> GraphError:
 
 def astype(x: Any, dtype: Any) -> Tensor:
     """The elements converted to `dtype`; see `cast`."""
-    return cast_to(x, dtype)
+    return cast(x, dtype)
 
 
 def reshape(x: Any, *shape: Any) -> Tensor:

@@ -15,13 +15,15 @@ import numpy as np
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.ops import elementwise as ew
-from staticgraph.ops import elementwise_numbers as numbers
 from staticgraph.ops.convert import as_tensor, is_tensor_like, promote
-from staticgraph.ops.elementwise_parts import divmod, round
+from staticgraph.ops.elementwise import (
+    numbers,
+)
+from staticgraph.ops.elementwise.parts import divmod, round
 from staticgraph.ops.joining import unstack
 from staticgraph.ops.linalg import matmul
 from staticgraph.ops.members import MEMBERS, no_value
-from staticgraph.ops.numpy_functions import array_function, array_ufunc
+from staticgraph.ops.numpy_protocol.functions import array_function, array_ufunc
 from staticgraph.ops.state import Variable
 from staticgraph.ops.subscript import getitem
 

@@ -17,7 +17,7 @@ from staticgraph.core.opdef import Mismatch
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
 from staticgraph.ops.axes import known_rank, refuse
-from staticgraph.ops.convert import as_tensor, cast_to, constant
+from staticgraph.ops.convert import as_tensor, cast, constant
 from staticgraph.ops.indexing import FULL, SLICE, Range
 from staticgraph.ops.joining import concat
 from staticgraph.ops.quantiles import median
@@ -74,10 +74,10 @@ def _ramp(x: Tensor, edge: Tensor, value: Any, count: int, axis: int, after: boo
     share = np.arange(count) / count
     shape = [count if place == axis else 1 for place in range(known_rank("pad", x))]
     column = constant((share[::-1] if after else share).reshape(shape).astype(computing))
-    start = cast_to(as_tensor(value, x.graph), computing)
-    ramp = start * (1 - column) + cast_to(edge, computing) * column
+    start = cast(as_tensor(value, x.graph), computing)
+    ramp = start * (1 - column) + cast(edge, computing) * column
     # Integers are rounded down, as those of NumPy's linspace.
-    return ramp if inexact else cast_to(ew.floor(ramp), x.dtype)
+    return ramp if inexact else cast(ew.floor(ramp), x.dtype)
 
 
 def extended(x: Tensor, width: Width, mode: str, stat_length: Any) -> Tensor:
@@ -109,7 +109,7 @@ def _statistic(x: Tensor, axis: int, mode: str, length: int | None, after: bool)
     result = STATISTICS[mode](taken, axis, keepdims=True)
     if x.dtype in dtypes.INTEGER and result.dtype != x.dtype:
         result = ew.round(result)
-    return cast_to(result, x.dtype)
+    return cast(result, x.dtype)
 
 
 def _entry(x: Tensor, axis: int, place: int) -> Tensor:

@@ -18,7 +18,7 @@ from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like
+from staticgraph.ops.convert import as_tensor, cast, is_tensor_like
 from staticgraph.ops.creation import arange, tri
 from staticgraph.ops.joining import stack
 from staticgraph.ops.linalg import diag
@@ -57,7 +57,7 @@ def indices(
     if not count:
         raise refusal("indices", "there are no axes", "give one size at least")
     graph = next((as_tensor(n).graph for n in dimensions if is_tensor_like(n)), None)
-    rows = [cast_to(arange(n), wanted) for n in dimensions]
+    rows = [cast(arange(n), wanted) for n in dimensions]
     along = [
         expand_dims(row, others) if others else row
         for row, others in [
@@ -295,4 +295,4 @@ def _ints(what: str, x: Tensor, label: str) -> Tensor:
             f"{label} is {dtypes.name(x.dtype)}", "give ints: sg.cast(x, 'int64') converts",
             error=DTypeError,
         ), (label,))  # fmt: skip
-    return cast_to(x, dtypes.int64)
+    return cast(x, dtypes.int64)

@@ -17,7 +17,7 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
 from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast_to, constant, is_tensor_like, promote
+from staticgraph.ops.convert import as_tensor, cast, constant, is_tensor_like, promote
 from staticgraph.ops.differences import convolve, part
 from staticgraph.ops.joining import concat
 from staticgraph.ops.linalg import lstsq
@@ -153,11 +153,11 @@ def polyint(p: Any, m: int = 1, k: Any = None, *, name: str | None = None) -> Te
             "polyint", f"there are {len(constants)} constants for {m} integrals",
             "give one number, or one per integral",
         )  # fmt: skip
-    row = row if row.dtype in dtypes.INEXACT else cast_to(row, dtypes.float64)
+    row = row if row.dtype in dtypes.INEXACT else cast(row, dtypes.float64)
     for given in constants:
         with row.graph.as_default():
             powers = np.arange(count, 0, -1).astype(row.dtype)
-            last = cast_to(as_tensor(given), row.dtype)
+            last = cast(as_tensor(given), row.dtype)
             row = concat([row / constant(powers), expand_dims(last, 0)])
         count += 1
     return identity(row, name=name or "polyint")
@@ -207,7 +207,7 @@ def polyfit(
         # Columns of one length make singular values tell what is too small, whatever the unit is.
         length = ew.sqrt(reduce.sum(ew.square(powers), 0))
         if rcond is None:
-            rcond = cast_to(size(places), places.dtype) * float(np.finfo(places.dtype).eps)
+            rcond = cast(size(places), places.dtype) * float(np.finfo(places.dtype).eps)
         elif not is_tensor_like(rcond):
             rcond = float(rcond)
         found = lstsq(powers / length, values, rcond).x

@@ -23,7 +23,7 @@ from staticgraph.ops.control import identity
 from staticgraph.ops.convert import (
     CAST,
     as_tensor,
-    cast_to,
+    cast,
     constant,
     constant_value,
     is_tensor_like,
@@ -207,7 +207,7 @@ def _shares(what: str, q: Any, whole: int) -> Tensor:
             ), ("q",))  # fmt: skip
         known_rank(what, given, (given,))
         values = _known(given)
-        shares = cast_to(given, dtypes.float64)
+        shares = cast(given, dtypes.float64)
     else:
         values, given = np.asarray(q), None
         if values.dtype.kind not in "iuf":
@@ -286,13 +286,13 @@ class _Asked:
             count = size(row, 0)
         picked = _Picked(row, shares, count)
         last = ew.maximum(picked.count - 1, 0)
-        place = self.method.place(cast_to(picked.count, dtypes.float64), picked.shares)
+        place = self.method.place(cast(picked.count, dtypes.float64), picked.shares)
         if self.method.weight is None:
-            result = picked.at(ew.clip(cast_to(place, dtypes.int64), 0, last))
+            result = picked.at(ew.clip(cast(place, dtypes.int64), 0, last))
         else:
             below = ew.floor(place)
-            low = cast_to(below, dtypes.int64)
-            weight = cast_to(self.method.weight(place, place - below), row.dtype)
+            low = cast(below, dtypes.int64)
+            weight = cast(self.method.weight(place, place - below), row.dtype)
             result = _mixed(
                 picked.at(ew.clip(low, 0, last)), picked.at(ew.clip(low + 1, 0, last)),
                 picked.beside(weight),
@@ -306,7 +306,7 @@ class _Asked:
                 self.what, f"weights have no meaning with method={self.name!r}",
                 "give method='inverted_cdf'",
             )  # fmt: skip
-        given = cast_to(as_tensor(weights, x.graph), dtypes.float64)
+        given = cast(as_tensor(weights, x.graph), dtypes.float64)
         if given.type.ndim == 1 and x.type.ndim != 1 and len(axes) == 1:
             behind = known_rank(self.what, x) - 1 - axes[0]
             given = expand_dims(given, tuple(range(1, 1 + behind))) if behind else given

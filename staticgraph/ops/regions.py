@@ -30,7 +30,7 @@ from staticgraph.ops.control import IDENTITY, group, identity
 from staticgraph.ops.convert import (
     CAST,
     as_tensor,
-    cast_to,
+    cast,
     is_tensor_like,
     scalar,
     scalar_value,
@@ -126,7 +126,7 @@ def _is_literal(tensor: Tensor) -> bool:
 def weak_as(leaf: Any, dtype: DType) -> Tensor:
     """What `weak_kind` tells of, as a tensor of `dtype` in the default graph."""
     if isinstance(leaf, Tensor):
-        return cast_to(leaf, dtype)
+        return cast(leaf, dtype)
     return scalar(get_default_graph(), leaf, dtype)
 
 

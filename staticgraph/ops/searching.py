@@ -24,7 +24,7 @@ from staticgraph.core.types import TensorType, format_shape
 from staticgraph.errors import DTypeError
 from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast_to, promote
+from staticgraph.ops.convert import as_tensor, cast, promote
 from staticgraph.ops.creation import full
 from staticgraph.ops.elementwise import (
     equal,
@@ -218,7 +218,7 @@ def searchsorted(
                 f"sorter is {dtypes.name(order.dtype)}",
                 "give the indices that sort x1: sg.argsort(x1)", error=DTypeError,
             ))  # fmt: skip
-        order = cast_to(order, dtypes.int64)
+        order = cast(order, dtypes.int64)
         row = row.graph.add(GATHER, (row, order), {"axes": (0,)}).out
     return row.graph.add(SEARCHSORTED, (row, values), {"side": side}, name).out
 

@@ -23,7 +23,7 @@ from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.convert import (
     CAST,
     as_tensor,
-    cast_to,
+    cast,
     constant_value,
     is_tensor_like,
     real_floating,
@@ -65,7 +65,7 @@ def _winners(node: Operation) -> tuple[Tensor, Tensor, Tensor]:
     x, updates = node.inputs[:2]
     kept = ew.equal(x, node.out)
     taken = ew.equal(updates, _gathered(node.out, node))
-    return kept, taken, _added(cast_to(kept, x.dtype), cast_to(taken, x.dtype), node)
+    return kept, taken, _added(cast(kept, x.dtype), cast(taken, x.dtype), node)
 
 
 def _vjp_choosing(node: Operation, adjoint: Tensor, number: int) -> Tensor | None:
@@ -241,7 +241,7 @@ def segment_sum(
     array([4., 0., 2.], dtype=float32)
     """
     tensor = as_tensor(data)
-    wide = cast_to(tensor, accumulator(tensor.dtype))
+    wide = cast(tensor, accumulator(tensor.dtype))
     parts = _segments("segment_sum", wide, segment_ids, num_segments)
     return _summed("segment_sum", parts, name or "segment_sum")
 
@@ -263,14 +263,14 @@ def segment_mean(
     tensor = tensor if tensor.dtype in dtypes.COMPLEX else real_floating(tensor)
     if tensor.dtype in dtypes.HALF:
         # A sum may overflow where its mean does not, and no half counts far.
-        mean = segment_mean(cast_to(tensor, dtypes.float32), segment_ids, num_segments)
-        return cast_to(mean, tensor.dtype, name or what)
+        mean = segment_mean(cast(tensor, dtypes.float32), segment_ids, num_segments)
+        return cast(mean, tensor.dtype, name or what)
     parts = _segments(what, tensor, segment_ids, num_segments)
     total = _summed(what, parts)
     with tensor.graph.as_default():
         ones = full((size_or_dim(tensor, 0),), 1, dtypes.int64)
     counts = _summed(what, parts._replace(data=ones, shape=parts.shape[:1]))
-    counts = cast_to(ew.maximum(counts, 1), tensor.dtype)
+    counts = cast(ew.maximum(counts, 1), tensor.dtype)
     inner = len(parts.shape) - 1
     if inner:
         counts = expand_dims(counts, tuple(range(1, 1 + inner)))
@@ -288,11 +288,11 @@ def _extreme(
         ), ("data",))  # fmt: skip
     if tensor.dtype not in dtypes.NUMERIC:
         # Each value of bool and of the half precisions is one of the wider dtype, in order.
-        wide = cast_to(tensor, dtypes.float32 if tensor.dtype in dtypes.HALF else dtypes.int8)
+        wide = cast(tensor, dtypes.float32 if tensor.dtype in dtypes.HALF else dtypes.int8)
         found = _extreme(what, op, wide, segment_ids, num_segments, None)
         if tensor.dtype == dtypes.bool_:
             found = ew.greater(found, 0)
-        return cast_to(found, tensor.dtype, name or what)
+        return cast(found, tensor.dtype, name or what)
     parts = _segments(what, tensor, segment_ids, num_segments)
     lowest = op is SCATTER_MAX
     if tensor.dtype in dtypes.FLOATING:
@@ -374,7 +374,7 @@ def bincount(
         ))  # fmt: skip
     if not is_int(minlength) or minlength < 0:
         raise refusal(what, f"minlength={minlength!r} is no size", "give an int from 0")
-    numbers = cast_to(numbers, dtypes.int64)
+    numbers = cast(numbers, dtypes.int64)
     with numbers.graph.as_default():
         if length is None:
             length = _length_of(numbers, int(minlength))
@@ -383,7 +383,7 @@ def bincount(
             given = scalar(numbers.graph, 1, dtypes.int64)
         else:
             given = as_tensor(weights)
-            given = cast_to(given, accumulator(given.dtype))
+            given = cast(given, accumulator(given.dtype))
         # An index would count from the end where it is negative; a number does not. What is put in
         # its place is no index, and tells which number it was.
         places = ew.where(numbers < 0, ew.maximum(numbers + _LARGEST, _TOLD), numbers)

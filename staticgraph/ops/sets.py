@@ -16,7 +16,7 @@ from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import format_shape
 from staticgraph.ops.axes import one_axis, refuse
 from staticgraph.ops.complex import imag, real
-from staticgraph.ops.convert import as_tensor, cast_to
+from staticgraph.ops.convert import as_tensor, cast
 from staticgraph.ops.creation import arange, zeros_like
 from staticgraph.ops.cumulative import cumsum, shift
 from staticgraph.ops.differences import diff
@@ -118,7 +118,7 @@ class _Unique:
     def inverse(self) -> Tensor:
         """The number, among the different ones, of every element; of the shape of x."""
         assert self.order is not None
-        numbers = cumsum(cast_to(self.begins, dtypes.int64), 0) - 1
+        numbers = cumsum(cast(self.begins, dtypes.int64), 0) - 1
         operands = (zeros_like(self.order), numbers, self.order)
         spread = self.order.graph.add(SCATTER_ADD, operands, {"axes": (0,)}).out
         return self.like_x(spread)

@@ -28,7 +28,7 @@ from staticgraph.errors import DTypeError, ShapeError, StaticGraphError
 from staticgraph.ops.axes import one_axis
 from staticgraph.ops.convert import (
     as_tensor,
-    cast_to,
+    cast,
     constant,
     constant_value,
     is_tensor_like,
@@ -282,7 +282,7 @@ def _int_tensor(what: str, tensor: Tensor, ranks: tuple[int, ...]) -> Tensor:
             describe(tensor),
             "give scalars in a tuple, or one vector with the whole shape",
         )
-    return cast_to(tensor, dtypes.int64)
+    return cast(tensor, dtypes.int64)
 
 
 def _sizes_vector(entries: Sequence[int | Tensor]) -> Tensor:

@@ -15,7 +15,7 @@ from staticgraph.core.types import format_shape
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import known_rank, refuse, several_axes
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast_to
+from staticgraph.ops.convert import as_tensor, cast
 from staticgraph.ops.differences import diff, part
 from staticgraph.ops.joining import concat
 from staticgraph.ops.requiring import require
@@ -55,7 +55,7 @@ def gradient(
             "gradient", f"there are {len(varargs)} distances for {len(axes)} axes",
             "give none, one number for all axes, or one distance per axis",
         )  # fmt: skip
-    values = given if given.dtype in dtypes.INEXACT else cast_to(given, dtypes.float64)
+    values = given if given.dtype in dtypes.INEXACT else cast(given, dtypes.float64)
     results: list[Tensor] = []
     with values.graph.as_default():
         for place, number in enumerate(axes):
@@ -82,7 +82,7 @@ def _long_enough(given: Tensor, values: Tensor, axis: int, order: int) -> Tensor
 
 def _distance(values: Tensor, spacing: Any, axis: int, for_all: bool) -> Tensor:
     """The distance of neighbours: a scalar, or one per pair along the axis."""
-    tensor = cast_to(as_tensor(spacing, values.graph), dtypes.part_of(values.dtype))
+    tensor = cast(as_tensor(spacing, values.graph), dtypes.part_of(values.dtype))
     ndim = known_rank("gradient", tensor)
     if ndim == 0:
         return tensor

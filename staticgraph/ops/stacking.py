@@ -19,7 +19,7 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, promote
+from staticgraph.ops.convert import as_tensor, cast, is_tensor_like, promote
 from staticgraph.ops.creation import arange
 from staticgraph.ops.differences import part
 from staticgraph.ops.grids import moveaxis
@@ -221,7 +221,7 @@ def array_split(
     with tensor.graph.as_default():
         whole = size(tensor, number)
         least, longer = ew.floor_divide(whole, count), ew.remainder(whole, count)
-        lengths = [least + cast_to(ew.greater(longer, i), dtypes.int64) for i in range(count)]
+        lengths = [least + cast(ew.greater(longer, i), dtypes.int64) for i in range(count)]
     attrs = {"sizes": (None,) * count, "axis": number}
     return list(tensor.graph.add(SPLIT, (tensor, *lengths), attrs, name or "array_split").outputs)
 
@@ -372,7 +372,7 @@ def _deleted_in_run(x: Tensor, obj: Tensor, axis: int, name: str) -> Tensor:
                 "give a bool vector of the size of the axis", obj=obj,
             )  # fmt: skip
         else:
-            places = cast_to(reshape(obj, (-1,)), dtypes.int64)
+            places = cast(reshape(obj, (-1,)), dtypes.int64)
             fits = ew.logical_and(ew.greater_equal(places, -count), ew.less(places, count))
             places = require(
                 places, fits, "delete", f"an entry is not there along axis {axis}",
@@ -401,7 +401,7 @@ def insert(
     """
     tensor = as_tensor(x, as_tensor(values).graph if is_tensor_like(values) else None)
     with tensor.graph.as_default():
-        new = cast_to(as_tensor(values), tensor.dtype)
+        new = cast(as_tensor(values), tensor.dtype)
     if axis is None:
         tensor, axis = flattened(tensor), 0
     number = one_axis("insert", tensor, axis)

@@ -28,7 +28,7 @@ from staticgraph.core.opdef import (
 )
 from staticgraph.core.types import Dim, Shape, TensorType, compatible, format_shape
 from staticgraph.errors import DTypeError, GraphError, RunError, ShapeError
-from staticgraph.ops.convert import as_tensor, cast_to, constant, is_tensor_like
+from staticgraph.ops.convert import as_tensor, cast, constant, is_tensor_like
 from staticgraph.ops.elementwise import add, subtract
 
 
@@ -260,7 +260,7 @@ class Variable:
     def _initial(initial_value: Any, dtype: Any) -> Tensor:
         if is_tensor_like(initial_value):
             value = as_tensor(initial_value)
-            return value if dtype is None else cast_to(value, dtype)
+            return value if dtype is None else cast(value, dtype)
         return constant(initial_value, dtype, name="initial_value")
 
     @property

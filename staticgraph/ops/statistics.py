@@ -17,7 +17,7 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
 from staticgraph.ops.axes import known_rank, one_axis, refuse, several_axes
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast_to, promote, real_floating
+from staticgraph.ops.convert import as_tensor, cast, promote, real_floating
 from staticgraph.ops.creation import full_like
 from staticgraph.ops.joining import concat
 from staticgraph.ops.linalg import matmul
@@ -130,7 +130,7 @@ def cov(
         weights = [_of_samples(rows, "fweights", fweights), _of_samples(rows, "aweights", aweights)]
         given = [weight for weight in weights if weight is not None]
         if not given:
-            freedom: Any = cast_to(size(rows, 1), rows.dtype) - correction
+            freedom: Any = cast(size(rows, 1), rows.dtype) - correction
             off = rows - reduce.mean(rows, 1, keepdims=True)
             weighted = off
         else:
@@ -160,7 +160,7 @@ def _of_samples(rows: Tensor, label: str, weights: Any) -> Tensor | None:
             f"fweights is {dtypes.name(given.dtype)}", "give ints; aweights takes other numbers",
             error=DTypeError,
         ), ("m", label))  # fmt: skip
-    return cast_to(given, rows.dtype)
+    return cast(given, rows.dtype)
 
 
 def _variables(what: str, x: Any, y: Any, rowvar: bool) -> tuple[Tensor, bool]:

@@ -18,7 +18,7 @@ from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import Dim, TensorType
 from staticgraph.errors import DTypeError, GraphError, IndexingError, StaticGraphError
 from staticgraph.ops.axes import known_rank, refuse
-from staticgraph.ops.convert import as_tensor, cast_to, constant_value, is_tensor_like, scalar
+from staticgraph.ops.convert import as_tensor, cast, constant_value, is_tensor_like, scalar
 from staticgraph.ops.elementwise import equal, where
 from staticgraph.ops.indexing import (
     BOUND,
@@ -156,7 +156,7 @@ class _Subscript:
         elif is_tensor_like(item):
             tensor = as_tensor(item)
             if tensor.dtype in dtypes.INTEGER and tensor.type.ndim == 0:
-                self._take(_PICK, BOUND, [cast_to(tensor, dtypes.int64)])
+                self._take(_PICK, BOUND, [cast(tensor, dtypes.int64)])
             else:
                 self._read_array(tensor)
         elif isinstance(item, list | range | np.ndarray | np.generic | bool | float | tuple):
@@ -227,7 +227,7 @@ class _Subscript:
         tensor = as_tensor(bound) if is_tensor_like(bound) else None
         if tensor is None or tensor.dtype not in dtypes.INTEGER or tensor.type.ndim != 0:
             self._refuse(f"{bound!r} is no bound of a slice", "give an int or a scalar int tensor")
-        bounds.append(cast_to(tensor, dtypes.int64))
+        bounds.append(cast(tensor, dtypes.int64))
         return BOUND
 
     def _dim(self) -> Dim:

@@ -13,7 +13,7 @@ from staticgraph.core.dtypes import DType
 from staticgraph.core.graph import Tensor
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import several_axes
-from staticgraph.ops.convert import as_tensor, cast_to
+from staticgraph.ops.convert import as_tensor, cast
 from staticgraph.ops.reduction import (
     Axis,
     averaging,
@@ -39,20 +39,20 @@ def _deviations(
     given = as_tensor(x)
     axes = several_axes(what, given, axis)
     mask = element_mask(what, given, where)
-    tensor = averaging(given) if dtype is None else cast_to(given, dtype)
+    tensor = averaging(given) if dtype is None else cast(given, dtype)
     result = dtypes.part_of(tensor.dtype)
     if mask is not None and result in dtypes.HALF:
-        tensor = cast_to(tensor, dtypes.float32)
+        tensor = cast(tensor, dtypes.float32)
     if mean is None:
         middle = mean_of(tensor, axis, keepdims=True, where=where)
     else:
-        middle = cast_to(as_tensor(mean, tensor.graph), tensor.dtype)
+        middle = cast(as_tensor(mean, tensor.graph), tensor.dtype)
     off = tensor - middle
     off = ew.abs(off) if off.dtype in dtypes.COMPLEX else off
     if mask is None:
         return off, count_like(off, given, axes), result
     count = count_nonzero(broadcast_like(mask, given), axis, keepdims)
-    return ew.where(mask, off, ew.zero_of(off)), cast_to(count, off.dtype), result
+    return ew.where(mask, off, ew.zero_of(off)), cast(count, off.dtype), result
 
 
 def _freedom(what: str, count: float | Tensor, correction: float) -> float | Tensor:
@@ -92,7 +92,7 @@ def var(
     freedom = _freedom("var", count, correction)
     if off.dtype == result:
         return ew.divide(squares, freedom, name=name)
-    return cast_to(squares / freedom, result, name)
+    return cast(squares / freedom, result, name)
 
 
 def std(
@@ -114,4 +114,4 @@ def std(
     length = norm(off, axis, keepdims)
     if off.dtype == result:
         return ew.divide(length, root, name=name)
-    return cast_to(length / root, result, name)
+    return cast(length / root, result, name)

@@ -22,7 +22,7 @@ from staticgraph.core.node import Node, Value, make_node
 from staticgraph.core.opdef import Mismatch, get
 from staticgraph.core.types import Dim, TensorType
 from staticgraph.ops.convert import CONSTANT
-from staticgraph.ops.linalg_products import MATMUL
+from staticgraph.ops.linalg.products import MATMUL
 from staticgraph.ops.loops import SCAN, scan_length
 from staticgraph.passes.common import Notes, has_body, rebuilt
 from staticgraph.passes.regions import LOOPS, Given, LoopDraft, Rewriter, live_nodes, tried

@@ -7,7 +7,7 @@ from typing import Any
 
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
-from staticgraph.ops.convert import as_tensor, cast_to, scalar
+from staticgraph.ops.convert import as_tensor, cast, scalar
 from staticgraph.ops.elementwise import abs, pow, sqrt, square
 from staticgraph.ops.state import Variable
 from staticgraph.train.arguments import number
@@ -80,5 +80,5 @@ class Adam(Optimizer):
         a `kept` near 1.
         """
         base = scalar(updates.graph, kept, dtypes.float64)
-        power = pow(base, cast_to(updates, dtypes.float64))
-        return cast_to(1.0 - power, dtypes.part_of(variable.dtype))
+        power = pow(base, cast(updates, dtypes.float64))
+        return cast(1.0 - power, dtypes.part_of(variable.dtype))

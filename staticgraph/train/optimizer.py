@@ -18,7 +18,7 @@ from staticgraph.core.dtypes import DType
 from staticgraph.core.graph import Graph, Operation, Tensor
 from staticgraph.ops.complex import real
 from staticgraph.ops.control import group
-from staticgraph.ops.convert import as_tensor, cast_to, is_tensor_like, scalar
+from staticgraph.ops.convert import as_tensor, cast, is_tensor_like, scalar
 from staticgraph.ops.state import Variable
 from staticgraph.train.arguments import (
     Pair,
@@ -141,7 +141,7 @@ class Optimizer(ABC):
     def rate(self, dtype: DType, graph: Graph) -> Tensor:
         """The learning rate as a scalar tensor of `dtype`."""
         if is_tensor_like(self.learning_rate):
-            return cast_to(as_tensor(self.learning_rate), dtype)
+            return cast(as_tensor(self.learning_rate), dtype)
         return scalar(graph, self.learning_rate, dtype)
 
     def keep(self, slot: Variable, value: Tensor) -> Tensor:

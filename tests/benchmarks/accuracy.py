@@ -25,7 +25,7 @@ import numpy as np
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
-from staticgraph.ops.special_normal import log_ndtr, logit
+from staticgraph.ops.special.normal import log_ndtr, logit
 from tests.backends.native.elements import Array, Rule
 from tests.benchmarks import precise
 

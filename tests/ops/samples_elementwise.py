@@ -1,4 +1,4 @@
-"""Samples of ops/elementwise.py: values from NumPy's own functions or from another formula."""
+"""Samples of ops/elementwise/: values from NumPy's own functions or from another formula."""
 
 from __future__ import annotations
 

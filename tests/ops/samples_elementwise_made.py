@@ -1,4 +1,4 @@
-"""Samples of ops/elementwise_parts.py, and of the functions that elementwise_made.py makes.
+"""Samples of ops/elementwise/parts.py, and of the functions that elementwise/made.py makes.
 
 What has no op of its own is a sample of an op that it makes, so that the walk of the registry sees
 its values, sizes and derivatives, too.

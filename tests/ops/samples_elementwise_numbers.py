@@ -1,4 +1,4 @@
-"""Samples of ops/elementwise_numbers.py, elementwise_trigonometric.py and special.py.
+"""Samples of ops/elementwise/numbers.py, elementwise/trigonometric.py and special/.
 
 Values are another formula in NumPy, Python's `math` or series of their own, in float64.
 """

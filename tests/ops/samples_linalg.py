@@ -1,4 +1,4 @@
-"""Samples of ops/linalg.py: values from NumPy's own products."""
+"""Samples of ops/linalg/: values from NumPy's own products."""
 
 from __future__ import annotations
 

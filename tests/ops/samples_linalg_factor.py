@@ -1,4 +1,4 @@
-"""Samples of ops/linalg_factor.py and linalg_determinant.py: values from NumPy and SciPy.
+"""Samples of ops/linalg/factor.py and linalg/determinant.py: values from NumPy and SciPy.
 
 A Cholesky factor is that of the symmetric part in its derivatives, so samples make their operands
 symmetric before it.
@@ -14,7 +14,15 @@ import scipy.linalg
 
 import staticgraph as sg
 from staticgraph.errors import ShapeError
-from staticgraph.ops import linalg, linalg_cofactors, linalg_factor
+from staticgraph.ops import (
+    linalg,
+)
+from staticgraph.ops.linalg import (
+    cofactors as linalg_cofactors,
+)
+from staticgraph.ops.linalg import (
+    factor as linalg_factor,
+)
 
 from .sample_types import Refusal, Sample
 

@@ -1,4 +1,4 @@
-"""Samples of linalg_eig.py, linalg_lu.py and linalg_tensors.py: values from NumPy and SciPy.
+"""Samples of linalg/eig.py, linalg/lu.py and linalg/tensors.py: values from NumPy and SciPy.
 
 The phase of an eigenvector is LAPACK's choice: samples take what does not depend on it.
 """

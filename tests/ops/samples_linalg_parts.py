@@ -1,4 +1,4 @@
-"""Samples of ops/linalg_parts.py: values from NumPy and SciPy."""
+"""Samples of ops/linalg/parts.py: values from NumPy and SciPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples of ops/linalg_spectral.py, linalg_rank.py and linalg_norms.py: values from NumPy.
+"""Samples of ops/linalg/spectral.py, linalg/rank.py and linalg/norms.py: values from NumPy.
 
 The sign of an eigenvector is LAPACK's choice, another one in machine code than in NumPy: samples
 make the sum of each positive. Vectors that may be turned freely are compared by the

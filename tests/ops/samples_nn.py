@@ -1,4 +1,4 @@
-"""Samples of ops/nn.py: values from SciPy, and from plain formulas in float64."""
+"""Samples of ops/nn/: values from SciPy, and from plain formulas in float64."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from scipy import special
 
 import staticgraph as sg
 from staticgraph.errors import DTypeError, ShapeError
-from staticgraph.ops.random_parameters import RANDOM_DOMAIN
-from staticgraph.ops.random_truncated import NORMAL_QUANTILE
-from staticgraph.ops.random_words import FOLD, RANDOM_BITS, RANDOM_NORMAL, RANDOM_UNIT
+from staticgraph.ops.random.parameters import RANDOM_DOMAIN
+from staticgraph.ops.random.truncated import NORMAL_QUANTILE
+from staticgraph.ops.random.words import FOLD, RANDOM_BITS, RANDOM_NORMAL, RANDOM_UNIT
 
 from .philox import NodeWords, inner, normal, normal32, philox64, unit, unit32
 from .sample_types import Refusal, Sample

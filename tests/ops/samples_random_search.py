@@ -14,13 +14,13 @@ from scipy import special
 
 import staticgraph as sg
 from staticgraph.errors import DTypeError, ShapeError
-from staticgraph.ops.random_discrete import RANDOM_SPAN
-from staticgraph.ops.random_discrete_search import (
+from staticgraph.ops.random.discrete import RANDOM_SPAN
+from staticgraph.ops.random.discrete_search import (
     RANDOM_BINOMIAL,
     RANDOM_INTEGERS,
     RANDOM_POISSON,
 )
-from staticgraph.ops.random_gamma import LOG_GAMMA_PATH, RANDOM_LOG_GAMMA
+from staticgraph.ops.random.gamma import LOG_GAMMA_PATH, RANDOM_LOG_GAMMA
 
 from .philox import NodeWords, inner, unit
 from .sample_types import Refusal, Sample

@@ -1,4 +1,4 @@
-"""Samples of ops/reduction.py and ops/cumulative.py: values from NumPy, SciPy or plain loops."""
+"""Samples of ops/reduction/ and ops/cumulative.py: values from NumPy, SciPy or plain loops."""
 
 from __future__ import annotations
 

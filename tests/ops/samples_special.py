@@ -1,4 +1,4 @@
-"""Samples of ops/special_*.py and elementwise_parts.py, and of what elementwise_made.py makes.
+"""Samples of ops/special_*.py and elementwise/parts.py, and of what elementwise/made.py makes.
 
 Values are Python's `math`, sums and bisections of their own, in float64.
 """

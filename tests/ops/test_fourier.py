@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import staticgraph as sg
-from staticgraph.backends.native.fourier_code import roots_of_unity
+from staticgraph.backends.native.fourier.code import roots_of_unity
 from staticgraph.core import dtypes
 from staticgraph.errors import ShapeError
 

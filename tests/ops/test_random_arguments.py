@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import staticgraph as sg
-from staticgraph.ops.random_arguments import names_told
+from staticgraph.ops.random.arguments import names_told
 from tests.ops.refusing import refused
 
 Backend = Literal["native", "reference"]

@@ -11,25 +11,29 @@ from collections.abc import Sequence
 
 from staticgraph.backends.native import (  # noqa: F401  (the lowerings register themselves)
     expand_linalg,
-    lower_basic,
-    lower_cumulative,
-    lower_fourier,
-    lower_indexing,
-    lower_linalg,
-    lower_linalg_general,
-    lower_linalg_spectral,
-    lower_matmul,
-    lower_movement,
-    lower_order,
-    lower_random,
-    lower_scatters,
-    lower_search,
-    lower_searching,
-    lower_top_places,
-    lower_word_order,
     regions,
 )
-from staticgraph.backends.native.lower import count_uses, lower_nodes, prepared
+from staticgraph.backends.native.lower import (  # noqa: F401  (the lowerings register themselves)
+    basic,
+    count_uses,
+    cumulative,
+    fourier,
+    indexing,
+    linalg,
+    linalg_general,
+    linalg_spectral,
+    lower_nodes,
+    matmul,
+    movement,
+    order,
+    prepared,
+    random,
+    scatters,
+    search,
+    searching,
+    top_places,
+    word_order,
+)
 from staticgraph.backends.native.program import Options, Program
 from staticgraph.backends.native.results import hand_over
 from staticgraph.backends.native.sizes import Size, row_major

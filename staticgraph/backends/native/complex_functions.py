@@ -23,9 +23,9 @@ from staticgraph.backends.native.complex_scalars import (
     pair,
     scaled,
 )
-from staticgraph.backends.native.math_hyperbolic import asinh as asinh_of_float
-from staticgraph.backends.native.math_inverse import atan2
-from staticgraph.backends.native.math_values import Value, where
+from staticgraph.backends.native.math.hyperbolic import asinh as asinh_of_float
+from staticgraph.backends.native.math.inverse import atan2
+from staticgraph.backends.native.math.values import Value, where
 from staticgraph.core import dtypes
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from staticgraph.backends.native.ir import Code, element_type, vector
-from staticgraph.backends.native.math_values import Value, where
+from staticgraph.backends.native.math.values import Value, where
 from staticgraph.core import dtypes
 
 if TYPE_CHECKING:

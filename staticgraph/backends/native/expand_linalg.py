@@ -9,7 +9,7 @@ from staticgraph.backends.native.expand import EXPANSIONS, Expander
 from staticgraph.core import dtypes, opdef
 from staticgraph.core.node import Node, Value
 from staticgraph.core.types import Dim, TensorType, broadcast_many
-from staticgraph.ops.linalg_cofactors import orders
+from staticgraph.ops.linalg.cofactors import orders
 
 _INT64 = TensorType(dtypes.int64, ())
 
@@ -89,7 +89,7 @@ def _slogdet(e: Expander) -> list[Value]:
 
 
 def _cofactors(e: Expander) -> list[Value]:
-    """The form of linalg_cofactors.py: a sum over the orders of the numbers of k elements."""
+    """The form of linalg/cofactors.py: a sum over the orders of the numbers of k elements."""
     left, values, right, *changes = e.node.inputs[1:]
     count = len(changes) + 1
     forward, back = _transposed(e, left), _transposed(e, right)

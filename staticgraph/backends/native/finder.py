@@ -1,4 +1,4 @@
-"""What a session has run lately, in the tables of trampoline_find.py."""
+"""What a session has run lately, in the tables of trampoline/find.py."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import ctypes
 from collections.abc import Mapping
 from typing import Any
 
-from staticgraph.backends.native import trampoline_find as code
-from staticgraph.backends.native.trampoline_code import ROW_BYTES
-from staticgraph.backends.native.trampoline_load import MachineCallable, trampoline
+from staticgraph.backends.native.trampoline import (
+    find as code,
+)
+from staticgraph.backends.native.trampoline.code import ROW_BYTES
+from staticgraph.backends.native.trampoline.load import MachineCallable, trampoline
 
 Words = ctypes.Array[ctypes.c_int64]
 

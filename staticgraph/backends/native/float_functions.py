@@ -1,25 +1,43 @@
 """The functions of floats that are more than an instruction, as methods of the builder.
 
-The formulas stand in math_*.py; what each method means is said in core/elements.py.
+The formulas stand in math/; what each method means is said in core/elements.py.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from staticgraph.backends.native import (
-    math_bessel,
-    math_beta,
-    math_error,
-    math_exponential,
-    math_gamma,
-    math_gamma_incomplete,
-    math_hyperbolic,
-    math_inverse,
-    math_logarithm,
-    math_roots,
+from staticgraph.backends.native.math import (
+    bessel as math_bessel,
 )
-from staticgraph.backends.native.math_values import Value, next_float
+from staticgraph.backends.native.math import (
+    beta as math_beta,
+)
+from staticgraph.backends.native.math import (
+    error as math_error,
+)
+from staticgraph.backends.native.math import (
+    exponential as math_exponential,
+)
+from staticgraph.backends.native.math import (
+    gamma as math_gamma,
+)
+from staticgraph.backends.native.math import (
+    gamma_incomplete as math_gamma_incomplete,
+)
+from staticgraph.backends.native.math import (
+    hyperbolic as math_hyperbolic,
+)
+from staticgraph.backends.native.math import (
+    inverse as math_inverse,
+)
+from staticgraph.backends.native.math import (
+    logarithm as math_logarithm,
+)
+from staticgraph.backends.native.math import (
+    roots as math_roots,
+)
+from staticgraph.backends.native.math.values import Value, next_float
 
 if TYPE_CHECKING:
     from staticgraph.backends.native.scalars import Register, Scalars

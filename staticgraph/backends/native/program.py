@@ -3,7 +3,7 @@
 A `Program` writes ``i32 @sg_main(ptr ctx, ptr inputs)``. It knows what every value of the Function
 is at this point (values.py), frees a buffer after the last use of the last value in it, and leaves
 the function with a number other than 0 where something fails. What becomes of an op is said
-elsewhere: by fusion.py for elementwise ops and reductions, by the lower_*.py modules for the rest.
+elsewhere: by fusion.py for elementwise ops and reductions, by the modules of lower/ for the rest.
 
 Result codes: 0 done; n > 0 failed at site n (`sites`); -1 a Python exception is pending; -2 there
 is no memory.
@@ -19,7 +19,7 @@ import numpy as np
 
 from staticgraph.backends.native.fusion import Fusion
 from staticgraph.backends.native.ir import UNREAD, Code, Module, aligned, in_slot, memory_type
-from staticgraph.backends.native.kernel_functions import ScalarOptions
+from staticgraph.backends.native.kernels.functions import ScalarOptions
 from staticgraph.backends.native.nest import Access, Expression, Nest, work_of
 from staticgraph.backends.native.nest_runs import multiple, run_nest
 from staticgraph.backends.native.notes import MEMORY, Notes
@@ -55,7 +55,7 @@ class Options:
 
     @property
     def scales(self) -> bool:
-        """Whether numbers are scaled by powers of two in one instruction; see math_scale.py."""
+        """Whether numbers are scaled by powers of two in one instruction; see math/scale.py."""
         return self.vector_bytes == 64
 
 

@@ -1,4 +1,4 @@
-"""Code of the generators that ops/random_words.py defines, and what is made of their words.
+"""Code of the generators that ops/random/words.py defines, and what is made of their words.
 
 Philox4x32 works on 64-bit lanes of which the low half counts, so that its products are one
 instruction of any vector width. The lanes of a vector are neighbouring blocks: words come out block
@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from staticgraph.backends.native import math_logarithm
 from staticgraph.backends.native.ir import Code, vector
-from staticgraph.backends.native.math_values import Value, integer_to_float, polynomial, where
+from staticgraph.backends.native.math import (
+    logarithm as math_logarithm,
+)
+from staticgraph.backends.native.math.values import Value, integer_to_float, polynomial, where
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
-from staticgraph.ops.random_words import MULTIPLIERS, ROUNDS, SIGNIFICANT, STEPS
+from staticgraph.ops.random.words import MULTIPLIERS, ROUNDS, SIGNIFICANT, STEPS
 
 # Philox4x64: the multipliers, and what is added to the key after every round.
 _WIDE_MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)

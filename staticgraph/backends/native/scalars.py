@@ -17,16 +17,28 @@ from staticgraph.backends.native import (
     complex_scalars,
     conversion,
     integers,
-    math_exponential,
-    math_logarithm,
-    math_power,
-    math_remainder,
-    math_scale,
-    math_trigonometric,
 )
 from staticgraph.backends.native.complex_methods import ComplexFunctions
 from staticgraph.backends.native.ir import Code, element_type, literal, splat, vector
-from staticgraph.backends.native.math_values import Value
+from staticgraph.backends.native.math import (
+    exponential as math_exponential,
+)
+from staticgraph.backends.native.math import (
+    logarithm as math_logarithm,
+)
+from staticgraph.backends.native.math import (
+    power as math_power,
+)
+from staticgraph.backends.native.math import (
+    remainder as math_remainder,
+)
+from staticgraph.backends.native.math import (
+    scale as math_scale,
+)
+from staticgraph.backends.native.math import (
+    trigonometric as math_trigonometric,
+)
+from staticgraph.backends.native.math.values import Value
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 

@@ -19,8 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from staticgraph.backends.native import trampoline_code as code
-from staticgraph.backends.native import trampoline_load as load
+from staticgraph.backends.native.trampoline import (
+    code,
+    load,
+)
 from staticgraph.core.location import capture
 from staticgraph.errors import RunError
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import staticgraph as sg
-from staticgraph.ops.random_words import FOLD, RANDOM_BITS
+from staticgraph.ops.random.words import FOLD, RANDOM_BITS
 from tests.backends.native.agreement import Agreement
 
 

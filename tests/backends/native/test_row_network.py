@@ -10,8 +10,8 @@ import pytest
 
 import staticgraph as sg
 from staticgraph.backends.native import targets
-from staticgraph.backends.native.row_network import depth_of
-from staticgraph.backends.native.sorting_network import comparators, merging_comparators
+from staticgraph.backends.native.order.network import comparators, merging_comparators
+from staticgraph.backends.native.order.rows import depth_of
 from staticgraph.ops.sorting import ORDER_OF_WORDS
 from tests.backends.native.test_lower_order import DTYPES, special
 from tests.backends.native.test_targets_run import RUNNABLE

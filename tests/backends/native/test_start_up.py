@@ -11,11 +11,17 @@ import numpy as np
 import pytest
 
 import staticgraph as sg
-from staticgraph.backends.native import jit, kernels, trampoline_load
+from staticgraph.backends.native import (
+    jit,
+    kernels,
+)
 from staticgraph.backends.native.executable import NativeFunction
 from staticgraph.backends.native.ir import Module
 from staticgraph.backends.native.matmul import Product, Target, write_kernel
-from staticgraph.backends.native.trampoline_load import Trampoline, trampoline
+from staticgraph.backends.native.trampoline import (
+    load as trampoline_load,
+)
+from staticgraph.backends.native.trampoline.load import Trampoline, trampoline
 from staticgraph.core import dtypes
 
 # Code that is compiled after a trampoline was made calls it: none may go.

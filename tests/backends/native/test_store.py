@@ -17,10 +17,12 @@ import pytest
 
 import staticgraph as sg
 from staticgraph.backends.native import store as store_module
-from staticgraph.backends.native import trampoline_code as code
 from staticgraph.backends.native.spec import KEY, InputSpec
 from staticgraph.backends.native.store import Store
-from staticgraph.backends.native.trampoline import SINGLE
+from staticgraph.backends.native.trampoline import (
+    SINGLE,
+    code,
+)
 from tests.backends.native.handwritten import (
     Failed,
     Refused,

@@ -1,0 +1,1 @@
+"""Orders in machine code: keys, networks and merges."""
