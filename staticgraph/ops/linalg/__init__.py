@@ -2,10 +2,10 @@
 
 What stands where: products in products.py and contraction.py, systems and their factors in
 factor.py and lu.py, determinants in determinant.py and their derivatives in cofactors.py,
-eigenvalues and singular values in spectral.py and, of matrices that are not symmetric, in eig.py, orthogonal
-factors in qr.py, what singular values tell in rank.py, norms in norms.py, diagonals, powers and
-products of several operands in parts.py, systems of tensors and matrices made of parts in
-tensors.py.
+eigenvalues and singular values in spectral.py and, of matrices that are not symmetric, in eig.py,
+orthogonal factors in qr.py, what singular values tell in rank.py, norms in norms.py, diagonals,
+powers and products of several operands in parts.py, systems of tensors and matrices made of parts
+in tensors.py.
 """
 
 from __future__ import annotations
