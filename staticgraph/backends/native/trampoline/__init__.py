@@ -227,7 +227,7 @@ def _rows(rows: Sequence[Sequence[int]]) -> Words:
 
 
 def _wanted(shape: Sequence[Dim], slot: int, symbols: dict[str, int]) -> list[int]:
-    """A row of dims, see trampoline_code.ANY; `slot` is where the first size is stored."""
+    """A row of dims, see ANY of trampoline/code.py; `slot` is where the first size is stored."""
     row: list[int] = []
     for axis, dim in enumerate(shape):
         if isinstance(dim, int):
