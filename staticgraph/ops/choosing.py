@@ -16,7 +16,7 @@ from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast, is_tensor_like, promote
+from staticgraph.ops.convert import as_tensor, cast, in_one_graph, is_tensor_like, promote
 from staticgraph.ops.grids import moveaxis
 from staticgraph.ops.indexing import gather
 from staticgraph.ops.looping import map_fn
@@ -28,6 +28,7 @@ from staticgraph.ops.sizes import dim_of, refusal, size_or_dim
 # -- among tensors ----------------------------------------------------------------------------
 
 
+@in_one_graph
 def select(
     condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0, *, name: str | None = None
 ) -> Tensor:
@@ -69,6 +70,7 @@ def select(
     return identity(result, name=name or "select")
 
 
+@in_one_graph
 def piecewise(
     x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, name: str | None = None, **kw: Any
 ) -> Tensor:
@@ -107,6 +109,7 @@ def piecewise(
     return identity(whole, name=name or "piecewise")
 
 
+@in_one_graph
 def choose(a: Any, choices: Any, mode: str = "raise", *, name: str | None = None) -> Tensor:
     """Of each element the one of `choices` whose number `a` gives there.
 
@@ -167,6 +170,7 @@ def choose(a: Any, choices: Any, mode: str = "raise", *, name: str | None = None
 # -- entries ----------------------------------------------------------------------------------
 
 
+@in_one_graph
 def compress(condition: Any, x: Any, axis: int | None = None, *, name: str | None = None) -> Tensor:
     """The entries of `x` along `axis` for which a condition holds; None flattens `x` first.
 
@@ -193,6 +197,7 @@ def compress(condition: Any, x: Any, axis: int | None = None, *, name: str | Non
         return gather(tensor, flatnonzero(mask), number, name=name or "compress")
 
 
+@in_one_graph
 def apply_along_axis(
     func1d: Callable[..., Any], axis: int, x: Any, *args: Any, name: str | None = None, **kw: Any
 ) -> Tensor:

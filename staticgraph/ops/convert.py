@@ -7,9 +7,10 @@ NumPy 2. NumPy arrays and scalars keep theirs and promote. An object with a meth
 
 from __future__ import annotations
 
+import functools
 import typing
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -29,6 +30,9 @@ from staticgraph.core.opdef import (
 )
 from staticgraph.core.types import TensorType
 from staticgraph.errors import DTypeError, GraphError
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 # From wide to narrow.
 _SCALARS = (complex, float, int, bool)
@@ -214,6 +218,43 @@ def _no_value(value: Any, problem: str) -> DTypeError:
 def is_tensor_like(value: Any) -> bool:
     """Whether `value` is a tensor or stands for one."""
     return isinstance(value, Tensor) or hasattr(value, "__staticgraph_tensor__")
+
+
+def in_one_graph(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """The function, whose plain arguments become constants of the graph of its tensors.
+
+    For what is made of several ops: a list that comes first must not put the first of them into
+    another graph than that of the tensor which comes later. `promote` does as much for one op.
+    """
+
+    @functools.wraps(function)
+    def _called(*given: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+        graph = graph_among(given) or graph_among(named.values())
+        if graph is None or graph is get_default_graph():
+            return function(*given, **named)
+        with graph.as_default():
+            return function(*given, **named)
+
+    return _called
+
+
+def graph_among(values: Iterable[Any]) -> Graph | None:
+    """The graph of the first tensor or variable; the outermost one, of which a body is part."""
+    for value in values:
+        if isinstance(value, list | tuple):
+            graph = graph_among(value)
+        elif isinstance(value, Tensor):
+            graph = value.node.graph
+        elif hasattr(value, "__staticgraph_tensor__"):
+            # To ask for the tensor itself might make a node.
+            graph = getattr(value, "graph", None)
+        else:
+            continue
+        if graph is not None:
+            while graph.outer is not None:
+                graph = graph.outer
+            return graph
+    return None
 
 
 def promote(values: Sequence[Any], floating: bool = False) -> list[Tensor]:

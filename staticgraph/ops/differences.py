@@ -17,7 +17,7 @@ from staticgraph.ops.arranging import flip, pad
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.complex import conjugated
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast, constant_value, promote
+from staticgraph.ops.convert import as_tensor, cast, constant_value, in_one_graph, promote
 from staticgraph.ops.creation import arange, zeros
 from staticgraph.ops.cumulative import cumprod, cumsum
 from staticgraph.ops.indexing import FULL, GATHER, SLICE, Range
@@ -41,6 +41,7 @@ def part(x: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
 # -- differences ------------------------------------------------------------------------------
 
 
+@in_one_graph
 def diff(
     x: Any,
     n: int = 1,
@@ -80,6 +81,7 @@ def diff(
     return tensor
 
 
+@in_one_graph
 def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None, *, name: str | None = None) -> Tensor:
     """Differences of neighbours among the elements of `x` flattened.
 
@@ -181,6 +183,7 @@ def _cumulative(
 # -- integrals --------------------------------------------------------------------------------
 
 
+@in_one_graph
 def trapezoid(
     y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, *, name: str | None = None
 ) -> Tensor:
@@ -214,6 +217,7 @@ def trapezoid(
 # -- interpolation ----------------------------------------------------------------------------
 
 
+@in_one_graph
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None,
     *, name: str | None = None,

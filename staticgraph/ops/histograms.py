@@ -24,6 +24,7 @@ from staticgraph.ops.convert import (
     as_tensor,
     cast,
     constant_value,
+    in_one_graph,
     is_tensor_like,
     promote,
     real_floating,
@@ -154,6 +155,7 @@ def _ends(what: str, values: Tensor, range: Any) -> tuple[Tensor, Tensor]:
     return low, high
 
 
+@in_one_graph
 def histogram_bin_edges(
     x: Any, bins: Any = 10, range: tuple[Any, Any] | None = None, *, name: str | None = None
 ) -> Tensor:
@@ -172,6 +174,7 @@ def histogram_bin_edges(
 # -- counts -----------------------------------------------------------------------------------
 
 
+@in_one_graph
 def histogram(
     x: Any,
     bins: Any = 10,
@@ -241,6 +244,7 @@ def _number_of_equal_bin(values: Tensor, edges: Tensor, count: int) -> Tensor:
     return ew.where(inside, number, count)
 
 
+@in_one_graph
 def histogramdd(
     sample: Any, bins: Any = 10, range: Any = None, density: bool = False, weights: Any = None,
     *, name: str | None = None,
@@ -267,6 +271,7 @@ def histogramdd(
     return identity(counts, name=name or "histogramdd"), edges
 
 
+@in_one_graph
 def histogram2d(
     x: Any, y: Any, bins: Any = 10, range: Any = None, density: bool = False, weights: Any = None,
     *, name: str | None = None,

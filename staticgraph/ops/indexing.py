@@ -42,6 +42,7 @@ from staticgraph.ops.convert import (
     as_tensor,
     cast,
     constant_value,
+    in_one_graph,
     is_tensor_like,
     promote,
 )
@@ -370,6 +371,7 @@ def as_entry(x: Tensor, axis: int, entry: Any) -> Tensor:
 # -- reading ----------------------------------------------------------------------------------
 
 
+@in_one_graph
 def gather(x: Any, indices: Any, axis: int = 0, *, name: str | None = None) -> Tensor:
     """The entries of `x` along `axis` that `indices` name.
 
@@ -390,6 +392,7 @@ def gather(x: Any, indices: Any, axis: int = 0, *, name: str | None = None) -> T
     return tensor.graph.add(GATHER, (tensor, index), {"axes": (number,)}, name).out
 
 
+@in_one_graph
 def take(x: Any, indices: Any, axis: int | None = None, *, name: str | None = None) -> Tensor:
     """As `gather`; with ``axis=None``, the entries of `x` flattened.
 
@@ -402,6 +405,7 @@ def take(x: Any, indices: Any, axis: int | None = None, *, name: str | None = No
     return gather(x, indices, axis, name=name or "take")
 
 
+@in_one_graph
 def take_along_axis(x: Any, indices: Any, axis: int = -1, *, name: str | None = None) -> Tensor:
     """For each position of `indices` the entry of `x` there, but for `axis`, where they say it.
 
@@ -442,6 +446,7 @@ def along_axis(x: Tensor, index: Tensor, axis: int) -> list[Tensor]:
     return operands
 
 
+@in_one_graph
 def scatter_add(
     x: Any, indices: Any, updates: Any, axis: int = 0, *, name: str | None = None
 ) -> Tensor:
@@ -462,6 +467,7 @@ def scatter_add(
     return tensor.graph.add(SCATTER_ADD, (tensor, given, index), attrs, name).out
 
 
+@in_one_graph
 def one_hot(
     indices: Any, depth: Any, dtype: Any = "float32", axis: int = -1, *, name: str | None = None
 ) -> Tensor:

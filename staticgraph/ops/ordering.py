@@ -14,7 +14,7 @@ from staticgraph.core.types import compatible, format_shape
 from staticgraph.errors import DTypeError
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, is_tensor_like, scalar
+from staticgraph.ops.convert import as_tensor, in_one_graph, is_tensor_like, scalar
 from staticgraph.ops.elementwise import less
 from staticgraph.ops.indexing import take_along_axis
 from staticgraph.ops.joining import unstack
@@ -95,6 +95,7 @@ def _checked(what: str, x: Tensor, kth: Any, axis: int) -> Tensor:
     return require(x, enough, what, problem, way_out, size=size)
 
 
+@in_one_graph
 def lexsort(keys: Any, axis: int = -1, *, name: str | None = None) -> Tensor:
     """The int64 indices that sort by several keys: by the last, equal ones by the one before it.
 

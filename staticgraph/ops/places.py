@@ -18,7 +18,7 @@ from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast, is_tensor_like
+from staticgraph.ops.convert import as_tensor, cast, in_one_graph, is_tensor_like
 from staticgraph.ops.creation import arange, tri
 from staticgraph.ops.joining import stack
 from staticgraph.ops.linalg import diag
@@ -30,6 +30,7 @@ from staticgraph.ops.sizes import as_bool, is_int, refusal, size_or_dim
 # -- grids ------------------------------------------------------------------------------------
 
 
+@in_one_graph
 def indices(
     dimensions: Any, dtype: Any = None, sparse: bool = False, *, name: str | None = None
 ) -> Any:

@@ -17,7 +17,7 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
 from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast, constant, is_tensor_like, promote
+from staticgraph.ops.convert import as_tensor, cast, constant, in_one_graph, is_tensor_like, promote
 from staticgraph.ops.differences import convolve, part
 from staticgraph.ops.joining import concat
 from staticgraph.ops.linalg import lstsq
@@ -131,6 +131,7 @@ def polyder(p: Any, m: int = 1, *, name: str | None = None) -> Tensor:
     return identity(row, name=name or "polyder")
 
 
+@in_one_graph
 def polyint(p: Any, m: int = 1, k: Any = None, *, name: str | None = None) -> Tensor:
     """The coefficients of the `m`-th integral of a polynomial.
 
@@ -166,6 +167,7 @@ def polyint(p: Any, m: int = 1, k: Any = None, *, name: str | None = None) -> Te
 # -- fits -------------------------------------------------------------------------------------
 
 
+@in_one_graph
 def polyfit(
     x: Any, y: Any, deg: int, rcond: Any = None, *, w: Any = None, name: str | None = None
 ) -> Tensor:

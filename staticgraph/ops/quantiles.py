@@ -26,6 +26,7 @@ from staticgraph.ops.convert import (
     cast,
     constant,
     constant_value,
+    in_one_graph,
     is_tensor_like,
     real_floating,
 )
@@ -93,6 +94,7 @@ _METHODS: dict[str, _Method] = {
 # -- public functions -------------------------------------------------------------------------
 
 
+@in_one_graph
 def quantile(
     x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False,
     *, weights: Any = None, name: str | None = None,
@@ -125,6 +127,7 @@ def quantile(
     return asked.of(x, q, 1, axis, weights, name or "quantile")
 
 
+@in_one_graph
 def percentile(
     x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False,
     *, weights: Any = None, name: str | None = None,
@@ -152,6 +155,7 @@ def median(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | Non
     return asked.of(x, 0.5, 1, axis, None, name or "median")
 
 
+@in_one_graph
 def nanquantile(
     x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False,
     *, weights: Any = None, name: str | None = None,
@@ -166,6 +170,7 @@ def nanquantile(
     return asked.of(x, q, 1, axis, weights, name or "nanquantile")
 
 
+@in_one_graph
 def nanpercentile(
     x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False,
     *, weights: Any = None, name: str | None = None,

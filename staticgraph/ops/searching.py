@@ -24,7 +24,7 @@ from staticgraph.core.types import TensorType, format_shape
 from staticgraph.errors import DTypeError
 from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast, promote
+from staticgraph.ops.convert import as_tensor, cast, in_one_graph, promote
 from staticgraph.ops.creation import full
 from staticgraph.ops.elementwise import (
     equal,
@@ -189,6 +189,7 @@ SEARCHSORTED = register(
 )
 
 
+@in_one_graph
 def searchsorted(
     x1: Any, x2: Any, side: str = "left", sorter: Any = None, *, name: str | None = None
 ) -> Tensor:

@@ -25,6 +25,7 @@ from staticgraph.ops.convert import (
     as_tensor,
     cast,
     constant_value,
+    in_one_graph,
     is_tensor_like,
     real_floating,
     scalar,
@@ -221,6 +222,7 @@ def _summed(what: str, parts: _Segments, name: str | None = None) -> Tensor:
     return _scattered(what, SCATTER_ADD, parts, start, name)
 
 
+@in_one_graph
 def segment_sum(
     data: Any, segment_ids: Any, num_segments: Any, *, name: str | None = None
 ) -> Tensor:
@@ -246,6 +248,7 @@ def segment_sum(
     return _summed("segment_sum", parts, name or "segment_sum")
 
 
+@in_one_graph
 def segment_mean(
     data: Any, segment_ids: Any, num_segments: Any, *, name: str | None = None
 ) -> Tensor:
@@ -305,6 +308,7 @@ def _extreme(
     return _scattered(what, op, parts, start, name or what)
 
 
+@in_one_graph
 def segment_max(
     data: Any, segment_ids: Any, num_segments: Any, *, name: str | None = None
 ) -> Tensor:
@@ -321,6 +325,7 @@ def segment_max(
     return _extreme("segment_max", SCATTER_MAX, data, segment_ids, num_segments, name)
 
 
+@in_one_graph
 def segment_min(
     data: Any, segment_ids: Any, num_segments: Any, *, name: str | None = None
 ) -> Tensor:
@@ -336,6 +341,7 @@ def segment_min(
 # -- counts -----------------------------------------------------------------------------------
 
 
+@in_one_graph
 def bincount(
     x: Any,
     weights: Any = None,

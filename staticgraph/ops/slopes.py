@@ -15,7 +15,7 @@ from staticgraph.core.types import format_shape
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import known_rank, refuse, several_axes
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast
+from staticgraph.ops.convert import as_tensor, cast, in_one_graph
 from staticgraph.ops.differences import diff, part
 from staticgraph.ops.joining import concat
 from staticgraph.ops.requiring import require
@@ -23,6 +23,7 @@ from staticgraph.ops.shaping import expand_dims
 from staticgraph.ops.sizes import dim_of, is_int, refusal, size
 
 
+@in_one_graph
 def gradient(
     f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1, name: str | None = None
 ) -> Any:

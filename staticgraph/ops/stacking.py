@@ -19,7 +19,7 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast, is_tensor_like, promote
+from staticgraph.ops.convert import as_tensor, cast, in_one_graph, is_tensor_like, promote
 from staticgraph.ops.creation import arange
 from staticgraph.ops.differences import part
 from staticgraph.ops.grids import moveaxis
@@ -301,6 +301,7 @@ def append(x: Any, values: Any, axis: int | None = None, *, name: str | None = N
     return concat(tensors, one_axis("append", tensors[0], axis), name=name or "append")
 
 
+@in_one_graph
 def delete(x: Any, obj: Any, axis: int | None = None, *, name: str | None = None) -> Tensor:
     """`x` without some entries along `axis`; None flattens it first.
 
@@ -383,6 +384,7 @@ def _deleted_in_run(x: Tensor, obj: Tensor, axis: int, name: str) -> Tensor:
         return gather(x, flatnonzero(ew.logical_not(gone)), axis, name=name)
 
 
+@in_one_graph
 def insert(
     x: Any, obj: Any, values: Any, axis: int | None = None, *, name: str | None = None
 ) -> Tensor:

@@ -17,7 +17,7 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
 from staticgraph.ops.axes import known_rank, one_axis, refuse, several_axes
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast, promote, real_floating
+from staticgraph.ops.convert import as_tensor, cast, in_one_graph, promote, real_floating
 from staticgraph.ops.creation import full_like
 from staticgraph.ops.joining import concat
 from staticgraph.ops.linalg import matmul
@@ -47,6 +47,7 @@ def ptp(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None =
     return ew.subtract(top, bottom, name=name or "ptp")
 
 
+@in_one_graph
 def average(
     x: Any, axis: Axis = None, weights: Any = None, keepdims: bool = False,
     returned: bool = False, *, name: str | None = None,
@@ -100,6 +101,7 @@ def _one_per_element(x: Tensor, weights: Tensor, axis: Any) -> Tensor:
 # -- correlations -----------------------------------------------------------------------------
 
 
+@in_one_graph
 def cov(
     m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
     fweights: Any = None, aweights: Any = None, *, name: str | None = None,
@@ -188,6 +190,7 @@ def _variables(what: str, x: Any, y: Any, rowvar: bool) -> tuple[Tensor, bool]:
     return (rows[0] if len(rows) == 1 else concat(rows, 0)), alone
 
 
+@in_one_graph
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, name: str | None = None) -> Tensor:
     """The correlation coefficients of variables from their samples; for the arguments see `cov`.
 

@@ -13,7 +13,7 @@ from staticgraph.core.dtypes import DType
 from staticgraph.core.graph import Tensor
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import several_axes
-from staticgraph.ops.convert import as_tensor, cast
+from staticgraph.ops.convert import as_tensor, cast, in_one_graph
 from staticgraph.ops.reduction import (
     Axis,
     averaging,
@@ -66,6 +66,7 @@ def _freedom(what: str, count: float | Tensor, correction: float) -> float | Ten
     return builtins.max(count - correction, 0.0)
 
 
+@in_one_graph
 def var(
     x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False, dtype: Any = None,
     *, where: Any = None, mean: Any = None, name: str | None = None,
@@ -95,6 +96,7 @@ def var(
     return cast(squares / freedom, result, name)
 
 
+@in_one_graph
 def std(
     x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False, dtype: Any = None,
     *, where: Any = None, mean: Any = None, name: str | None = None,

@@ -46,7 +46,7 @@ from staticgraph.ops import complex_references
 from staticgraph.ops.complex import complex as complex_of
 from staticgraph.ops.complex import conjugated, imag, real
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, promote, scalar, scalar_value
+from staticgraph.ops.convert import as_tensor, graph_among, promote, scalar, scalar_value
 from staticgraph.ops.elementwise.record import (
     ElementwiseFunction,
     chosen_between,
@@ -518,7 +518,7 @@ def where(condition: Any, x: Any = None, y: Any = None, *, name: str | None = No
     array([0., 2.], dtype=float32)
     """
     if type(condition) is not Tensor:
-        condition = as_tensor(condition)
+        condition = as_tensor(condition, graph_among((x, y)))
     if not (type(x) is Tensor and type(y) is Tensor and x.type.dtype is y.type.dtype):
         x, y = chosen_between(condition, x, y)
     result: Tensor = condition.node.graph.add(WHERE, (condition, x, y), NO_ATTRS, name).outputs[0]

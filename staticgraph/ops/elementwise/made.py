@@ -20,7 +20,7 @@ from staticgraph.ops.axes import one_axis
 from staticgraph.ops.branches import cond
 from staticgraph.ops.complex import imag
 from staticgraph.ops.control import identity, stop_gradient
-from staticgraph.ops.convert import as_tensor, cast, constant, is_tensor_like, promote
+from staticgraph.ops.convert import as_tensor, cast, constant, in_one_graph, is_tensor_like, promote
 from staticgraph.ops.creation import full_like
 from staticgraph.ops.cumulative import cumsum
 from staticgraph.ops.differences import diff, part
@@ -246,6 +246,7 @@ def array_equal(lhs: Any, rhs: Any, equal_nan: bool = False, *, name: str | None
 # -- angles along an axis ---------------------------------------------------------------------
 
 
+@in_one_graph
 def unwrap(
     p: Any,
     discont: float | None = None,

@@ -20,7 +20,7 @@ from staticgraph.ops import reduction
 from staticgraph.ops.complex import complex as complex_of
 from staticgraph.ops.complex import imag, real
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, promote
+from staticgraph.ops.convert import as_tensor, in_one_graph, promote
 from staticgraph.ops.elementwise import (
     abs,
     equal,
@@ -203,6 +203,7 @@ def _ignoring_nan(choose: ElementwiseFunction, lhs: Any, rhs: Any, name: str | N
     return where(isnan(lhs), rhs, where(isnan(rhs), lhs, choose(lhs, rhs)), name=name)
 
 
+@in_one_graph
 def nan_to_num(
     x: Any,
     nan: Any = 0.0,

@@ -31,7 +31,7 @@ from staticgraph.ops.axes import refuse
 from staticgraph.ops.complex import complex as complex_of
 from staticgraph.ops.complex import imag, real
 from staticgraph.ops.control import stop_gradient
-from staticgraph.ops.convert import as_tensor, cast, promote
+from staticgraph.ops.convert import as_tensor, cast, in_one_graph, promote
 from staticgraph.ops.elementwise.numbers import copysign, fmod, nextafter
 from staticgraph.ops.elementwise.record import broadcast_types
 from staticgraph.ops.grids import broadcast_arrays
@@ -241,6 +241,7 @@ LDEXP = register(
 )
 
 
+@in_one_graph
 def ldexp(x: Any, exponent: Any, *, name: str | None = None) -> Tensor:
     """``x * 2**exponent``, elementwise, rounded once however large the power is.
 

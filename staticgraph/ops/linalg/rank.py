@@ -30,7 +30,7 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction
 from staticgraph.ops.complex import conjugated, real
 from staticgraph.ops.control import stop_gradient
-from staticgraph.ops.convert import as_tensor, cast, is_tensor_like, promote
+from staticgraph.ops.convert import as_tensor, cast, in_one_graph, is_tensor_like, promote
 from staticgraph.ops.linalg.common import (
     Array,
     as_bool,
@@ -167,6 +167,7 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "iuf"
 
 
+@in_one_graph
 def pinv(x: Any, rtol: Any = None, *, hermitian: bool = False, name: str | None = None) -> Tensor:
     """The pseudoinverse of matrices ``(..., m, n)``, shape ``(..., n, m)``.
 
@@ -204,6 +205,7 @@ def _counting(values: Tensor, limit: Tensor) -> Tensor:
     return ew.greater(values, values[..., :1] * limit)
 
 
+@in_one_graph
 def matrix_rank(
     x: Any, *, rtol: Any = None, hermitian: bool = False, name: str | None = None
 ) -> Tensor:

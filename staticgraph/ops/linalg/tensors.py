@@ -16,7 +16,7 @@ from staticgraph.core.types import compatible, format_shape
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.arranging import flip
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast, promote
+from staticgraph.ops.convert import as_tensor, cast, in_one_graph, promote
 from staticgraph.ops.creation import arange, zeros
 from staticgraph.ops.cumulative import cumprod
 from staticgraph.ops.joining import concat
@@ -133,6 +133,7 @@ def tensorinv(x: Any, ind: int = 2, *, name: str | None = None) -> Tensor:
     return reshape(found, [*rest, *lead], name=name)
 
 
+@in_one_graph
 def block_diag(*blocks: Any, name: str | None = None) -> Tensor:
     """A matrix with the blocks along its diagonal and zeros elsewhere, as in `scipy.linalg`.
 
@@ -174,6 +175,7 @@ def _total(sizes: Sequence[Extent]) -> Extent:
     return total
 
 
+@in_one_graph
 def vander(
     x: Any, n: int | None = None, increasing: bool = False, *, name: str | None = None
 ) -> Tensor:

@@ -14,7 +14,7 @@ from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import Mismatch
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import one_axis, refuse
-from staticgraph.ops.convert import promote
+from staticgraph.ops.convert import in_one_graph, promote
 from staticgraph.ops.elementwise import relu, sigmoid, softplus, tanh
 from staticgraph.ops.half import rounded_once
 from staticgraph.ops.joining import concat, split
@@ -79,6 +79,7 @@ def gelu(x: Any, approximate: bool = False, *, name: str | None = None) -> Tenso
     return rounded_once(with_tanh if approximate else with_erf, (x,), name)
 
 
+@in_one_graph
 def leaky_relu(x: Any, negative_slope: Any = 0.01, *, name: str | None = None) -> Tensor:
     """``x`` where it is positive, else ``negative_slope * x``, elementwise.
 
@@ -96,6 +97,7 @@ def leaky_relu(x: Any, negative_slope: Any = 0.01, *, name: str | None = None) -
     return _with_parameter(made, x, negative_slope, name)
 
 
+@in_one_graph
 def elu(x: Any, alpha: Any = 1.0, *, name: str | None = None) -> Tensor:
     """``x`` where it is positive, else ``alpha * (exp(x) - 1)``, elementwise.
 

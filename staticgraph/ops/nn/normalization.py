@@ -10,7 +10,7 @@ import numpy as np
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.ops import elementwise as ew
-from staticgraph.ops.convert import cast, promote
+from staticgraph.ops.convert import cast, in_one_graph, promote
 from staticgraph.ops.half import rounded_once
 from staticgraph.ops.random.arguments import names_told
 from staticgraph.ops.random.parameters import fit, limited
@@ -170,6 +170,7 @@ def l2_loss(x: Any, *, name: str | None = None) -> Tensor:
 
 
 @names_told
+@in_one_graph
 def dropout(x: Any, rate: Any = 0.5, shape: Any = None, *, name: str | None = None) -> Tensor:
     """Each element of `x` with probability `rate` 0, else itself divided by ``1 - rate``.
 

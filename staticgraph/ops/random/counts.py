@@ -8,7 +8,7 @@ from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.errors import DTypeError
 from staticgraph.ops.axes import known_rank
-from staticgraph.ops.convert import cast, promote
+from staticgraph.ops.convert import cast, in_one_graph, promote
 from staticgraph.ops.cumulative import CUMSUM, cumsum
 from staticgraph.ops.elementwise import divide, exp, greater, log, log1p, negative, subtract, where
 from staticgraph.ops.looping import scan
@@ -63,6 +63,7 @@ def negative_binomial(
 
 
 @names_told
+@in_one_graph
 def multinomial(
     count: Any, p: Any, shape: Any = None, dtype: Any = "int64", *, name: str | None = None
 ) -> Tensor:

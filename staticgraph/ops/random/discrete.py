@@ -14,7 +14,7 @@ from staticgraph.core.opdef import NOT_DIFFERENTIABLE, Attrs, Mismatch, OpDef, T
 from staticgraph.core.types import TensorType
 from staticgraph.errors import DTypeError, RunError
 from staticgraph.ops.axes import known_rank
-from staticgraph.ops.convert import cast, promote
+from staticgraph.ops.convert import cast, in_one_graph, promote
 from staticgraph.ops.creation import zeros_like
 from staticgraph.ops.cumulative import CUMSUM, cumsum
 from staticgraph.ops.elementwise import (
@@ -239,6 +239,7 @@ def poisson(
 
 
 @names_told
+@in_one_graph
 def binomial(
     count: Any, p: Any, shape: Any = None, dtype: Any = "int64", *, name: str | None = None
 ) -> Tensor:

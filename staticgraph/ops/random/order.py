@@ -14,7 +14,7 @@ from staticgraph.core.node import Node
 from staticgraph.core.opdef import Mismatch
 from staticgraph.errors import DTypeError, RunError
 from staticgraph.ops.axes import one_axis, refuse
-from staticgraph.ops.convert import as_tensor, constant_value, promote
+from staticgraph.ops.convert import as_tensor, constant_value, in_one_graph, promote
 from staticgraph.ops.elementwise import add, greater, log, negative, where
 from staticgraph.ops.indexing import GATHER, gather
 from staticgraph.ops.random.arguments import names_told
@@ -88,6 +88,7 @@ def _order(graph: Graph, target: Target, name: str | None) -> Tensor:
 
 
 @names_told
+@in_one_graph
 def choice(
     a: Any,
     shape: Any = (),

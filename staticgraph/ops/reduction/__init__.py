@@ -19,7 +19,7 @@ from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import shaping
 from staticgraph.ops.axes import one_axis, refuse, several_axes
-from staticgraph.ops.convert import as_tensor, cast, scalar
+from staticgraph.ops.convert import as_tensor, cast, in_one_graph, scalar
 from staticgraph.ops.creation import full, full_like
 from staticgraph.ops.cumulative import accumulator
 from staticgraph.ops.joining import concat
@@ -198,6 +198,7 @@ def _truth(x: Tensor) -> Tensor:
     return x if x.dtype == dtypes.bool_ else ew.not_equal(x, 0)
 
 
+@in_one_graph
 def sum(
     x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
     *, initial: Any = None, where: Any = None, name: str | None = None,
@@ -243,6 +244,7 @@ def _total(
     return total if wanted is None or not narrow else cast(total, wanted, name)
 
 
+@in_one_graph
 def mean(
     x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
     *, where: Any = None, name: str | None = None,
@@ -290,6 +292,7 @@ def masked_sum(
     return sum(values, axis, keepdims), cast(count, dtypes.part_of(wide)), converted.dtype
 
 
+@in_one_graph
 def prod(
     x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
     *, initial: Any = None, where: Any = None, name: str | None = None,
@@ -308,6 +311,7 @@ def prod(
     return _total(PROD, x, axis, keepdims, dtype, initial, where, name)
 
 
+@in_one_graph
 def max(
     x: Any, axis: Axis = None, keepdims: bool = False,
     *, initial: Any = None, where: Any = None, name: str | None = None,
@@ -329,6 +333,7 @@ def max(
     return _extreme(MAX, x, axis, keepdims, initial, where, name)
 
 
+@in_one_graph
 def min(
     x: Any, axis: Axis = None, keepdims: bool = False,
     *, initial: Any = None, where: Any = None, name: str | None = None,
@@ -380,6 +385,7 @@ def argmin(
     return _reduce_index(ARGMIN, as_tensor(x), axis, keepdims, name)
 
 
+@in_one_graph
 def any(
     x: Any, axis: Axis = None, keepdims: bool = False,
     *, where: Any = None, name: str | None = None,
@@ -395,6 +401,7 @@ def any(
     return _reduce(ANY, x, axis, keepdims, name, _truth, where=where, nothing=False)
 
 
+@in_one_graph
 def all(
     x: Any, axis: Axis = None, keepdims: bool = False,
     *, where: Any = None, name: str | None = None,
