@@ -21,6 +21,7 @@ from staticgraph.ops.convert import (
     as_tensor,
     cast,
     constant_value,
+    in_one_graph,
     is_tensor_like,
     promote,
     scalar,
@@ -36,6 +37,7 @@ from staticgraph.ops.elementwise import (
     remainder,
     where,
 )
+from staticgraph.ops.filling import in_dtype_of
 from staticgraph.ops.indexing import FULL, SLICE, Range, gather
 from staticgraph.ops.padding import STATISTICS, extended, pairs_of, ramped
 from staticgraph.ops.reduction import any, max, min, sum
@@ -109,13 +111,14 @@ PAD: OpDef = register(
 )
 
 
+@in_one_graph
 def pad(
     x: Any,
     pad_width: Any,
     mode: str = "constant",
-    constant_values: Any = 0,
+    constant_values: Any = None,
     *,
-    end_values: Any = 0,
+    end_values: Any = None,
     stat_length: Any = None,
     name: str | None = None,
 ) -> Tensor:
@@ -128,14 +131,15 @@ def pad(
                       element, or behind it, shows; ``"wrap"``, the axis over and over;
                       ``"linear_ramp"``, equal steps to an end value; ``"maximum"``, ``"minimum"``,
                       ``"mean"``, ``"median"`` of the elements at that end; ``"empty"``, zeros
-    constant_values   the value of the new elements of ``"constant"``: a number or a scalar tensor,
-                      to which derivatives flow; or a pair, or one pair per axis
+    constant_values   the value of the new elements of ``"constant"``, 0 by default: a number or a
+                      scalar tensor, to which derivatives flow; or a pair, or one pair per axis
     end_values        the outermost values of ``"linear_ramp"``, in the same manner
     stat_length       of how many elements at its end a statistic is: None for all, an int, a pair,
                       or one pair per axis
 
-    Raises ShapeError for widths that are negative or do not fit the axes, and for an empty axis of
-    which other modes than ``"constant"`` have nothing to repeat.
+    Raises ShapeError for widths that are negative or do not fit the axes, for an argument of
+    another mode, and for an empty axis of which other modes than ``"constant"`` have nothing to
+    repeat. DTypeError for numbers that the dtype of `x` does not hold.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.pad(sg.constant([1, 2]), (1, 2)))
@@ -143,21 +147,36 @@ def pad(
     """
     if mode not in _MODES:
         raise refusal("pad", f"mode={mode!r} is not there", f"give one of {_MODES}")
+    _only_its_own(mode, constant_values, end_values, stat_length)
+    constant_values = 0 if constant_values is None else constant_values
+    end_values = 0 if end_values is None else end_values
     several = isinstance(constant_values, list | tuple | np.ndarray)
-    if mode == "empty":
-        constant_values = 0
-    elif mode != "constant":
+    if mode not in ("constant", "empty"):
         return _padded(as_tensor(x), pad_width, mode, end_values, stat_length, name or "pad")
-    elif several:
+    if several:
         return _with_values(as_tensor(x), pad_width, constant_values, name or "pad")
     if is_tensor_like(x) and not is_tensor_like(constant_values):
         tensor = as_tensor(x)
         with tensor.graph.as_default():
-            value = cast(as_tensor(constant_values), tensor.dtype)
+            value = in_dtype_of("pad", "constant_values", constant_values, tensor)
     else:
         tensor, value = promote((x, constant_values))
     width = _pad_width(tensor, pad_width)
     return tensor.graph.add(PAD, (tensor, value), {"width": width}, name).out
+
+
+def _only_its_own(mode: str, constant_values: Any, end_values: Any, stat_length: Any) -> None:
+    """Refuses arguments of which a mode of `pad` makes nothing."""
+    for label, given, modes in (
+        ("constant_values", constant_values, ("constant",)),
+        ("end_values", end_values, ("linear_ramp",)),
+        ("stat_length", stat_length, tuple(STATISTICS)),
+    ):
+        if given is not None and mode not in modes:
+            raise refusal(
+                "pad", f"mode={mode!r} takes no {label}",
+                f"leave it away, or give mode={' or '.join(map(repr, modes))}",
+            )  # fmt: skip
 
 
 def _with_values(x: Tensor, pad_width: Any, values: Any, name: str) -> Tensor:
@@ -169,7 +188,7 @@ def _with_values(x: Tensor, pad_width: Any, values: Any, name: str) -> Tensor:
             if count:
                 one = [(0, 0)] * len(width)
                 one[axis] = (0, count) if after else (count, 0)
-                filler = cast(as_tensor(value, x.graph), x.dtype)
+                filler = in_dtype_of("pad", "constant_values", value, x)
                 x = x.graph.add(PAD, (x, filler), {"width": tuple(one)}).out
     return identity(x, name=name)
 
@@ -324,6 +343,7 @@ def _needs_axes(what: str, x: Tensor, wanted: int) -> None:
         ))  # fmt: skip
 
 
+@in_one_graph
 def roll(x: Any, shift: Any, axis: Any = None, *, name: str | None = None) -> Tensor:
     """`x` with its entries moved by `shift` places along `axis`; what leaves comes back in front.
 
@@ -379,6 +399,7 @@ def tile(x: Any, repetitions: Any, *, name: str | None = None) -> Tensor:
     return _repeated(tensor, list(enumerate(counts)), before=True, name=name or "tile")
 
 
+@in_one_graph
 def repeat(x: Any, repeats: Any, axis: int | None = None, *, name: str | None = None) -> Tensor:
     """`x` with every entry along `axis` repeated.
 

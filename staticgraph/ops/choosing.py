@@ -5,25 +5,35 @@ What is not chosen has no part in the result and gets a derivative of 0, whateve
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import format_shape
-from staticgraph.errors import DTypeError
+from staticgraph.errors import DTypeError, ShapeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, cast, in_one_graph, is_tensor_like, promote
-from staticgraph.ops.grids import moveaxis
+from staticgraph.ops.filling import in_dtype_of
+from staticgraph.ops.grids import broadcast_arrays, moveaxis
 from staticgraph.ops.indexing import gather
 from staticgraph.ops.looping import map_fn
 from staticgraph.ops.requiring import require
 from staticgraph.ops.searching import flatnonzero
-from staticgraph.ops.shaping import flattened, permute_dims, reshape
+from staticgraph.ops.shaping import broadcast_like, flattened, permute_dims, reshape
 from staticgraph.ops.sizes import dim_of, refusal, size_or_dim
+
+
+def _is_row(value: Any) -> bool:
+    """Whether a value is a list, or an array with an axis."""
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
 
 # -- among tensors ----------------------------------------------------------------------------
 
@@ -76,13 +86,16 @@ def piecewise(
 ) -> Tensor:
     """Of each element of `x` the function whose condition holds there; of several the last one.
 
-    condlist   bool tensors, or one
+    condlist   bool tensors, or one; or an array with a condition per entry of axis 0. Bools in a
+               list are one condition, unless `x` is a scalar
     funclist   a function of tensors or a number per condition, and maybe one more, for the elements
                of which no condition holds; without it they give 0
     args, kw   what the functions get besides `x`
 
-    The result has the dtype of `x`. Every function is computed for all of `x`: an element for which
-    it is not chosen may be anything to it. Raises ShapeError for lists that do not fit.
+    The result has the shape and the dtype of `x`, to which conditions broadcast. Every function is
+    computed for all of `x`: an element for which it is not chosen may be anything to it. Raises
+    ShapeError for lists that do not fit and for conditions of more axes than `x` has, DTypeError
+    for numbers that the dtype of `x` does not hold.
 
     >>> import staticgraph as sg
     >>> x = sg.constant([-2.0, 0.0, 4.0])
@@ -90,7 +103,11 @@ def piecewise(
     array([2., 7., 2.], dtype=float32)
     """
     tensor = as_tensor(x)
-    conditions = list(condlist) if isinstance(condlist, list | tuple) else [condlist]
+    ndim, conditions = tensor.type.ndim, _conditions(tensor, condlist)
+    if not isinstance(funclist, list | tuple):
+        raise refusal(
+            "piecewise", f"funclist={funclist!r} is no list", "give one function per condition: [f]"
+        )
     functions = list(funclist)
     if len(functions) not in (len(conditions), len(conditions) + 1):
         raise refusal(
@@ -98,15 +115,35 @@ def piecewise(
             "give one function per condition, and maybe one for the rest",
         )  # fmt: skip
     with tensor.graph.as_default():
+        masks = [as_tensor(condition) for condition in conditions]
+        for mask in masks:
+            wider = ndim is not None and (mask.type.ndim or 0) > ndim
+            if mask.dtype != dtypes.bool_ or wider:
+                refuse("piecewise", (tensor, mask), Mismatch(
+                    f"a condition is {mask.type}", "give bools that broadcast to x: x > 0",
+                    error=DTypeError if mask.dtype != dtypes.bool_ else ShapeError,
+                ), ("x", "condition"))  # fmt: skip
         values = [
-            cast(as_tensor(f(tensor, *args, **kw) if callable(f) else f), tensor.dtype)
-            for f in functions
-        ]
-        rest = values.pop() if len(values) > len(conditions) else ew.zero_of(tensor)
-        chosen = select(conditions[::-1], values[::-1], rest)
-        # A number or a condition alone may be smaller than x is.
-        whole = ew.where(ew.equal(tensor, tensor), chosen, chosen)
+            in_dtype_of(
+                "piecewise", f"funclist[{place}]",
+                function(tensor, *args, **kw) if callable(function) else function, tensor,
+            )
+            for place, function in enumerate(functions)
+        ]  # fmt: skip
+        rest = values.pop() if len(values) > len(masks) else ew.zero_of(tensor)
+        chosen = select(masks[::-1], values[::-1], rest) if masks else rest
+        # Numbers and conditions may be smaller than x is.
+        whole = broadcast_like(chosen, tensor)
     return identity(whole, name=name or "piecewise")
+
+
+def _conditions(x: Tensor, condlist: Any) -> list[Any]:
+    """The conditions of `piecewise`, among which NumPy tells a list of bools from one of arrays."""
+    if not _is_row(condlist):
+        return [condlist]
+    listed = list(condlist)
+    bare = all(isinstance(condition, bool | np.bool_) for condition in listed)
+    return [condlist] if listed and bare and x.type.ndim != 0 else listed
 
 
 @in_one_graph
@@ -128,16 +165,17 @@ def choose(a: Any, choices: Any, mode: str = "raise", *, name: str | None = None
         raise refusal("choose", f"mode={mode!r} is not there", "give 'raise', 'wrap' or 'clip'")
     if is_tensor_like(choices):
         whole = as_tensor(choices)
-        known_rank("choose", whole)
-        count = dim_of(whole, 0)
+        count = dim_of(whole, 0) if known_rank("choose", whole) else None
         if not isinstance(count, int):
             refuse("choose", (whole,), Mismatch(
                 "the number of choices is not known", "declare the size of axis 0, or give a list"
             ), ("choices",))  # fmt: skip
         with whole.graph.as_default():
             listed: list[Any] = [whole[index] for index in range(count)]
-    else:
+    elif _is_row(choices):
         listed = list(choices)
+    else:
+        raise refusal("choose", f"choices={choices!r} is no list", "give the choices in a list")
     if not listed:
         raise refusal("choose", "there is no choice", "give one at least")
     graph = as_tensor(a).graph if is_tensor_like(a) else None
@@ -154,16 +192,18 @@ def choose(a: Any, choices: Any, mode: str = "raise", *, name: str | None = None
             number = ew.remainder(number, len(tensors))
         elif mode == "clip":
             number = ew.clip(number, 0, last)
+        conditions = [ew.equal(number, index) for index in range(last)]
+        if last:
+            result = select(conditions, tensors[:-1], tensors[-1])
         else:
+            result = broadcast_arrays(number, tensors[0])[1]
+        if mode == "raise":
+            # What is asked hangs on the result: of a choice among equals nothing is left.
             fits = ew.logical_and(ew.greater_equal(number, 0), ew.less_equal(number, last))
-            number = require(
-                number, fits, "choose", f"a number is not from 0 to {last}",
+            result = require(
+                result, fits, "choose", f"a number is not from 0 to {last}",
                 "give mode='wrap' or mode='clip', or other numbers", a=number,
             )  # fmt: skip
-        conditions = [ew.equal(number, index) for index in range(last)]
-        result = select(conditions, tensors[:-1], tensors[-1]) if last else tensors[0]
-        # One choice alone is broadcast too.
-        result = ew.where(ew.equal(number, number), result, result)
     return identity(result, name=name or "choose")
 
 
@@ -216,17 +256,20 @@ def apply_along_axis(
     array([[2., 6.],
            [4., 8.]], dtype=float32)
     """
+    if not callable(func1d):
+        raise refusal("apply_along_axis", f"func1d={func1d!r} is no function", "give a function")
     tensor = as_tensor(x)
     number = one_axis("apply_along_axis", tensor, axis)
     moved = moveaxis(tensor, number, -1)
     lead = (moved.type.ndim or 1) - 1
     with tensor.graph.as_default():
-        rows = reshape(moved, (-1, size_or_dim(moved, lead))) if lead else moved
         if not lead:
-            return identity(as_tensor(func1d(rows, *args, **kw)), name=name or "apply_along_axis")
+            return identity(as_tensor(func1d(moved, *args, **kw)), name=name or "apply_along_axis")
+        sizes = [size_or_dim(moved, place) for place in range(lead)]
+        # Counted, since of rows of no elements a reshape could not tell how many there are.
+        rows = reshape(moved, (math.prod(sizes), size_or_dim(moved, lead)))
         made = map_fn(lambda row: as_tensor(func1d(row, *args, **kw)), rows)
         inner = known_rank("apply_along_axis", made) - 1
-        sizes = [size_or_dim(moved, place) for place in range(lead)]
         sizes += [size_or_dim(made, 1 + place) for place in range(inner)]
         whole = reshape(made, sizes)
         order = [place for place in range(lead) if place < number]

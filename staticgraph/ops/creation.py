@@ -19,6 +19,7 @@ from staticgraph.core.opdef import (
     Mismatch,
     OpDef,
     Types,
+    get,
     register,
 )
 from staticgraph.core.types import TensorType
@@ -30,6 +31,7 @@ from staticgraph.ops.convert import (
     cast,
     constant,
     constant_value,
+    in_one_graph,
     is_tensor_like,
     promote,
     scalar,
@@ -39,15 +41,14 @@ from staticgraph.ops.elementwise import (
     ceil,
     divide,
     equal,
-    exp,
     floor_divide,
     greater_equal,
-    log,
     maximum,
     multiply,
     negative,
     pow,
     subtract,
+    where,
 )
 from staticgraph.ops.requiring import require
 from staticgraph.ops.shaping import BROADCAST_TO, expand_dims
@@ -193,6 +194,7 @@ def ones_like(x: Any, dtype: Any = None, *, device: Any = None, name: str | None
     return full_like(x, 1, dtype, name=name or "ones_like")
 
 
+@in_one_graph
 def full_like(
     x: Any, fill_value: Any, dtype: Any = None, *, device: Any = None, name: str | None = None
 ) -> Tensor:
@@ -368,6 +370,7 @@ def linspace(
     return _spaced("linspace", start, stop, num, endpoint, dtype, axis, name, None)
 
 
+@in_one_graph
 def logspace(
     start: Any,
     stop: Any,
@@ -410,9 +413,10 @@ def geomspace(
     """`num` numbers from `start` to `stop`, each the same multiple of the one before.
 
     start, stop   numbers or real floating tensors that broadcast, both of one sign and not 0; else
-                  the result is NaN
+                  what lies between them is NaN
 
-    For the rest see `linspace`.
+    Element i is ``start * 10 ** (t * log10(stop / start))``, with t of `linspace`; both ends are
+    exact. For the rest see there.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.geomspace(1.0, 8.0, 4))
@@ -425,15 +429,25 @@ def geomspace(
             "the ends are complex", "sg.exp(sg.linspace(...)) of logarithms goes between them",
             error=DTypeError,
         ), ("start", "stop"))  # fmt: skip
-    ratio = divide(last, first)
-    # The logarithm of the ratio is exact enough, and the ends are put in as they are.
-    result = _spaced(
-        "geomspace", multiply(first, 0), log(ratio), num, endpoint, first.dtype, axis, None,
-        lambda exponents: exp(exponents),
-    )  # fmt: skip
-    lead = expand_dims(first, _new_axis("geomspace", first, last, axis))
-    whole = multiply(result, lead, name=None if wanted is not None else name or "geomspace")
-    return whole if wanted is None else cast(whole, wanted, name or "geomspace")
+    endpoint = as_bool("geomspace", "endpoint", endpoint)
+    place = _new_axis("geomspace", first, last, axis)
+    ndim = max(known_rank("geomspace", first), known_rank("geomspace", last))
+    low, high = _aligned(first, ndim, place), _aligned(last, ndim, place)
+    with first.graph.as_default():
+        share, _ = _shares("geomspace", num, endpoint, dtypes.float64)
+        if ndim:
+            others = tuple([other for other in range(ndim + 1) if other != place])
+            share = expand_dims(share, others)
+        # In float64 powers of ten are exact where ends and steps are powers of ten, and a narrower
+        # result is rounded once. The record of log10 is in a module that imports this one.
+        ratio = divide(*[cast(end, dtypes.float64) for end in (high, low)])
+        exponent = multiply(share, ratio.graph.add(get("log10"), (ratio,)).out)
+        inner = multiply(low, pow(10, exponent))
+        result = where(equal(share, 0), low, cast(inner, first.dtype))
+        if endpoint:
+            result = where(equal(share, 1), high, result)
+    result = result if wanted is None else cast(result, wanted)
+    return identity(result, name=name or "geomspace")
 
 
 def _new_axis(what: str, first: Tensor, last: Tensor, axis: Any) -> int:

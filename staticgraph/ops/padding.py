@@ -17,7 +17,8 @@ from staticgraph.core.opdef import Mismatch
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
 from staticgraph.ops.axes import known_rank, refuse
-from staticgraph.ops.convert import as_tensor, cast, constant
+from staticgraph.ops.convert import cast, constant
+from staticgraph.ops.filling import in_dtype_of
 from staticgraph.ops.indexing import FULL, SLICE, Range
 from staticgraph.ops.joining import concat
 from staticgraph.ops.quantiles import median
@@ -33,11 +34,16 @@ STATISTICS: dict[str, Callable[..., Tensor]] = {
 }
 
 
+def _is_row(value: Any) -> bool:
+    """Whether a value is a list, or an array with an axis."""
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
 def pairs_of(x: Tensor, label: str, given: Any, wanted: str) -> list[tuple[Any, Any]]:
     """A pair (before, after) per axis: of one value, one pair for all axes, or one per axis."""
     ndim = known_rank("pad", x)
-    items = given if isinstance(given, list | tuple | np.ndarray) else [given]
-    rows = [tuple(item) if isinstance(item, list | tuple | np.ndarray) else item for item in items]
+    items = given if _is_row(given) else [given]
+    rows = [tuple(item) if _is_row(item) else item for item in items]
     if len(rows) == 2 and not any(isinstance(row, tuple) for row in rows):
         rows = [tuple(rows)]
     pairs = [row if isinstance(row, tuple) else (row,) for row in rows]
@@ -69,15 +75,19 @@ def ramped(x: Tensor, width: Width, end_values: Any) -> Tensor:
 
 def _ramp(x: Tensor, edge: Tensor, value: Any, count: int, axis: int, after: bool) -> Tensor:
     """`count` steps from a value, which is the outermost, towards an edge."""
-    inexact = x.dtype in dtypes.INEXACT
-    computing = x.dtype if inexact else dtypes.float64
-    share = np.arange(count) / count
+    computing = x.dtype
+    if x.dtype in dtypes.HALF:
+        computing = dtypes.float32
+    elif x.dtype not in dtypes.INEXACT:
+        computing = dtypes.float64
+    steps = np.arange(count)
     shape = [count if place == axis else 1 for place in range(known_rank("pad", x))]
-    column = constant((share[::-1] if after else share).reshape(shape).astype(computing))
-    start = cast(as_tensor(value, x.graph), computing)
-    ramp = start * (1 - column) + cast(edge, computing) * column
-    # Integers are rounded down, as those of NumPy's linspace.
-    return ramp if inexact else cast(ew.floor(ramp), x.dtype)
+    column = constant((steps[::-1] if after else steps).reshape(shape).astype(computing))
+    start = in_dtype_of("pad", "end_values", value, x, computing)
+    # So many steps, as in NumPy's linspace: where a step is a whole number nothing is rounded.
+    ramp = start + column * ((cast(edge, computing) - start) / count)
+    # Integers are rounded down there; a bool is whether there is anything.
+    return cast(ew.floor(ramp) if x.dtype in dtypes.INTEGER else ramp, x.dtype)
 
 
 def extended(x: Tensor, width: Width, mode: str, stat_length: Any) -> Tensor:

@@ -70,7 +70,7 @@ def _begins(row: Tensor, equal_nan: bool) -> Tensor:
     differs = not_equal(row, before)
     if row.type.ndim == 2:
         differs = any_of(differs, axis=1)
-    if equal_nan and row.dtype in dtypes.INEXACT:
+    if equal_nan and row.dtype in dtypes.DIFFERENTIABLE:
         differs = logical_and(differs, logical_not(logical_and(isnan(row), isnan(before))))
     with row.graph.as_default():
         return logical_or(differs, equal(arange(size_of(row, 0)), 0))
