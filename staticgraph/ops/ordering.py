@@ -141,8 +141,10 @@ def _keys(what: str, keys: Any) -> list[Tensor]:
                 "give a sequence of keys, or a tensor whose first axis has a known size",
             ), ("keys",))  # fmt: skip
         listed = unstack(tensor) if count else []
-    else:
+    elif isinstance(keys, list | tuple) or (isinstance(keys, np.ndarray) and keys.ndim):
         listed = [as_tensor(key) for key in keys]
+    else:
+        raise refusal(what, f"keys={keys!r} is no sequence", "give the keys in a tuple")
     if not listed:
         raise refusal(what, "there is no key", "give one at least")
     return list(listed)

@@ -25,7 +25,7 @@ from staticgraph.ops.linalg import diag
 from staticgraph.ops.requiring import require
 from staticgraph.ops.searching import flatnonzero, nonzero
 from staticgraph.ops.shaping import broadcast_to, expand_dims, flattened
-from staticgraph.ops.sizes import as_bool, is_int, refusal, size_or_dim
+from staticgraph.ops.sizes import as_bool, is_int, read_sizes, refusal, size_or_dim
 
 # -- grids ------------------------------------------------------------------------------------
 
@@ -57,6 +57,7 @@ def indices(
     wanted = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
     if not count:
         raise refusal("indices", "there are no axes", "give one size at least")
+    read_sizes("indices", dimensions)
     graph = next((as_tensor(n).graph for n in dimensions if is_tensor_like(n)), None)
     rows = [cast(arange(n), wanted) for n in dimensions]
     along = [
@@ -78,7 +79,7 @@ def ix_(*args: Any, name: str | None = None) -> list[Tensor]:
     args   int vectors; of a bool vector the places where it holds are meant
 
     ``x[sg.ix_(rows, columns)]`` has an entry for every pair. Raises ShapeError for what is no
-    vector.
+    vector, DTypeError for what is neither int nor bool.
 
     >>> import staticgraph as sg
     >>> x = sg.constant([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
@@ -97,6 +98,10 @@ def ix_(*args: Any, name: str | None = None) -> list[Tensor]:
             refuse("ix_", (tensor,), Mismatch(
                 f"this has shape {format_shape(tensor.type.shape)}", "give vectors of indices"
             ), (f"args[{axis}]",))  # fmt: skip
+        if tensor.dtype not in dtypes.INTEGER | dtypes.BOOL:
+            refuse("ix_", (tensor,), Mismatch(
+                f"this is {dtypes.name(tensor.dtype)}", "give ints, or bools", error=DTypeError
+            ), (f"args[{axis}]",))  # fmt: skip
         vector = flatnonzero(tensor) if tensor.dtype == dtypes.bool_ else tensor
         others = tuple([other for other in range(len(args)) if other != axis])
         wide = expand_dims(vector, others) if others else vector
@@ -112,12 +117,15 @@ def diag_indices(n: Any, ndim: int = 2, *, name: str | None = None) -> tuple[Ten
 
     n   an int or a scalar int tensor
 
+    Raises ShapeError for what is no size.
+
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.diag_indices(2))
     (array([0, 1]), array([0, 1]))
     """
     if not is_int(ndim) or ndim < 0:
         raise refusal("diag_indices", f"ndim={ndim!r} is no number of axes", "give an int from 0")
+    read_sizes("diag_indices", (n,))
     row = identity(arange(n), name=name or "diag_indices")
     return (row,) * int(ndim)
 
@@ -187,6 +195,7 @@ def _triangle(
 ) -> tuple[Tensor, Tensor]:
     if not is_int(k):
         raise refusal(what, f"k={k!r} is no diagonal", "give an int")
+    read_sizes(what, (n, n if m is None else m))
     mask = tri(n, m, int(k) if lower else int(k) - 1, dtypes.bool_)
     rows, columns = nonzero(mask if lower else ew.logical_not(mask))
     return identity(rows, name=name or what), identity(columns, name=name or what)
@@ -200,6 +209,8 @@ def diagflat(x: Any, k: int = 0, *, name: str | None = None) -> Tensor:
     array([[1, 0],
            [0, 2]])
     """
+    if not is_int(k):
+        raise refusal("diagflat", f"k={k!r} is no diagonal", "give an int")
     return diag(flattened(as_tensor(x)), k, name=name or "diagflat")
 
 
@@ -223,14 +234,17 @@ def unravel_index(indices: Any, shape: Any, *, name: str | None = None) -> tuple
     place = _ints("unravel_index", as_tensor(indices), "indices")
     total = math.prod(dims)
     fits = ew.logical_and(ew.greater_equal(place, 0), ew.less(place, total))
-    rest = require(
-        place, fits, "unravel_index", f"a place is not one of the {total} of shape {dims}",
-        f"places are counted from 0 to {total - 1}", indices=place,
-    )  # fmt: skip
     found: list[Tensor] = []
+    rest = place
     for dim in reversed(dims):
         # An empty shape has no places, and so nothing is divided by 0.
-        found.append(ew.remainder(rest, max(dim, 1), name=name or "unravel_index"))
+        index = ew.remainder(rest, max(dim, 1))
+        # What is asked hangs on each result: along an axis of size 1 nothing is left of the place.
+        index = require(
+            index, fits, "unravel_index", f"a place is not one of the {total} of shape {dims}",
+            f"places are counted from 0 to {total - 1}", indices=place,
+        )  # fmt: skip
+        found.append(identity(index, name=name or "unravel_index"))
         rest = ew.floor_divide(rest, max(dim, 1))
     return tuple(reversed(found))
 
@@ -245,14 +259,21 @@ def ravel_multi_index(
     mode          what an index out of range is: ``"raise"``, an error of the run; ``"wrap"``,
                   counted around; ``"clip"``, the first or the last; or a tuple, one per axis
 
-    Raises ShapeError for what is no shape and for numbers of axes that differ, DTypeError for
-    indices that are no ints.
+    An axis of size 0 has no index in any mode. Raises ShapeError for what is no shape, for one of
+    more places than int64 holds, and for numbers of axes that differ; DTypeError for indices that
+    are no ints.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.ravel_multi_index([sg.constant([1, 0]), [2, 2]], (2, 3)))
     array([5, 2])
     """
     what, sizes = "ravel_multi_index", _known_sizes("ravel_multi_index", dims)
+    if not isinstance(multi_index, list | tuple | np.ndarray) and not is_tensor_like(multi_index):
+        raise refusal(what, f"multi_index={multi_index!r} is no list", "give one index per axis")
+    if math.prod(sizes) > np.iinfo(np.int64).max:
+        raise refusal(
+            what, f"shape {sizes} has more places than int64 holds", "give smaller sizes"
+        )
     listed = list(multi_index)
     modes = list(mode) if isinstance(mode, list | tuple) else [mode] * len(sizes)
     if len(listed) != len(sizes) or len(modes) != len(sizes):
@@ -265,16 +286,17 @@ def ravel_multi_index(
     place: Tensor | None = None
     for axis, (item, dim, manner) in enumerate(zip(listed, sizes, modes, strict=True)):
         index = _ints(what, as_tensor(item, graph), f"multi_index[{axis}]")
-        if manner == "wrap":
+        if manner == "wrap" and dim:
             index = ew.remainder(index, dim)
-        elif manner == "clip":
+        elif manner == "clip" and dim:
             index = ew.clip(index, 0, dim - 1)
         else:
+            problem = f"an index is not from 0 to {dim - 1} along axis {axis}"
+            way_out = "give mode='wrap' or mode='clip', or other indices"
+            if not dim:
+                problem, way_out = f"axis {axis} has size 0 and no index", "give sizes from 1"
             fits = ew.logical_and(ew.greater_equal(index, 0), ew.less(index, dim))
-            index = require(
-                index, fits, what, f"an index is not from 0 to {dim - 1} along axis {axis}",
-                "give mode='wrap' or mode='clip', or other indices", multi_index=index,
-            )  # fmt: skip
+            index = require(index, fits, what, problem, way_out, multi_index=index)
         place = index if place is None else place * dim + index
     assert place is not None
     return identity(place, name=name or what)

@@ -35,6 +35,7 @@ from staticgraph.ops.ordering import lexsort
 from staticgraph.ops.reduction import any as any_of
 from staticgraph.ops.searching import flatnonzero, sized
 from staticgraph.ops.shaping import reshape, reshape_like
+from staticgraph.ops.sizes import as_bool
 from staticgraph.ops.sizes import size as size_of
 from staticgraph.ops.sorting import argsort, sort
 
@@ -248,6 +249,10 @@ def unique(
     array([[2, 5],
            [3, 1]])
     """
+    return_index = as_bool(_WHAT, "return_index", return_index)
+    return_inverse = as_bool(_WHAT, "return_inverse", return_inverse)
+    return_counts = as_bool(_WHAT, "return_counts", return_counts)
+    equal_nan = as_bool(_WHAT, "equal_nan", equal_nan)
     tensor = as_tensor(x)
     if axis is None:
         found = _Unique(tensor, equal_nan, ordered=return_index or return_inverse)

@@ -22,6 +22,7 @@ from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, cast, in_one_graph, is_tensor_like, promote
 from staticgraph.ops.creation import arange
 from staticgraph.ops.differences import part
+from staticgraph.ops.filling import in_dtype_of
 from staticgraph.ops.grids import moveaxis
 from staticgraph.ops.indexing import gather
 from staticgraph.ops.joining import SPLIT, concat, operands, split
@@ -347,8 +348,7 @@ def _of_places(what: str, x: Tensor, dim: Any, obj: Any, function: Any) -> Any:
     """What NumPy makes of the places of an axis; what it refuses is refused here."""
     which = obj
     if not isinstance(obj, slice):
-        which = np.asarray(obj)
-        which = which.astype(np.int64) if which.size == 0 else which
+        which = _as_array(what, x, obj)
     try:
         return function(np.arange(dim), which)
     except (IndexError, ValueError, TypeError) as problem:
@@ -356,6 +356,18 @@ def _of_places(what: str, x: Tensor, dim: Any, obj: Any, function: Any) -> Any:
             f"{obj!r} names no entries of an axis of size {dim}: {problem}",
             "give an int, a slice, a list of ints, or one bool per entry",
         ))  # fmt: skip
+
+
+def _as_array(what: str, x: Tensor, obj: Any) -> np.ndarray[Any, Any]:
+    """Places as an array; none of them are ints too."""
+    try:
+        places = np.asarray(obj)
+    except ValueError:
+        refuse(what, (x,), Mismatch(
+            f"{obj!r} names no entries: its rows differ in length",
+            "give an int, a slice, a list of ints, or one bool per entry",
+        ))  # fmt: skip
+    return places.astype(np.int64) if places.size == 0 else places
 
 
 def _deleted_in_run(x: Tensor, obj: Tensor, axis: int, name: str) -> Tensor:
@@ -394,8 +406,9 @@ def insert(
     values   what is put in, in the dtype of `x`; it broadcasts to one entry per place. Before one
              entry several may be put in: for an int `obj`, axis 0 of `values` counts them
 
-    Derivatives flow to `x` and to `values`. Raises ShapeError for places that are none, and where
-    several are named along an axis whose size is not known.
+    Derivatives flow to `x` and to `values`. Raises ShapeError for places that are none, an error of
+    the run where only the run knows, and where several are named along an axis whose size is not
+    known. DTypeError for numbers that the dtype of `x` does not hold, and for a tensor as `obj`.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.insert(sg.constant([1, 2, 3]), [0, 2], [7, 8]))
@@ -403,7 +416,7 @@ def insert(
     """
     tensor = as_tensor(x, as_tensor(values).graph if is_tensor_like(values) else None)
     with tensor.graph.as_default():
-        new = cast(as_tensor(values), tensor.dtype)
+        new = in_dtype_of("insert", "values", values, tensor)
     if axis is None:
         tensor, axis = flattened(tensor), 0
     number = one_axis("insert", tensor, axis)
@@ -413,16 +426,18 @@ def insert(
             f"values of shape {format_shape(new.type.shape)} have more axes than x",
             "give what broadcasts to the entries that are put in",
         ), ("x", "values"))  # fmt: skip
+    if is_tensor_like(obj):
+        given = as_tensor(obj)
+        refuse("insert", (tensor, given), Mismatch(
+            "obj is a tensor, whose values only the run knows",
+            "give an int, a slice or a list of ints", error=DTypeError,
+        ), ("x", "obj"))  # fmt: skip
     new = _leading("insert", new, ndim)
-    dim = dim_of(tensor, number)
     with tensor.graph.as_default():
         places = None if is_int(obj) else _places(tensor, number, obj)
         if places is None or len(places) == 1:
             place = int(obj if places is None else places[0])
-            if isinstance(dim, int) and not -dim <= place <= dim:
-                refuse("insert", (tensor,), Mismatch(
-                    f"there is no entry {place} along axis {number}", f"it has size {dim}"
-                ))  # fmt: skip
+            tensor = _with_place(tensor, number, place)
             new = moveaxis(new, 0, number) if places is None else new
             new = _like_entries(tensor, new, number, size_or_dim(new, number))
             before, behind = part(tensor, number, None, place), part(tensor, number, place, None)
@@ -435,6 +450,17 @@ def insert(
         return gather(both, order, number, name=name)
 
 
+def _with_place(x: Tensor, axis: int, place: int) -> Tensor:
+    """`x`, which has an entry at a place along an axis, or its end there."""
+    dim, problem = dim_of(x, axis), f"there is no entry {place} along axis {axis}"
+    if isinstance(dim, int):
+        if not -dim <= place <= dim:
+            refuse("insert", (x,), Mismatch(problem, f"it has size {dim}"))
+        return x
+    fits = ew.greater_equal(size(x, axis), abs(place))
+    return require(x, fits, "insert", problem, "entries are counted from 0, or from -1 at the end")
+
+
 def _places(x: Tensor, axis: int, obj: Any) -> Any:
     """The ints that several places mean along an axis, whose size must be known."""
     dim = dim_of(x, axis)
@@ -445,8 +471,7 @@ def _places(x: Tensor, axis: int, obj: Any) -> Any:
         ))  # fmt: skip
     if isinstance(obj, slice):
         return np.arange(dim)[obj]
-    places = np.asarray(obj)
-    places = places.astype(np.int64) if places.size == 0 else places
+    places = _as_array("insert", x, obj)
     if places.ndim != 1 or places.dtype.kind not in "iub":
         refuse("insert", (x,), Mismatch(
             f"{obj!r} names no entries", "give an int, a slice or a list of ints"

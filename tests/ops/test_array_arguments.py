@@ -159,6 +159,53 @@ def test_apply_along_an_axis_of_nothing(backend: str, known: bool, shape: tuple[
     np.testing.assert_array_equal(have, np.apply_along_axis(np.sum, -1, x), strict=True)
 
 
+# -- entries and places -----------------------------------------------------------------------
+
+
+@BACKENDS
+@pytest.mark.parametrize("place", [0, 3, -3])
+def test_insert_where_only_the_run_knows_the_size(backend: str, place: int) -> None:
+    x = np.array([0.0, 1.0, 2.0])
+    have = run(backend, lambda t: sg.insert(t, place, 7.1), x)
+    np.testing.assert_array_equal(have, np.insert(x, place, 7.1), strict=True)
+
+
+@BACKENDS
+@pytest.mark.parametrize("place", [4, -4])
+def test_insert_at_no_place_fails_the_run(backend: str, place: int) -> None:
+    call = lambda t: sg.insert(t, place, 7.0)  # noqa: E731
+    assert refused(lambda: run(backend, call, [0.0, 1.0, 2.0]), RunError) == (
+        f"insert: there is no entry {place} along axis 0\n"
+        "  entries are counted from 0, or from -1 at the end\n"
+        "  created at <line>"
+    )
+
+
+@BACKENDS
+@pytest.mark.parametrize("shape", [(1,), (1, 3), (3, 1, 1)])
+def test_a_place_that_is_not_there_fails_the_run_along_axes_of_one(
+    backend: str, shape: tuple[int, ...]
+) -> None:
+    for axis in range(len(shape)):
+        with pytest.raises(RunError, match="unravel_index: a place is not one of the"):
+            run(backend, lambda i, axis=axis: sg.unravel_index(i, shape)[axis], [0, 5])
+
+
+@BACKENDS
+@pytest.mark.parametrize("mode", ["raise", "wrap", "clip"])
+def test_an_axis_of_nothing_has_no_index(backend: str, mode: str) -> None:
+    call = lambda i, j: sg.ravel_multi_index([i, j], (0, 3), mode)  # noqa: E731
+    empty = np.zeros(0, np.int64)
+    np.testing.assert_array_equal(run(backend, call, empty, empty), empty, strict=True)
+    assert refused(lambda: run(backend, call, [1], [2]), RunError) == (
+        "ravel_multi_index: axis 0 has size 0 and no index\n"
+        "  multi_index 'x0'  int64[?]  feed at <line>\n"
+        "  multi_index is [1]\n"
+        "  give sizes from 1\n"
+        "  created at <line>"
+    )
+
+
 # -- sets -------------------------------------------------------------------------------------
 
 
@@ -250,6 +297,117 @@ REFUSED: list[tuple[str, Callable[[_Operands], Any], type[Exception], str]] = [
         lambda t: sg.apply_along_axis(3, 0, t.x),
         ShapeError,
         "apply_along_axis: func1d=3 is no function\n  give a function\n  at <line>",
+    ),
+    (
+        "a number that insert cannot put in",
+        lambda t: sg.insert(t.b, 0, 300),
+        DTypeError,
+        "insert: values=300 does not fit int8\n"
+        "  give other numbers, or a wider x: sg.cast(x, dtype) converts\n"
+        "  at <line>",
+    ),
+    (
+        "NaN among ints",
+        lambda t: sg.insert(t.b, [0, 1], [1.5, float("nan")]),
+        DTypeError,
+        "insert: values=[1.5, nan] does not fit int8\n"
+        "  give other numbers, or a wider x: sg.cast(x, dtype) converts\n"
+        "  at <line>",
+    ),
+    (
+        "places of the run",
+        lambda t: sg.insert(t.v, t.i, 7),
+        DTypeError,
+        "insert: obj is a tensor, whose values only the run knows\n"
+        "  x 'v'  float32[3]  placeholder at <line>\n"
+        "  obj 'i'  int32[3]  placeholder at <line>\n"
+        "  give an int, a slice or a list of ints\n"
+        "  created at <line>",
+    ),
+    (
+        "uneven places of insert",
+        lambda t: sg.insert(t.v, [[1], [1, 2]], 7),
+        ShapeError,
+        "insert: [[1], [1, 2]] names no entries: its rows differ in length\n"
+        "  x 'v'  float32[3]  placeholder at <line>\n"
+        "  give an int, a slice, a list of ints, or one bool per entry\n"
+        "  created at <line>",
+    ),
+    (
+        "uneven places of delete",
+        lambda t: sg.delete(t.v, [[1], [1, 2]]),
+        ShapeError,
+        "delete: [[1], [1, 2]] names no entries: its rows differ in length\n"
+        "  x 'v'  float32[3]  placeholder at <line>\n"
+        "  give an int, a slice, a list of ints, or one bool per entry\n"
+        "  created at <line>",
+    ),
+    (
+        "a number as keys",
+        lambda t: sg.lexsort(3),
+        ShapeError,
+        "lexsort: keys=3 is no sequence\n  give the keys in a tuple\n  at <line>",
+    ),
+    (
+        "a negative size",
+        lambda t: sg.indices((-1, 2)),
+        ShapeError,
+        "indices: -1 is no size of an axis\n  sizes are not negative\n  at <line>",
+    ),
+    (
+        "a size that is no int",
+        lambda t: sg.tril_indices(2.5),
+        ShapeError,
+        "tril_indices: 2.5 is no size of an axis\n"
+        "  give an int, or for a size that only the run knows a tensor such as sg.size(x, 0)\n"
+        "  at <line>",
+    ),
+    (
+        "a negative number of columns",
+        lambda t: sg.triu_indices(2, m=-1),
+        ShapeError,
+        "triu_indices: -1 is no size of an axis\n  sizes are not negative\n  at <line>",
+    ),
+    (
+        "a negative diagonal",
+        lambda t: sg.diag_indices(-2),
+        ShapeError,
+        "diag_indices: -2 is no size of an axis\n  sizes are not negative\n  at <line>",
+    ),
+    (
+        "half a diagonal",
+        lambda t: sg.diagflat(t.v, 1.5),
+        ShapeError,
+        "diagflat: k=1.5 is no diagonal\n  give an int\n  at <line>",
+    ),
+    (
+        "floats as indices",
+        lambda t: sg.ix_(t.i, t.v),
+        DTypeError,
+        "ix_: this is float32\n"
+        "  args[1] 'v'  float32[3]  placeholder at <line>\n"
+        "  give ints, or bools\n"
+        "  created at <line>",
+    ),
+    (
+        "a number as indices",
+        lambda t: sg.ravel_multi_index(3, (2, 3)),
+        ShapeError,
+        "ravel_multi_index: multi_index=3 is no list\n  give one index per axis\n  at <line>",
+    ),
+    (
+        "more places than int64 holds",
+        lambda t: sg.ravel_multi_index([t.i, t.i], (2**40, 2**40)),
+        ShapeError,
+        "ravel_multi_index: shape (1099511627776, 1099511627776) has more places than int64 holds\n"
+        "  give smaller sizes\n"
+        "  at <line>",
+    ),
+    (
+        "no bool of unique",
+        lambda t: sg.unique(t.v, return_index="no"),
+        ShapeError,
+        "unique: return_index='no' is no bool\n  give True or False\n  at <line>",
     ),
 ]
 
