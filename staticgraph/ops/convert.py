@@ -257,13 +257,16 @@ def graph_among(values: Iterable[Any]) -> Graph | None:
     return None
 
 
-def promote(values: Sequence[Any], floating: bool = False) -> list[Tensor]:
+def promote(
+    values: Sequence[Any], floating: bool = False, beside: DType | None = None
+) -> list[Tensor]:
     """Operands of one op as tensors of one dtype, by NumPy 2's promotion.
 
-    With `floating`, integers and bools are computed in floating point.
+    With `floating`, integers and bools are computed in floating point. `beside` is a dtype that
+    takes part like that of one more operand: Python numbers keep the digits that it holds.
     """
     graph: Graph | None = None
-    strong: DType | None = None
+    strong = beside
     items: list[Any] = []
     for value in values:
         if is_tensor_like(value):
@@ -308,6 +311,13 @@ def constant_value(value: Any) -> np.ndarray[Any, Any] | None:
     """The value of a constant tensor or value of a Function, or None."""
     node = value.node
     return typing.cast("np.ndarray[Any, Any]", node.attrs["value"]) if node.op is CONSTANT else None
+
+
+def known_value(x: Tensor) -> np.ndarray[Any, Any] | None:
+    """The value of a tensor that is known now, also behind casts, which it is not converted by."""
+    while x.node.op is CAST:
+        x = x.node.inputs[0]
+    return constant_value(x)
 
 
 def scalar_value(value: Any) -> Any:

@@ -33,6 +33,7 @@ from staticgraph.ops.creation import check_device
 from staticgraph.ops.elementwise import (
     parts as elementwise_parts,
 )
+from staticgraph.ops.sizes import as_bool, is_int, refusal
 
 Method = Callable[..., Any]
 
@@ -47,8 +48,9 @@ def no_value(what: str, x: Any, problem: str, way_out: str) -> GraphError:
 # -- methods ----------------------------------------------------------------------------------
 
 
-def astype(x: Any, dtype: Any) -> Tensor:
-    """The elements converted to `dtype`; see `cast`."""
+def astype(x: Any, dtype: Any, *, copy: bool = True) -> Tensor:
+    """The elements converted to `dtype`; see `cast`. Nothing can be written to a copy or to `x`."""
+    as_bool("astype", "copy", copy)
     return cast(x, dtype)
 
 
@@ -57,9 +59,42 @@ def reshape(x: Any, *shape: Any) -> Tensor:
     return shaping.reshape(x, shape[0] if len(shape) == 1 else shape)
 
 
-def flatten(x: Any) -> Tensor:
-    """The elements along one axis, the last axis of the tensor counting fastest."""
-    return shaping.reshape(x, -1)
+def flatten(x: Any, order: str = "C") -> Tensor:
+    """The elements along one axis, the last axis of the tensor counting fastest.
+
+    With an `order` of "F" it is the first axis. Raises ShapeError for another order: a tensor has
+    none in memory that "A" and "K" could keep.
+    """
+    if order not in ("C", "F"):
+        raise refusal("flatten", f"order={order!r} is not there", "give 'C' or 'F'")
+    return shaping.reshape(shaping.permute_dims(x) if order == "F" else x, -1)
+
+
+def var(
+    x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False, dtype: Any = None,
+    *, ddof: float | None = None, **options: Any,
+) -> Tensor:  # fmt: skip
+    """The variance; see `var`. NumPy calls the `correction` `ddof`, and either name will do."""
+    return variance.var(x, axis, _correction("var", correction, ddof), keepdims, dtype, **options)
+
+
+def std(
+    x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False, dtype: Any = None,
+    *, ddof: float | None = None, **options: Any,
+) -> Tensor:  # fmt: skip
+    """The standard deviation; see `std`. `ddof` is NumPy's name of `correction`."""
+    return variance.std(x, axis, _correction("std", correction, ddof), keepdims, dtype, **options)
+
+
+def _correction(what: str, correction: float, ddof: float | None) -> float:
+    if ddof is None:
+        return correction
+    if not (is_int(correction) and correction == 0):
+        raise refusal(
+            what, f"correction={correction!r} beside ddof={ddof!r}",
+            "they are names of one number: give one of them",
+        )  # fmt: skip
+    return ddof
 
 
 def transpose(x: Any, *axes: Any) -> Tensor:
@@ -205,13 +240,13 @@ MEMBERS: dict[str, Any] = {
     "searchsorted": searching.searchsorted,
     "sort": sorting.sort,
     "squeeze": shaping.squeeze,
-    "std": variance.std,
+    "std": std,
     "sum": reduction.sum,
     "swapaxes": grids.swapaxes,
     "take": indexing.take,
     "to_device": to_device,
     "trace": trace,
     "transpose": transpose,
-    "var": variance.var,
+    "var": var,
     **{name: _refusing(name, *words) for name, words in _REFUSED.items()},
 }

@@ -158,9 +158,12 @@ REFUSALS: list[Refusal] = [
     ),
     Refusal(
         "nextafter",
-        lambda: sg.spacing(sg.placeholder("float16", (2,), name="x")),
+        lambda: sg.spacing(sg.placeholder("complex64", (2,), name="x")),
         DTypeError,
-        "spacing: does not take float16\n  sg.cast(x, dtype) converts\n  at {here}: {line}",
+        "spacing: does not take complex64\n"
+        "  x may be of any real dtype; "
+        "sg.real(x), sg.imag(x) or sg.abs(x) gives a real number\n"
+        "  at {here}: {line}",
         label="spacing",
     ),
     *[
@@ -168,7 +171,10 @@ REFUSALS: list[Refusal] = [
             "while" if name != "bitwise_count" else "bitwise_and",
             call,
             DTypeError,
-            f"{name}: does not take float32\n  sg.cast(x, dtype) converts\n  at {{here}}: {{line}}",
+            f"{name}: does not take float32\n"
+            f"  {'x' if name == 'bitwise_count' else 'lhs and rhs'} may be int8, int16, int32, "
+            "int64, uint8, uint16, uint32, uint64; sg.cast(x, dtype) converts\n"
+            "  at {here}: {line}",
             label=name,
         )
         for name, call in (

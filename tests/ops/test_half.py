@@ -281,3 +281,47 @@ def test_functions_of_matrices(dtype: str, call: str) -> None:
     np.testing.assert_allclose(
         np.asarray(have, "f8"), np.asarray(want, "f8"), rtol=2 * step, atol=2 * step
     )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", HALF)
+def test_the_next_number_is_one_of_half_precision(dtype: str, backend: Any) -> None:
+    values = every(dtype)
+    goals = [np.array(goal, dtype) for goal in (np.inf, -np.inf, 1.5, np.nan)]
+    with sg.Graph().as_default():
+        x = sg.placeholder(dtype, (None,))
+        found = [sg.nextafter(x, goal) for goal in goals]
+        have = sg.Session(backend=backend).run(found, {x: values})
+    with np.errstate(all="ignore"):
+        for found, goal in zip(have, goals, strict=True):
+            assert_same(found, np.nextafter(values, goal))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", HALF)
+def test_spacing(dtype: str, backend: Any) -> None:
+    values = every(dtype)[:0x8000]
+    with np.errstate(all="ignore"):
+        want = np.nextafter(values, np.dtype(dtype).type(np.inf)) - values
+    with sg.Graph().as_default():
+        x = sg.placeholder(dtype, (None,))
+        found = [sg.spacing(x), sg.spacing(-x[1:])]
+        have = sg.Session(backend=backend).run(found, {x: values})
+    assert_same(have[0], want)
+    assert_same(-have[1], want[1:])
+
+
+@pytest.mark.parametrize("dtype", HALF)
+def test_heaviside_keeps_half_precision(dtype: str) -> None:
+    x = np.array([-2.0, -0.0, 0.0, 3.0, np.nan, np.inf], dtype)
+    have = sg.Session().run(sg.heaviside(x, np.array(0.25, dtype)))
+    assert_same(have, np.array([0.0, 0.25, 0.25, 1.0, np.nan, 1.0], dtype))
+
+
+@pytest.mark.parametrize("dtype", HALF)
+def test_factors_of_half_precision_have_one_dtype(dtype: str) -> None:
+    x = np.array([[1.0, 2.0], [4.0, 4.0]], dtype)
+    factors = sg.linalg.lu(sg.constant(x))
+    assert [factor.dtype for factor in factors] == [np.float32] * 3
+    rows, lower, upper = sg.Session().run(list(factors))
+    np.testing.assert_array_equal(rows @ lower @ upper, x.astype(np.float32))

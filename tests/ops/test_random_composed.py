@@ -118,7 +118,33 @@ def test_batches_of_matrices() -> None:
     assert random.multivariate_normal(np.zeros(2), _MATRIX, dtype="float32").dtype == np.float32
 
 
+def test_vectors_of_no_elements_and_of_one_mean() -> None:
+    session = sg.Session(seed=3)
+    nothing, square = np.zeros(0), np.zeros((0, 0))
+    assert session.run(random.multivariate_normal(nothing, square)).shape == (0,)
+    assert session.run(random.multivariate_normal(nothing, square, (2,))).shape == (2, 0)
+    for shape, whole in ((None, (3,)), ((2,), (2, 3))):
+        near = session.run(random.multivariate_normal([5.0], 1e-12 * np.eye(3), shape))
+        np.testing.assert_allclose(near, np.full(whole, 5.0), atol=1e-4)
+
+
 # -- refusals -----------------------------------------------------------------------------------
+
+
+def test_a_covariance_that_fits_no_mean() -> None:
+    def call(mean: Any, covariance: Any) -> str:
+        return refused(lambda: random.multivariate_normal(mean, covariance), sg.ShapeError)
+
+    assert call(np.zeros(2), np.zeros((2, 3))) == (
+        "multivariate_normal: mean is float64[2], covariance float64[2, 3]\n"
+        "  give a square covariance, [..., n, n]\n"
+        "  at <line>"
+    )
+    assert call(np.zeros(3), np.eye(1)) == (
+        "multivariate_normal: mean is float64[3], covariance float64[1, 1]\n"
+        "  give a mean with as many elements as the covariance has rows\n"
+        "  at <line>"
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,3 +181,19 @@ def test_ends_out_of_order(ends: Any, first: str, backend: Backend) -> None:
         sg.Session(backend=backend).run(random.triangular(*ends))
 
     assert refused(call, sg.RunError).splitlines()[0] == first
+
+
+def test_python_numbers_keep_the_digits_of_the_wanted_dtype() -> None:
+    session = sg.Session(seed=3)
+    assert session.run(random.normal((1,), 0.1, 1e-30, dtype="float64")) == [0.1]
+    ends = 0.1, 0.1 + 1e-12, 0.1 + 2e-12
+    drawn = session.run(random.triangular(*ends, (100,), "float64"))
+    assert np.all((drawn >= ends[0]) & (drawn <= ends[2])) and np.ptp(drawn) > 1e-12
+    assert session.run(random.power(1e-300, (1,), "float64")) == [0.0]
+    near = session.run(
+        random.multivariate_normal([0.1], [[1e-300]], (1,), "float64")
+    )  # fmt: skip
+    np.testing.assert_array_equal(near, [[0.1]])
+    # What has a dtype of its own has no more digits than that.
+    single = np.float32(0.1)
+    assert session.run(random.normal((1,), single, 1e-30, dtype="float64")) == [float(single)]

@@ -28,7 +28,7 @@ from staticgraph.ops.elementwise.numbers import logaddexp, signbit
 from staticgraph.ops.half import rounded_once
 from staticgraph.ops.joining import concat
 from staticgraph.ops.reduction import all as all_of
-from staticgraph.ops.sizes import refusal, shape
+from staticgraph.ops.sizes import as_bool, refusal, shape
 
 # -- functions with a point of their own ------------------------------------------------------
 
@@ -77,9 +77,12 @@ def heaviside(x: Any, values: Any, *, name: str | None = None) -> Tensor:
     >>> sg.Session().run(sg.heaviside([-2.0, 0.0, 3.0], 0.5))
     array([0. , 0.5, 1. ], dtype=float32)
     """
-    tensor, values = promote((x, values), floating=True)
-    step = ew.where(ew.isnan(tensor), tensor, ew.where(tensor > 0, 1.0, 0.0))
-    return ew.where(ew.equal(tensor, 0), values, step, name=name)
+    return rounded_once(_heaviside, (x, values), name)
+
+
+def _heaviside(x: Tensor, values: Tensor, *, name: str | None) -> Tensor:
+    step = ew.where(ew.isnan(x), x, ew.where(x > 0, 1.0, 0.0))
+    return ew.where(ew.equal(x, 0), values, step, name=name)
 
 
 def float_power(base: Any, exponent: Any, *, name: str | None = None) -> Tensor:
@@ -136,7 +139,7 @@ def bitwise_count(x: Any, *, name: str | None = None) -> Tensor:
     if tensor.dtype not in INTEGER:
         raise refusal(
             "bitwise_count", f"does not take {dtypes.name(tensor.dtype)}",
-            "sg.cast(x, dtype) converts", error=DTypeError,
+            f"x may be {dtypes.names(INTEGER)}; sg.cast(x, dtype) converts", error=DTypeError,
         )  # fmt: skip
     bits = 8 * tensor.dtype.itemsize
     unsigned = np.dtype(f"uint{bits}")
@@ -217,6 +220,7 @@ def array_equal(lhs: Any, rhs: Any, equal_nan: bool = False, *, name: str | None
     >>> sg.Session().run(sg.array_equal([1.0, 2.0], [1.0, 2.0]))
     np.True_
     """
+    equal_nan = as_bool("array_equal", "equal_nan", equal_nan)
     lhs, rhs = promote((lhs, rhs))
     for tensor in (lhs, rhs):
         if tensor.ndim is None:

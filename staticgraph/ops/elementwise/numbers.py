@@ -20,7 +20,7 @@ from staticgraph.ops import reduction
 from staticgraph.ops.complex import complex as complex_of
 from staticgraph.ops.complex import imag, real
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, in_one_graph, promote
+from staticgraph.ops.convert import as_tensor, cast, in_one_graph, promote
 from staticgraph.ops.elementwise import (
     abs,
     equal,
@@ -122,8 +122,30 @@ copysign: ElementwiseFunction = elementwise(
     ),
     doc="The size of lhs with the sign of rhs, elementwise, where -0.0 is negative.",
 )  # fmt: skip
-nextafter = elementwise(
-    "nextafter", np.nextafter, operands=_TWO,
+
+
+def _next_half(lhs: Tensor, rhs: Tensor, *, name: str | None) -> Tensor:
+    """The neighbour in half precision, of which the float32 ones are none.
+
+    From a number of the narrower dtype each step is as many steps of float32 as there are bits that
+    it lacks, and at least its smallest number.
+    """
+    limits = dtypes.limits(lhs.dtype)
+    tiny = float(limits.smallest_subnormal)
+    x, goal = cast(lhs, dtypes.float32), cast(rhs, dtypes.float32)
+    widening = float(limits.eps) / float(np.finfo(np.float32).eps)
+    step = maximum(abs(nextafter(x, goal) - x) * widening, tiny)
+    moved = where(goal > x, x + step, x - step)
+    # A step onto 0 keeps the sign; one from infinity goes to the largest number.
+    moved = where(equal(x, 0), moved, copysign(moved, x))
+    moved = where(isinf(x), copysign(float(limits.max), x), moved)
+    settled = logical_or(equal(x, goal), logical_or(isnan(x), isnan(goal)))
+    ends = where(isnan(x), x, goal)
+    return cast(where(settled, ends, moved), lhs.dtype, name)
+
+
+nextafter: ElementwiseFunction = elementwise(
+    "nextafter", np.nextafter, operands=_TWO, instead=(dtypes.HALF, _next_half),
     emit=lambda s, lhs, rhs: s.nextafter(lhs, rhs),
     vjp=(lambda node, adjoint: adjoint, lambda node, adjoint: None), linear=True,
     doc="The float next to lhs in the direction of rhs, elementwise; rhs where they are equal. "

@@ -13,7 +13,7 @@ import numpy as np
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import FLOATING, INTEGER, SIGNED, DType
 from staticgraph.core.elements import ElementBuilder
-from staticgraph.core.graph import Tensor
+from staticgraph.core.graph import Operation, Tensor
 from staticgraph.core.opdef import (
     DIAGONAL,
     NO_ATTRS,
@@ -224,6 +224,12 @@ EXPONENT = register(
         title="frexp",
     )
 )
+
+
+def _vjp_ldexp(node: Operation, adjoint: Tensor) -> Tensor:
+    return ldexp(adjoint, node.inputs[1])
+
+
 LDEXP = register(
     OpDef(
         "ldexp",
@@ -233,7 +239,7 @@ LDEXP = register(
         dtypes=(FLOATING, frozenset({dtypes.int32})),
         elementwise=True,
         emit=_emit_ldexp,
-        vjp=(lambda node, adjoint: ldexp(adjoint, node.inputs[1]), None),
+        vjp=(_vjp_ldexp, None),
         jvp=DIAGONAL,
         linear=True,
         doc="``x * 2**exponent``, elementwise, rounded once.",
@@ -290,17 +296,17 @@ def spacing(x: Any, *, name: str | None = None) -> Tensor:
     """The distance from x to the next float away from 0, elementwise, with the sign of x.
 
     Integers and bools are computed in floating point. Infinite at the largest number, NaN for
-    infinities and NaN. The derivative is zero. Raises DTypeError for half precision.
+    infinities and NaN. The derivative is zero. Raises DTypeError for complex numbers.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.spacing([1.0, -1024.0]))
     array([ 1.1920929e-07, -1.2207031e-04], dtype=float32)
     """
     (tensor,) = promote((x,), floating=True)
-    if tensor.dtype in dtypes.HALF:
-        # Neighbours in half precision are none of its float32.
+    if tensor.dtype in dtypes.COMPLEX:
         raise refusal(
-            "spacing", f"does not take {dtypes.name(tensor.dtype)}", "sg.cast(x, dtype) converts",
+            "spacing", f"does not take {dtypes.name(tensor.dtype)}",
+            "x may be of any real dtype; sg.real(x), sg.imag(x) or sg.abs(x) gives a real number",
             error=DTypeError,
         )  # fmt: skip
     size = ew.abs(tensor)
@@ -355,7 +361,8 @@ def _integers(what: str, lhs: Any, rhs: Any) -> tuple[Tensor, Tensor]:
     lhs, rhs = promote((lhs, rhs))
     if lhs.dtype not in INTEGER:
         raise refusal(
-            what, f"does not take {dtypes.name(lhs.dtype)}", "sg.cast(x, dtype) converts",
+            what, f"does not take {dtypes.name(lhs.dtype)}",
+            f"lhs and rhs may be {dtypes.names(INTEGER)}; sg.cast(x, dtype) converts",
             error=DTypeError,
         )  # fmt: skip
     first, second = broadcast_arrays(lhs, rhs)

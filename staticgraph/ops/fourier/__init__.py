@@ -16,7 +16,7 @@ from staticgraph.core import dtypes
 from staticgraph.core.dtypes import to_complex
 from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import Mismatch
-from staticgraph.errors import DTypeError
+from staticgraph.errors import DTypeError, GraphError
 from staticgraph.ops.arranging import pad
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.complex import conj
@@ -463,7 +463,13 @@ def _frequencies(
             what, f"frequencies are no {dtypes.name(wanted)}",
             "dtype may be float32 or float64", error=DTypeError,
         )  # fmt: skip
-    values = np.asarray(numbers(count) / (count * float(d)), wanted)
+    try:
+        distance = float(d)
+    except (TypeError, ValueError, GraphError):
+        distance = 0.0
+    if not abs(distance) > 0:
+        raise refusal(what, f"d={d!r} is no distance of samples", "d is a number, and not 0")
+    values = np.asarray(numbers(count) / (count * distance), wanted)
     return constant(values, wanted, name or what)
 
 

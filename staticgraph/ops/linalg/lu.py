@@ -161,7 +161,8 @@ def lu(x: Any, *, name: str | None = None) -> LUDecomposition:
     rows, lower, upper = tensor.graph.add(LU, (tensor,), name=name).outputs
     # Row i of L @ U is row rows[i] of x.
     exchange = ew.equal(row_numbers(tensor), as_row(rows))
-    return LUDecomposition(cast(exchange, tensor.dtype), lower, upper)
+    # Not the dtype of x: factors of half precision are float32.
+    return LUDecomposition(cast(exchange, lower.dtype), lower, upper)
 
 
 def cho_solve(factor: Any, rhs: Any, *, upper: bool = False, name: str | None = None) -> Tensor:

@@ -85,6 +85,13 @@ def vector_norm(
 _MATRIX_ORDERS = "'fro', 'nuc', 1, -1, 2, -2, math.inf or -math.inf"
 
 
+def check_matrix_order(what: str, label: str, order: Any) -> None:
+    """Refuses what is no order of a norm of matrices."""
+    known = order in ("fro", "nuc") if isinstance(order, str) else False
+    if not known and not (_is_number(order) and order in (1, -1, 2, -2, math.inf, -math.inf)):
+        raise refusal(what, f"{label}={order!r} is no order of matrices", f"give {_MATRIX_ORDERS}")
+
+
 def matrix_norm(
     x: Any, *, keepdims: bool = False, ord: Any = "fro", name: str | None = None
 ) -> Tensor:
@@ -104,11 +111,7 @@ def matrix_norm(
     """
     keepdims = as_bool("matrix_norm", "keepdims", keepdims)
     tensor = as_matrices("matrix_norm", x)
-    known = ord in ("fro", "nuc") if isinstance(ord, str) else False
-    if not known and not (_is_number(ord) and ord in (1, -1, 2, -2, math.inf, -math.inf)):
-        raise refusal(
-            "matrix_norm", f"ord={ord!r} is no order of matrices", f"give {_MATRIX_ORDERS}"
-        )
+    check_matrix_order("matrix_norm", "ord", ord)
     if ord not in ("nuc", 2, -2):
         tensor = _floating(tensor)
     if ord == "fro":

@@ -301,8 +301,11 @@ def vecdot(lhs: Any, rhs: Any, axis: int = -1, *, name: str | None = None) -> Te
             *described(lhs, rhs),
             f"along axis {axis} lhs has {sizes[0]} and rhs {sizes[1]}; they must be equal",
         )
-    total = reduction.sum(conjugated(lhs) * rhs, axis)
-    result = cast(total, lhs.dtype)
+    dtype, first, second = lhs.dtype, conjugated(lhs), rhs
+    if dtype in dtypes.HALF:
+        # Rounded once, as a matrix product is: a product alone may be too large for it.
+        first, second = cast(first, dtypes.float32), cast(second, dtypes.float32)
+    result = cast(reduction.sum(first * second, axis), dtype)
     return identity(result, name=name) if name else result
 
 

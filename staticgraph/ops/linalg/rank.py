@@ -44,7 +44,7 @@ from staticgraph.ops.linalg.common import (
     turned,
 )
 from staticgraph.ops.linalg.factor import factored, solve_with
-from staticgraph.ops.linalg.norms import matrix_norm
+from staticgraph.ops.linalg.norms import check_matrix_order, matrix_norm
 from staticgraph.ops.linalg.parts import diagonal
 from staticgraph.ops.linalg.products import matmul, times
 from staticgraph.ops.linalg.spectral import (
@@ -242,6 +242,8 @@ def cond(x: Any, p: Any = None, *, name: str | None = None) -> Tensor:
     >>> sg.Session().run(sg.linalg.cond(sg.constant([[2.0, 0.0], [0.0, 1.0]])))
     np.float32(2.0)
     """
+    if p is not None:
+        check_matrix_order("cond", "p", p)
     tensor = as_matrices("cond", x, square=p not in (None, 2, -2))
     if p is None or p in (2, -2):
         first, last = _ends(svdvals(tensor), tensor)

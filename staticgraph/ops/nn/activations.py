@@ -18,7 +18,7 @@ from staticgraph.ops.convert import in_one_graph, promote
 from staticgraph.ops.elementwise import relu, sigmoid, softplus, tanh
 from staticgraph.ops.half import rounded_once
 from staticgraph.ops.joining import concat, split
-from staticgraph.ops.sizes import dim_of
+from staticgraph.ops.sizes import as_bool, dim_of
 
 
 def _floats(x: Any) -> Tensor:
@@ -67,6 +67,8 @@ def gelu(x: Any, approximate: bool = False, *, name: str | None = None) -> Tenso
     >>> sg.Session().run(sg.nn.gelu(sg.constant([0.0, 100.0])))
     array([  0., 100.], dtype=float32)
     """
+
+    approximate = as_bool("gelu", "approximate", approximate)
 
     def with_tanh(x: Tensor, name: str | None) -> Tensor:
         inner = math.sqrt(2.0 / math.pi) * (x + 0.044715 * (x * x * x))

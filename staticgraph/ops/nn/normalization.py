@@ -9,7 +9,10 @@ import numpy as np
 
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
+from staticgraph.core.opdef import Mismatch
+from staticgraph.core.types import format_shape
 from staticgraph.ops import elementwise as ew
+from staticgraph.ops.axes import refuse
 from staticgraph.ops.convert import cast, in_one_graph, promote
 from staticgraph.ops.half import rounded_once
 from staticgraph.ops.random.arguments import names_told
@@ -191,6 +194,10 @@ def dropout(x: Any, rate: Any = 0.5, shape: Any = None, *, name: str | None = No
     (tensor,) = promote((x,), floating=True)
     with tensor.graph.as_default():
         (share,) = promote((rate,), floating=True)
+        if share.type.ndim not in (0, None):
+            refuse("dropout", (tensor, share), Mismatch(
+                f"rate has shape {format_shape(share.type.shape)}", "give one number for all of x"
+            ), ("x", "rate"))  # fmt: skip
         share = limited("dropout", "rate", share, "probability")
         target = shape_of(tensor) if shape is None else read_sizes("dropout", shape)
         kept = ew.greater_equal(unit(tensor.graph, target, dtypes.float32), fit(share, target))

@@ -9,7 +9,7 @@ from typing import Any
 
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
-from staticgraph.ops.convert import cast, promote
+from staticgraph.ops.convert import cast
 from staticgraph.ops.elementwise import (
     add,
     divide,
@@ -33,12 +33,14 @@ from staticgraph.ops.random.parameters import (
     fit,
     limited,
     listed_sizes,
+    promoted,
     same_shape_as,
     whole,
 )
 from staticgraph.ops.random.words import drawn, standard_normal, unit
+from staticgraph.ops.reduction import sum as sum_of
 from staticgraph.ops.shaping import expand_dims, matrix_transpose, squeeze
-from staticgraph.ops.sizes import read_sizes, refusal, size
+from staticgraph.ops.sizes import dim_of, read_sizes, refusal, size
 
 
 @names_told
@@ -173,7 +175,7 @@ def multivariate_normal(
 ) -> Tensor:
     """Normal vectors of the given mean and covariance matrix.
 
-    mean         a tensor [..., n]; derivatives flow to it
+    mean         a tensor [..., n] or [..., 1]; derivatives flow to it
     covariance   a tensor [..., n, n], symmetric and positive definite, of which the lower triangle
                  is read; derivatives flow to it
     shape        how many vectors are drawn: the result has the shape ``(*shape, n)``, to which
@@ -181,8 +183,8 @@ def multivariate_normal(
     dtype        float32 or float64; that of the parameters, float32 for Python numbers
 
     The mean plus the Cholesky factor of the covariance times standard normal numbers. Raises
-    ShapeError for a mean or a covariance without the axes it needs; a covariance that is not
-    positive definite is refused in the run as by `linalg.cholesky`.
+    ShapeError for a mean or a covariance without the axes it needs, or of sizes that do not fit; a
+    covariance that is not positive definite is refused in the run as by `linalg.cholesky`.
 
     >>> import staticgraph as sg
     >>> draw = sg.random.multivariate_normal([0.0, 5.0], [[2.0, 1.0], [1.0, 2.0]], (10000,))
@@ -190,19 +192,20 @@ def multivariate_normal(
     True
     """
     what = "multivariate_normal"
-    given, matrix = promote((mean, covariance), floating=True)
+    given, matrix = promoted(what, (mean, covariance), dtype)[0]
     if not given.type.ndim or (matrix.type.ndim or 0) < 2:
         raise refusal(
             what, f"mean is {given.type}, covariance {matrix.type}",
             "give a vector [..., n] and a matrix [..., n, n], of known ranks",
         )  # fmt: skip
+    _check_covariance(what, given, matrix)
     draw = draw_of(what, None, (given,), dtype)
     matrix = cast(matrix, draw.dtype)
     (middle,) = draw.parameters
-    target = same_shape_as(middle, matrix[..., 0])
+    target = same_shape_as(middle, sum_of(matrix, -1))
     if shape is not None:
         batch = listed_sizes(what, read_sizes(what, shape))
-        target = read_sizes(what, (*batch, size(middle, -1)))
+        target = read_sizes(what, (*batch, size(matrix, -1)))
     deviates = standard_normal(draw.graph, target, draw.dtype)
     factor = cholesky(matrix)
     if matrix.type.ndim == 2:
@@ -210,3 +213,13 @@ def multivariate_normal(
     else:
         moved = squeeze(matmul(factor, expand_dims(deviates, -1)), -1)
     return add(fit(middle, target), moved, name=name or what)
+
+
+def _check_covariance(what: str, mean: Tensor, covariance: Tensor) -> None:
+    """Refuses a covariance that is known not to be square, or not as large as the mean."""
+    rows, columns, length = dim_of(covariance, -2), dim_of(covariance, -1), dim_of(mean, -1)
+    shown = f"mean is {mean.type}, covariance {covariance.type}"
+    if isinstance(rows, int) and isinstance(columns, int) and rows != columns:
+        raise refusal(what, shown, "give a square covariance, [..., n, n]")
+    if isinstance(columns, int) and isinstance(length, int) and length not in (1, columns):
+        raise refusal(what, shown, "give a mean with as many elements as the covariance has rows")

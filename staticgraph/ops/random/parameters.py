@@ -142,14 +142,7 @@ def draw_of(
     target = None if shape is None else read_sizes(what, shape)
     graph = target.operands[0].graph if target and target.operands else get_default_graph()
     with graph.as_default():
-        given = promote(values, floating=True)
-    wanted = given[0].dtype if dtype is None else dtypes.as_dtype(dtype)
-    if wanted not in dtypes.FLOATING:
-        spelt = dtypes.name(wanted)
-        instead = "dtype is float32 or float64; sg.random.integers draws integers"
-        if wanted in dtypes.HALF:
-            instead = f"draw float32 and convert: sg.cast(draw, '{spelt}')"
-        raise refusal(what, f"draws no {spelt}", instead, error=DTypeError)
+        given, wanted = promoted(what, values, dtype)
     for number, limit in enumerate(limits):
         if limit is not None:
             given[number] = limited(what, limit[0], given[number], limit[1])
@@ -157,6 +150,24 @@ def draw_of(
         target = same_shape_as(*given)
     fitted = [fit(cast(value, wanted), target) for value in given]
     return Draw(fitted[0].graph, target, wanted, fitted)
+
+
+def promoted(what: str, values: Sequence[Any], dtype: Any) -> tuple[list[Tensor], DType]:
+    """The parameters as tensors of one dtype, and the dtype to draw in.
+
+    Where a dtype is given the parameters are at least as wide: a Python number, which is float32 by
+    itself, is not rounded on its way to float64.
+    """
+    wanted = None if dtype is None else dtypes.as_dtype(dtype)
+    given = promote(values, True, wanted if wanted in dtypes.FLOATING else None)
+    wanted = given[0].dtype if wanted is None else wanted
+    if wanted not in dtypes.FLOATING:
+        spelt = dtypes.name(wanted)
+        instead = "dtype is float32 or float64; sg.random.integers draws integers"
+        if wanted in dtypes.HALF:
+            instead = f"draw float32 and convert: sg.cast(draw, '{spelt}')"
+        raise refusal(what, f"draws no {spelt}", instead, error=DTypeError)
+    return given, wanted
 
 
 def same_shape_as(*given: Tensor) -> Target:
