@@ -181,7 +181,7 @@ _SLOPES = [
         "matmul", sg.inner, (_CUBE, _CUBE[0]), np.inner, wrt=(0, 1), label="inner",
     ),
     Sample(
-        "exp", lambda x, y: sg.geomspace(x, y, 4), (np.array([1.0, 2.0]), np.array([3.0, 0.5])),
+        "pow", lambda x, y: sg.geomspace(x, y, 4), (np.array([1.0, 2.0]), np.array([3.0, 0.5])),
         lambda x, y: np.geomspace(x, y, 4), wrt=(0, 1), label="geomspace",
     ),
     Sample(
