@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from scipy import special
 
 from staticgraph.backends.native import targets
+from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 from tests.backends.native.elements import Array, Rule
@@ -217,3 +219,130 @@ def test_the_scaling_instruction_changes_no_bits(name: str, lanes: int, dtype: D
         for scales in (True, False)
     ]
     assert results[0].tobytes() == results[1].tobytes()
+
+
+# -- the incomplete functions -----------------------------------------------------------------
+
+# Of whole concentrations the functions are finite sums, which fractions of integers hold exactly.
+INCOMPLETE_GAMMA = [
+    (10, 1e-15), (10, 1e-30), (9, 1e-10), (9, 1e-33), (8, 1e-37), (25, 1e-5), (1, 1e-300),
+    (3, 1e-100), (100, 0.25), (200, 20.0), (300, 240.0), (20, 14.5), (20, 15.5), (20, 1e-13),
+    (3, 690.0), (1, 689.0), (20, 700.0), (34, 658.0), (9, 10.5), (300, 361.0), (300, 1100.0),
+]  # fmt: skip
+
+
+def exact_gamma(a: int, x: float, upper: bool) -> float:
+    """``exp(-x)`` times a sum of ``x**k / k!``, of k below a or of those from a on."""
+    place = Fraction(x)
+    term = place**a / math.factorial(a)
+    if upper:
+        total = sum((place**k / math.factorial(k) for k in range(a)), Fraction(0))
+    else:
+        total, k = Fraction(0), a
+        while term > total * Fraction(1, 2**70):
+            total, k = total + term, k + 1
+            term = term * place / k
+    # The exponential of -x as a power of that of a small number.
+    part, growth, piece, k = place / 1024, Fraction(0), Fraction(1), 0
+    while piece > Fraction(1, 2**90):
+        growth, k = growth + piece, k + 1
+        piece = piece * part / k
+    growth = Fraction(round(growth * 2**90), 2**90)
+    return float(total / growth**1024)
+
+
+@pytest.mark.parametrize("fused", MODES)
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("upper", [False, True])
+def test_small_values_of_the_incomplete_gamma_functions(
+    upper: bool, dtype: DType, fused: bool
+) -> None:
+    a, x = np.array(INCOMPLETE_GAMMA).T.astype(dtype)
+    found = Rule(
+        lambda s, a, x: s.igamma(a, x, upper), (dtype, dtype), dtype, 8, fused=fused
+    )(a, x)  # fmt: skip
+    exact = np.array([exact_gamma(int(p), float(q), upper) for p, q in zip(a, x, strict=True)])
+    # What the dtype holds as a normal number; in the others an absolute error is a relative one.
+    normal = exact >= np.finfo(dtype).tiny
+    assert normal.sum() >= 8
+    rtol = 3e-14 if dtype == dtypes.float64 else 1.2e-7
+    np.testing.assert_allclose(found[normal], exact[normal], rtol=rtol)
+    assert (found[~normal] <= np.finfo(dtype).tiny).all()
+
+
+# Computed with sixty digits.
+@pytest.mark.parametrize(
+    ("a", "x", "upper", "exact"),
+    [
+        (8.501, 1e-32, False, 7.7702055692478982e-278),
+        (0.3, 1e-300, False, 1.1142425085473104e-90),
+        (0.001, 1e-300, False, 5.014761980108866e-1),
+        (23.286907208433856, 1e-05, False, 5.7389082466613009e-140),
+        (969.7337330294391, 239.65082064160254, False, 3.9983485719354388e-274),
+        (1000000.0, 980000.0, False, 1.8371857329071326e-90),
+        (10000000.0, 9900000.0, False, 3.123539470267389e-221),
+        (30000000.0, 29820000.0, False, 4.1923871150707071e-238),
+        (11739.371998557588, 15599.440860343586, True, 1.0810880405166788e-229),
+        (0.5, 688.0, True, 3.4491513001148361e-301),
+        (1e-05, 600.0, True, 4.4102974372303966e-269),
+        (8.4, 690.0, True, 1.9581122850830966e-283),
+        (1000000.0, 1030000.0, True, 3.262430144876734e-194),
+        (10000000.0, 10100000.0, True, 2.455322949189105e-218),
+    ],
+)
+def test_incomplete_gamma_functions_of_other_concentrations(
+    a: float, x: float, upper: bool, exact: float
+) -> None:
+    rule = Rule(lambda s, a, x: s.igamma(a, x, upper), (dtypes.float64,) * 2, dtypes.float64, 4)
+    (found,) = rule(np.array([a]), np.array([x]))
+    np.testing.assert_allclose(found, exact, rtol=2e-13 if a >= 1e7 else 3e-14)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "x"),
+    [
+        (10, 2, 1e-15), (10, 2, 1e-30), (9, 3, 1e-10), (9, 9, 1e-33), (20, 20, 1e-14),
+        (100, 30, 2e-3), (1, 40, 1e-290), (300, 200, 0.12), (12, 500, 1e-25), (40, 10, 1e-6),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_small_values_of_the_incomplete_beta_function(
+    a: int, b: int, x: float, dtype: DType
+) -> None:
+    """A sum of binomial probabilities: DLMF 8.17.5."""
+    count, place = a + b - 1, dtype.type(x)
+    below = Fraction(float(place))
+    exact = sum(
+        (
+            math.comb(count, k) * below**k * (1 - below) ** (count - k)
+            for k in range(a, min(count, a + 60) + 1)
+        ),
+        Fraction(0),
+    )
+    rule = Rule(lambda s, a, b, x: s.betainc(a, b, x), (dtype,) * 3, dtype, 4)
+    (found,) = rule(*[np.array([operand], dtype) for operand in (a, b, place)])
+    if exact < np.finfo(dtype).tiny:
+        assert found <= np.finfo(dtype).tiny
+    else:
+        rtol = 2e-13 if dtype == dtypes.float64 else 1.2e-7
+        np.testing.assert_allclose(found, float(exact), rtol=rtol)
+
+
+@pytest.mark.parametrize("name", ["igamma", "igammac", "betainc"])
+def test_an_incomplete_function_does_not_depend_on_its_neighbours(name: str) -> None:
+    """Lanes that are done wait for those that take thousands of steps, unchanged."""
+    generator = np.random.default_rng(11)
+    a, b = np.exp(generator.uniform(np.log(1e-2), np.log(1e6), (2, 256)))
+    spread = 1.0 + generator.standard_normal(256) / np.sqrt(a)
+    x = np.abs(a * spread)
+    operands = [a, b, x / (x + b)] if name == "betainc" else [a, x]
+
+    def emit(s: Scalars, first: Register, *others: Register) -> Register:
+        if name == "betainc":
+            return s.betainc(first, *others)
+        return s.igamma(first, others[0], name == "igammac")
+
+    kinds = (dtypes.float64,) * len(operands)
+    alone, *others = [Rule(emit, kinds, dtypes.float64, lanes)(*operands) for lanes in (1, 8, 32)]
+    for other in others:
+        assert other.tobytes() == alone.tobytes()

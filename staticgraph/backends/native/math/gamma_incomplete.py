@@ -4,8 +4,10 @@ Where x is below a + 1 the lower one is a power series, beyond it the upper one 
 fraction, by W. J. Lentz's method as I. J. Thompson and A. R. Barnett changed it (1986). Both take
 about six times the root of a steps where x is close to a, and few elsewhere; an a from 10**7 on
 takes the first terms of N. M. Temme's expansion instead, which are enough there. The factor
-before them is Stirling's for large a, in which what is large cancels before it is rounded. (NIST
-Digital Library of Mathematical Functions, 8.7 and 8.9.) float32 is computed in float64.
+before them is Stirling's for large a, in which what is large cancels before it is rounded; its
+logarithm, down to -745, is carried in two parts, as the exponential makes an error of it one of the
+whole result. (NIST Digital Library of Mathematical Functions, 8.7 and 8.9.) float32 is computed in
+float64.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from staticgraph.backends.native.math.error import erfc
-from staticgraph.backends.native.math.exponential import exp, expm1
+from staticgraph.backends.native.math.exponential import exp, expm1, reduced, scaled
 from staticgraph.backends.native.math.gamma import lgamma, lgamma_from_one, stirling_tail
-from staticgraph.backends.native.math.logarithm import bent, log, log1p
+from staticgraph.backends.native.math.logarithm import bent, log1p, log_in_two_parts
 from staticgraph.backends.native.math.values import (
     Value,
     any_lane,
@@ -25,6 +27,8 @@ from staticgraph.backends.native.math.values import (
     at_most,
     fma,
     polynomial,
+    two_product,
+    two_sum,
     where,
 )
 from staticgraph.core import dtypes
@@ -33,10 +37,18 @@ _LARGE = 8.5
 _HUGE = 1e7
 # More than it takes below that.
 _STEPS = 100_000
-# Of Temme's expansion what does not depend on a, in powers of eta (DLMF 8.12.10).
-_TEMME = (-1 / 3, 1 / 12, -2 / 135, 1 / 864)
+# Of Temme's expansion what does not depend on a and what is divided by a, in powers of eta, which
+# is small where anything is left (DLMF 8.12.10).
+_TEMME = (-1 / 3, 1 / 12, -2 / 135, 1 / 864, 1 / 2835)
+_TEMME_NEXT = (-1 / 540, -1 / 288)
 _EXACT = 2.0**-54
 _TINY = 1e-300
+# Of an a below the huge ones nothing is left beyond this, up to which products are finite.
+_BEYOND = 1e100
+# Closer to 1 than this what is left of a logarithm needs no second part: a is not so large.
+_CLOSE = 2.0**-7
+# Between these the exponential is neither 0 nor infinite.
+_LOWEST, _HIGHEST = -746.0, 709.79
 
 
 def igamma(a: Value, x: Value, upper: bool) -> Value:
@@ -49,12 +61,9 @@ def igamma(a: Value, x: Value, upper: bool) -> Value:
     # Others get operands for which either loop ends at once.
     inner_a, inner_x = where(middle, a, 1.0), where(middle, x, 1.0)
     near = inner_x < inner_a + 1.0
-    factor = _factor(inner_a, inner_x)
     small = inner_a < 0.5
     tiny_a = where(small, inner_a, 0.5)
-    # The logarithm of x**a / gamma(a + 1), which is small.
-    whole = tiny_a * log(inner_x) - lgamma_from_one(tiny_a)
-    begin = where(small, exp(whole - inner_x), factor / inner_a)
+    factor, begin, whole = _before(inner_a, inner_x, small)
     lower = begin * _series(inner_a, where(near, inner_x, 0.0))
     higher = factor * _fraction(where(near, inner_a.of(1.0), inner_a), where(near, 9.0, inner_x))
     if upper:
@@ -72,13 +81,61 @@ def igamma(a: Value, x: Value, upper: bool) -> Value:
     return where(valid & before, 1.0 if upper else 0.0, result).cast(wanted)
 
 
-def _factor(a: Value, x: Value) -> Value:
-    """``x**a * exp(-x) / gamma(a)``."""
-    plain = a * log(x) - x - lgamma(a)
-    far = at_least(a, _LARGE)
-    large = fma(far, _fallen(far, x), -stirling_tail(far))
-    root = (far * (1.0 / (2.0 * np.pi))).root()
-    return where(a > _LARGE, exp(large) * root, exp(plain))
+def _before(a: Value, x: Value, small: Value) -> tuple[Value, Value, Value]:
+    """What stands before the fraction and before the series, and a logarithm.
+
+    ``x**a * exp(-x) / gamma(a)``, ``x**a * exp(-x) / gamma(a + 1)``, and of a small a the logarithm
+    of ``x**a / gamma(a + 1)``, which is small.
+    """
+    x = at_most(x, _BEYOND)
+    high, low = log_in_two_parts(x)
+    power, power_low = two_product(a, high)
+    power_low = fma(a, low, power_low)
+    # A small a is a divisor of its gamma function, whose logarithm would be large.
+    gamma = where(small, lgamma_from_one(where(small, a, 0.5)), lgamma(a))
+    whole, whole_low = _exact_sum(power, -gamma)
+    plain, plain_low = _exact_sum(whole, -x)
+    plain_low = plain_low + whole_low + power_low
+
+    large, far = a > _LARGE, at_least(a, _LARGE)
+    high, low = _fallen_in_parts(far, x)
+    steep, steep_low = two_product(far, high)
+    stirling, stirling_low = _exact_sum(steep, -stirling_tail(far))
+    stirling_low = stirling_low + fma(far, low, steep_low)
+
+    result = _exp_in_parts(
+        where(large, stirling, plain), where(large, stirling_low, plain_low)
+    ) * where(large, (far * (1.0 / (2.0 * np.pi))).root(), 1.0)
+    return where(small, result * a, result), where(small, result, result / a), whole
+
+
+def _exp_in_parts(high: Value, low: Value) -> Value:
+    """``exp(high + low)``."""
+    # Where the result is 0 the second part is of no use, and can be large.
+    low = where(abs(high) < 1000.0, low, 0.0)
+    return scaled(reduced(at_least(at_most(high, _HIGHEST), _LOWEST), low))
+
+
+def _exact_sum(x: Value, y: Value) -> tuple[Value, Value]:
+    """``x + y`` and its rounding error, whichever is the larger one."""
+    swapped = abs(x) < abs(y)
+    return two_sum(where(swapped, y, x), where(swapped, x, y))
+
+
+def _fallen_in_parts(a: Value, x: Value) -> tuple[Value, Value]:
+    """``log(x / a) - x / a + 1`` as the sum of two, for an a that is not huge."""
+    quotient = x / a
+    product, product_low = two_product(quotient, a)
+    rest = (x - product) - product_low
+    high, low = log_in_two_parts(quotient)
+    off, off_low = _exact_sum(quotient, x.of(-1.0))
+    fallen, fallen_low = _exact_sum(high, -off)
+    # What the quotient lacks, in the logarithm and in itself.
+    fallen_low = fallen_low + (low - off_low) + (rest / x - rest / a)
+    off = (x - a) / a
+    close = abs(off) < _CLOSE
+    near = bent(where(close, off, 0.0))
+    return where(close, near, fallen), where(close, 0.0, fallen_low)
 
 
 def _fallen(a: Value, x: Value) -> Value:
@@ -95,7 +152,8 @@ def _expanded(a: Value, x: Value, upper: bool) -> Value:
     eta = (fallen * -2.0).root() * sign
     distance = (-fallen * a).root() * sign
     density = exp(fallen * a) / (a * (2.0 * np.pi)).root()
-    rest = density * polynomial(at_most(at_least(eta, -1.0), 1.0), _TEMME)
+    eta = at_most(at_least(eta, -1.0), 1.0)
+    rest = density * (polynomial(eta, _TEMME) + polynomial(eta, _TEMME_NEXT) / a)
     if upper:
         return erfc(distance) * 0.5 + rest
     return erfc(-distance) * 0.5 - rest
@@ -159,7 +217,13 @@ def not_zero(x: Value) -> Value:
 def repeated(
     state: list[Value], step: Callable[[Sequence[Value]], tuple[list[Value], Value]]
 ) -> list[Value]:
-    """What `step` makes of the state, again and again while a lane needs more."""
+    """What `step` makes of the state, again and again while a lane needs more.
+
+    A lane that needs no more keeps its state: what an element is does not depend on its neighbours,
+    and thousands of steps more would let roundings add up.
+    """
+    # Whether a lane still goes on, as 1 or 0.
+    state = [*state, state[0].of(1.0)]
     s, code = state[0].s, state[0].s.code
     before, loop, after = code.block, code.label(), code.label()
     code.jump(loop)
@@ -173,7 +237,11 @@ def repeated(
         Value(s, value.register._replace(text=phi.name))
         for phi, value in zip(phis, state, strict=True)
     ]
-    results, more = step(carried)
+    going = carried[-1] > 0.5
+    changed, more = step(carried[:-1])
+    more = going & more
+    results = [where(going, new, old) for new, old in zip(changed, carried[:-1], strict=True)]
+    results.append(where(more, carried[-1], 0.0))
     for phi, value in zip(phis, results, strict=True):
         phi.add(value.register.text, code.block)
     following = code.let(f"add i64 {count.name}, 1")
@@ -181,4 +249,4 @@ def repeated(
     left = code.let(f"icmp ult i64 {following}, {_STEPS}")
     code.branch(code.let(f"and i1 {any_lane(more)}, {left}"), loop, after)
     code.begin(after)
-    return results
+    return results[:-1]
