@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.core.node import Node
 from staticgraph.core.opdef import Mismatch
@@ -161,9 +162,14 @@ def contract(
     if not of_lhs and not of_rhs and equal:
         labels = [*batch, *inner]
         sides = (arranged(lhs, labels), arranged(rhs, labels))
+        dtype = lhs.tensor.dtype
+        if dtype in dtypes.HALF:
+            # Rounded once, as a matrix product is: a product alone may be too large for it.
+            sides = (cast(sides[0], dtypes.float32), cast(sides[1], dtypes.float32))
         with _told(differing, (lhs, rhs), sides, [[[label] for label in labels]] * 2):
             product = ew.multiply(*sides)
-        return summed(Labelled(product, tuple(labels), made_of), batch)
+        total = summed(Labelled(product, tuple(labels), made_of), batch)
+        return total._replace(tensor=cast(total.tensor, dtype))
     if _comes_first(of_rhs, of_lhs, order):
         lhs, rhs, of_lhs, of_rhs = rhs, lhs, of_rhs, of_lhs
     rhs = _with_sizes_of(lhs, rhs, inner, differing)

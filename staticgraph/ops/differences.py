@@ -8,10 +8,13 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
+import numpy as np
+
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import Mismatch
 from staticgraph.core.types import format_shape
+from staticgraph.errors import DTypeError
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.arranging import flip, pad
 from staticgraph.ops.axes import known_rank, one_axis, refuse
@@ -20,6 +23,7 @@ from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, cast, constant_value, in_one_graph, promote
 from staticgraph.ops.creation import arange, zeros
 from staticgraph.ops.cumulative import cumprod, cumsum
+from staticgraph.ops.filling import in_dtype_of
 from staticgraph.ops.indexing import FULL, GATHER, SLICE, Range
 from staticgraph.ops.joining import concat
 from staticgraph.ops.linalg import matmul
@@ -87,19 +91,35 @@ def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None, *, name: str | Non
 
     to_end, to_begin   what is put behind and before them, in the dtype of `x`
 
+    Raises DTypeError for ends of another kind than `x`, as floats beside ints are, and for numbers
+    that its dtype does not hold.
+
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.ediff1d(sg.constant([1.0, 4.0, 9.0]), to_begin=0.0))
     array([0., 3., 5.], dtype=float32)
     """
-    row = diff(reshape(as_tensor(x), (-1,)))
+    given = as_tensor(x)
+    row = diff(reshape(given, (-1,)))
     with row.graph.as_default():
         ends = [
-            None if end is None else reshape(cast(as_tensor(end), row.dtype), (-1,))
-            for end in (to_begin, to_end)
+            None if end is None else reshape(_of_kind(given, label, end), (-1,))
+            for label, end in (("to_begin", to_begin), ("to_end", to_end))
         ]
         parts = [end for end in (ends[0], row, ends[1]) if end is not None]
         joined = concat(parts) if len(parts) > 1 else row
         return identity(joined, name=name or "ediff1d")
+
+
+def _of_kind(x: Tensor, label: str, end: Any) -> Tensor:
+    """What is put at an end of a row, in the dtype of `x`; it must be of a kind that fits it."""
+    given = as_tensor(end, x.graph)
+    if not np.can_cast(given.dtype, x.dtype, "same_kind"):
+        refuse("ediff1d", (x, given), Mismatch(
+            f"{label} is {dtypes.name(given.dtype)}, which does not become "
+            f"{dtypes.name(x.dtype)} without loss",
+            "convert one of them yourself: sg.cast(x, dtype)", error=DTypeError,
+        ), ("x", label))  # fmt: skip
+    return in_dtype_of("ediff1d", label, end, x)
 
 
 def _end(x: Tensor, end: Tensor, axis: int) -> Tensor:
@@ -266,8 +286,8 @@ def interp(
         step = ew.where(flat, 0.0, (at - x0) / ew.where(flat, 1.0, width))
         result = y0 + step * (y1 - y0)
         first, end = _at(values, ew.multiply(last, 0)), _at(values, last)
-        low = first if left is None else cast(as_tensor(left), at.dtype)
-        high = end if right is None else cast(as_tensor(right), at.dtype)
+        low = first if left is None else in_dtype_of("interp", "left", left, at)
+        high = end if right is None else in_dtype_of("interp", "right", right, at)
         result = ew.where(at < _at(places, ew.multiply(last, 0)), low, result)
         # At the last point itself the value is its own, whatever lies behind.
         result = ew.where(ew.equal(at, _at(places, last)), end, result)
@@ -278,12 +298,12 @@ def _within_period(
     at: Tensor, places: Tensor, values: Tensor, period: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What is interpolated in one period, with a point of the next one at either end."""
-    given = as_tensor(period)
+    given = in_dtype_of("interp", "period", period, at)
     if given.type.ndim != 0:
         refuse("interp", (given,), Mismatch(
             f"period has shape {format_shape(given.type.shape)}", "give one number"
         ), ("period",))  # fmt: skip
-    length = ew.abs(cast(given, at.dtype))
+    length = ew.abs(given)
     nonzero = ew.not_equal(length, 0)
     length = require(length, nonzero, "interp", "period is 0", "give another number")
     at, places = ew.remainder(at, length), ew.remainder(places, length)
@@ -319,8 +339,9 @@ def convolve(a: Any, v: Any, mode: str = "full", *, name: str | None = None) -> 
            has, from the middle; ``"valid"``: where the shorter one lies within the longer
 
     The shorter one is slid over the other one: a product of windows with it, fine for filters; for
-    two long ones multiply spectra. Raises ShapeError for what is no vector, or is known to have no
-    elements.
+    two long ones multiply spectra. Where a vector ends, nothing is added, whatever the other one
+    holds: an infinite element counts only where it meets one. Raises ShapeError for what is no
+    vector, or is known to have no elements.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.convolve(sg.constant([1.0, 2.0, 3.0]), [1.0, 1.0]))
@@ -351,7 +372,29 @@ def convolve(a: Any, v: Any, mode: str = "full", *, name: str | None = None) -> 
     shifted = [part(padded, 0, shift, shift + count) for shift in range(taps)]
     turned = flip(short, 0)
     windows = concat([expand_dims(row, 1) for row in shifted], 1)
-    return matmul(windows, turned, name=name or "convolve")
+    with long.graph.as_default():
+        before, behind = (
+            (edge[0], total - edge[1]) if long.dtype in dtypes.DIFFERENTIABLE else (0, total)
+        )
+        if (before, behind) == (0, total):
+            return matmul(windows, turned, name=name or "convolve")
+        starts = expand_dims(arange(count), 1)
+        return _met(windows, turned, starts + arange(taps), before, behind, name or "convolve")
+
+
+def _met(
+    windows: Tensor, turned: Tensor, place: Tensor, begin: Any, end: Any, name: str | None
+) -> Tensor:
+    """The products of windows with a vector, of elements whose place is in a range alone.
+
+    The zeros outside of it would make NaN of what is infinite.
+    """
+    dtype = windows.dtype
+    if dtype in dtypes.HALF:
+        windows, turned = cast(windows, dtypes.float32), cast(turned, dtypes.float32)
+    inside = ew.logical_and(ew.greater_equal(place, begin), ew.less(place, end))
+    total = sum(ew.where(inside, windows * turned, 0), 1)
+    return cast(total, dtype, name) if total.dtype != dtype else identity(total, name=name)
 
 
 def _convolved_in_run(a: Tensor, v: Tensor, mode: str, name: str) -> Tensor:
@@ -361,8 +404,12 @@ def _convolved_in_run(a: Tensor, v: Tensor, mode: str, name: str) -> Tensor:
         edge = zeros((second - 1,), a.dtype)
         padded = concat([edge, a, edge])
         starts = expand_dims(arange(first + second - 1), 1)
-        windows = padded.graph.add(GATHER, (padded, starts + arange(second)), {"axes": (0,)}).out
-        whole = matmul(windows, flip(v, 0))
+        place = starts + arange(second)
+        windows = padded.graph.add(GATHER, (padded, place), {"axes": (0,)}).out
+        if a.dtype in dtypes.DIFFERENTIABLE:
+            whole = _met(windows, flip(v, 0), place, second - 1, first + second - 1, None)
+        else:
+            whole = matmul(windows, flip(v, 0))
         if mode == "full":
             return identity(whole, name=name)
         shorter, longer = ew.minimum(first, second), ew.maximum(first, second)

@@ -20,17 +20,17 @@ from staticgraph.ops.arranging import flip
 from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import (
-    CAST,
     as_tensor,
     cast,
-    constant_value,
     in_one_graph,
     is_tensor_like,
+    known_value,
     promote,
     real_floating,
 )
 from staticgraph.ops.creation import linspace
 from staticgraph.ops.differences import diff, part
+from staticgraph.ops.filling import in_dtype_of
 from staticgraph.ops.indexing import gather
 from staticgraph.ops.joining import unstack
 from staticgraph.ops.requiring import require
@@ -40,13 +40,6 @@ from staticgraph.ops.shaping import expand_dims, flattened, permute_dims, reshap
 from staticgraph.ops.sizes import as_bool, dim_of, is_int, refusal, size, size_or_dim
 
 _SORTED = "sg.sort(bins) brings them into order"
-
-
-def _known(x: Tensor) -> Any:
-    """The value of a tensor that is known now, also behind a cast; else None."""
-    while x.node.op is CAST:
-        x = x.node.inputs[0]
-    return constant_value(x)
 
 
 def _rising(row: Tensor) -> Tensor:
@@ -73,7 +66,7 @@ def digitize(x: Any, bins: Any, right: bool = False, *, name: str | None = None)
     side = "left" if as_bool("digitize", "right", right) else "right"
     row, values = promote((bins, x))
     _check_vector("digitize", row)
-    edges = _known(row)
+    edges = known_value(row)
     problem = "the bins are in no order"
     if edges is not None:
         rises = not np.any(edges[1:] < edges[:-1])
@@ -102,11 +95,22 @@ def _check_vector(what: str, edges: Tensor) -> None:
 # -- edges ------------------------------------------------------------------------------------
 
 
+def _is_listed(value: Any) -> bool:
+    """Whether it has entries: a list or a tuple, or an array with axes."""
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return isinstance(value, list | tuple)
+
+
 def _edges(what: str, values: Tensor, bins: Any, range: Any) -> tuple[Tensor, Any]:
     """The edges of the bins and how many bins there are."""
     if isinstance(bins, str):
         raise refusal(what, f"bins={bins!r} is not there", "give a number or the edges")
     if not is_int(bins):
+        if not is_tensor_like(bins) and not _is_listed(bins):
+            raise refusal(
+                what, f"bins={bins!r} is no number of bins", "give an int from 1, or the edges"
+            )
         return _given_edges(what, values, bins)
     if bins < 1:
         raise refusal(what, f"bins={bins} is no number of bins", "give an int from 1")
@@ -121,6 +125,12 @@ def _edges(what: str, values: Tensor, bins: Any, range: Any) -> tuple[Tensor, An
                 "of no elements there is no smallest and no largest", "give range=(low, high)",
             )  # fmt: skip
         low, high = reduce.min(values), reduce.max(values)
+        finite = ew.logical_and(ew.isfinite(low), ew.isfinite(high))
+        low = require(
+            low, finite, what, "the elements are not all finite",
+            "give range=(low, high) or the edges; what lies outside is not counted",
+            smallest=low, largest=high,
+        )  # fmt: skip
     else:
         low, high = _ends(what, values, range)
     same = ew.equal(low, high)
@@ -131,7 +141,7 @@ def _edges(what: str, values: Tensor, bins: Any, range: Any) -> tuple[Tensor, An
 def _given_edges(what: str, values: Tensor, bins: Any) -> tuple[Tensor, Any]:
     edges = promote((values, bins))[1]
     _check_vector(what, edges)
-    known, problem = _known(edges), "the edges do not ascend"
+    known, problem = known_value(edges), "the edges do not ascend"
     if known is None:
         edges = require(edges, _rising(edges), what, problem, _SORTED, bins=edges)
     elif np.any(known[1:] < known[:-1]):
@@ -142,16 +152,26 @@ def _given_edges(what: str, values: Tensor, bins: Any) -> tuple[Tensor, Any]:
 def _ends(what: str, values: Tensor, range: Any) -> tuple[Tensor, Tensor]:
     """The lower and the upper end of a range that a user gives."""
     problem, way_out = f"range={range!r} is no range", "give the lower edge, then the upper"
-    if not isinstance(range, list | tuple | np.ndarray) or len(range) != 2:
+    if not _is_listed(range) or len(range) != 2:
         raise refusal(what, problem, way_out)
-    low, high = [cast(as_tensor(end, values.graph), values.dtype) for end in range]
-    bottom, top = _known(low), _known(high)
+    low, high = [in_dtype_of(what, "range", end, values) for end in range]
+    bottom, top = known_value(low), known_value(high)
+    infinite = f"is not finite in {dtypes.name(values.dtype)}"
     if bottom is None or top is None:
         fits = ew.less_equal(low, high)
+        finite = ew.logical_and(ew.isfinite(low), ew.isfinite(high))
         problem = "the range ends before it begins"
-        return require(low, fits, what, problem, way_out, low=low, high=high), high
+        low = require(low, fits, what, problem, way_out, low=low, high=high)
+        low = require(
+            low, finite, what, f"the range {infinite}", "give finite ends", low=low, high=high
+        )
+        return low, high
     if not np.all(bottom <= top):
         raise refusal(what, problem, way_out)
+    with np.errstate(over="ignore"):
+        ends = [end.astype(values.dtype) for end in (bottom, top)]
+    if not all(bool(np.all(np.isfinite(end.astype(np.float64)))) for end in ends):
+        raise refusal(what, f"range={range!r} {infinite}", "give finite ends")
     return low, high
 
 
@@ -179,7 +199,7 @@ def histogram(
     x: Any,
     bins: Any = 10,
     range: tuple[Any, Any] | None = None,
-    density: bool = False,
+    density: bool | None = False,
     weights: Any = None,
     *,
     name: str | None = None,
@@ -187,35 +207,49 @@ def histogram(
     """How many elements of `x` lie in each bin, and the edges of the bins.
 
     bins      an int, the number of bins of equal width; or a vector of edges that ascend
-    range     the lower edge of the first bin and the upper one of the last: numbers or scalar
-              tensors; by default the smallest and the largest element
-    density   divide by the number of elements and the width, so that the integral is 1
+    range     the lower edge of the first bin and the upper one of the last: finite numbers or
+              scalar tensors; by default the smallest and the largest element
+    density   divide by the number of elements and the width, so that the integral is 1; of half
+              precision in float32, rounded once; None is False
     weights   one per element: their sums instead of numbers; derivatives flow to them
 
     A bin holds its lower edge; the last one holds both. What lies outside, and NaN, is not counted.
     Gives ``(counts, edges)``; counts are int64, or of the dtype of the weights. Of no elements
-    `range` must be given. Raises ShapeError for edges or a range that are known now to descend;
-    those of the run are errors of the run.
+    `range` must be given, and of elements that are not finite. Raises ShapeError for edges or a
+    range that are known now to descend, or an infinite range; those of the run are errors of the
+    run.
 
     >>> import staticgraph as sg
     >>> counts, edges = sg.histogram(sg.constant([0.5, 1.5, 1.75, 2.0]), 2, range=(0.0, 2.0))
     >>> sg.Session().run([counts, edges])
     [array([1, 3]), array([0., 1., 2.], dtype=float32)]
     """
-    density = as_bool("histogram", "density", density)
+    density = density is not None and as_bool("histogram", "density", density)
     values = real_floating(flattened(as_tensor(x)))
     with values.graph.as_default():
         edges, count = _edges("histogram", values, bins, range)
         number = _numbers(values, edges, bins, count)
-        total = bincount(
-            number, None if weights is None else flattened(as_tensor(weights)),
-            length=count + 1,
-        )  # fmt: skip
+        wide = _wide(edges.dtype)
+        total = bincount(number, _given_weights(weights, density), length=count + 1)
         counts = part(total, 0, None, -1)
         if density:
-            counts = cast(counts, edges.dtype)
-            counts = counts / (diff(edges) * reduce.sum(counts))
+            counts = cast(counts, wide)
+            share = counts / (diff(cast(edges, wide)) * reduce.sum(counts))
+            counts = cast(share, edges.dtype)
         return identity(counts, name=name or "histogram"), edges
+
+
+def _wide(dtype: dtypes.DType) -> dtypes.DType:
+    """The dtype in which a density is computed: half precision holds no large number of points."""
+    return dtypes.float32 if dtype in dtypes.HALF else dtype
+
+
+def _given_weights(weights: Any, density: bool) -> Tensor | None:
+    """The weights in a row, of a dtype in which they can be added up for a density."""
+    if weights is None:
+        return None
+    row = flattened(as_tensor(weights))
+    return cast(row, _wide(row.dtype)) if density else row
 
 
 def _numbers(values: Tensor, edges: Tensor, bins: Any, count: Any) -> Tensor:
@@ -246,7 +280,8 @@ def _number_of_equal_bin(values: Tensor, edges: Tensor, count: int) -> Tensor:
 
 @in_one_graph
 def histogramdd(
-    sample: Any, bins: Any = 10, range: Any = None, density: bool = False, weights: Any = None,
+    sample: Any, bins: Any = 10, range: Any = None, density: bool | None = False,
+    weights: Any = None,
     *, name: str | None = None,
 ) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
     """How many points lie in each cell of a grid, and the edges of the grid's axes.
@@ -273,7 +308,8 @@ def histogramdd(
 
 @in_one_graph
 def histogram2d(
-    x: Any, y: Any, bins: Any = 10, range: Any = None, density: bool = False, weights: Any = None,
+    x: Any, y: Any, bins: Any = 10, range: Any = None, density: bool | None = False,
+    weights: Any = None,
     *, name: str | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """How many points (x, y) lie in each cell of a grid, and the edges of both axes.
@@ -288,16 +324,16 @@ def histogram2d(
     array([[1., 0.],
            [0., 1.]])
     """
-    if not is_int(bins) and (is_tensor_like(bins) or len(bins) not in (1, 2)):
+    if is_tensor_like(bins) or (_is_listed(bins) and len(bins) not in (1, 2)):
         bins = [bins, bins]
     counts, edges = _grid("histogram2d", [x, y], bins, range, density, weights)
     return identity(counts, name=name or "histogram2d"), edges[0], edges[1]
 
 
 def _grid(
-    what: str, sample: Any, bins: Any, range: Any, density: bool, weights: Any
+    what: str, sample: Any, bins: Any, range: Any, density: bool | None, weights: Any
 ) -> tuple[Tensor, list[Tensor]]:
-    density = as_bool(what, "density", density)
+    density = density is not None and as_bool(what, "density", density)
     coordinates = _coordinates(what, sample)
     count = len(coordinates)
     each = [bins] * count if is_int(bins) else bins
@@ -306,7 +342,7 @@ def _grid(
         raise refusal(
             what, f"bins={bins!r} is nothing for {count} axes", "give an int, or one per axis"
         )
-    if not isinstance(ranges, list | tuple | np.ndarray) or len(ranges) != count:
+    if not _is_listed(ranges) or len(ranges) != count:
         raise refusal(
             what, f"range={range!r} is nothing for {count} axes", "give a pair for each axis"
         )
@@ -325,18 +361,27 @@ def _grid(
         total: Any = 1
         for length in lengths:
             total = total * length
-        given = None if weights is None else flattened(as_tensor(weights))
+        given = _given_weights(weights, density)
         counted = bincount(ew.where(inside, place, total), given, length=total + 1)
         counts = reshape(part(counted, 0, None, -1), lengths)
         if given is None:
             counts = cast(counts, dtypes.float64)
         if density:
-            counts = cast(counts, edges[0].dtype) if given is not None else counts
-            counts = counts / reduce.sum(counts)
-            for axis, row in enumerate(edges):
-                behind = tuple([other for other, _ in enumerate(edges) if other != axis])
-                counts = counts / (expand_dims(diff(row), behind) if behind else diff(row))
+            counts = _density(counts, edges, given is not None)
     return counts, edges
+
+
+def _density(counts: Tensor, edges: list[Tensor], weighted: bool) -> Tensor:
+    """Counts divided by their sum and the volumes of the cells; of weights in the edges' dtype."""
+    dtype = edges[0].dtype if weighted else counts.dtype
+    wide = _wide(dtype)
+    counts = cast(counts, wide)
+    counts = counts / reduce.sum(counts)
+    for axis, row in enumerate(edges):
+        behind = tuple([other for other, _ in enumerate(edges) if other != axis])
+        width = cast(diff(cast(row, _wide(row.dtype))), wide)
+        counts = counts / (expand_dims(width, behind) if behind else width)
+    return cast(counts, dtype)
 
 
 def _coordinates(what: str, sample: Any) -> list[Tensor]:

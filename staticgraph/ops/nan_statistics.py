@@ -6,6 +6,7 @@ A complex element is left out where a part of it is NaN. What is left out gets a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,16 @@ from staticgraph.core.graph import Tensor
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
 from staticgraph.ops.axes import one_axis, several_axes
-from staticgraph.ops.convert import as_tensor, scalar
+from staticgraph.ops.convert import as_tensor, in_one_graph, scalar
 from staticgraph.ops.cumulative import cumprod, cumsum
 from staticgraph.ops.reduction import Axis
 from staticgraph.ops.requiring import require
-from staticgraph.ops.variance import std, var
+from staticgraph.ops.variance import deviation, variance
 
 
 def _numbers(x: Tensor) -> Tensor | None:
     """Where `x` has numbers; None where it cannot have anything else."""
-    return ew.logical_not(ew.isnan(x)) if x.dtype in dtypes.INEXACT else None
+    return ew.logical_not(ew.isnan(x)) if x.dtype in dtypes.DIFFERENTIABLE else None
 
 
 def _filled(x: Any, fill: float) -> Tensor:
@@ -51,6 +52,7 @@ def _counted(x: Tensor, where: Any) -> Any:
 # -- sums, products, means --------------------------------------------------------------------
 
 
+@in_one_graph
 def nansum(
     x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
     *, initial: Any = None, where: Any = None, name: str | None = None,
@@ -63,12 +65,11 @@ def nansum(
     >>> sg.Session().run(sg.nansum(sg.constant([1.0, float("nan"), 2.0])))
     np.float32(3.0)
     """
-    values = _filled(x, 0)
-    return reduce.sum(
-        values, axis, keepdims, dtype, initial=initial, where=where, name=name or "nansum"
-    )
+    name = name or "nansum"
+    return reduce.sum(_filled(x, 0), axis, keepdims, dtype, initial=initial, where=where, name=name)
 
 
+@in_one_graph
 def nanprod(
     x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
     *, initial: Any = None, where: Any = None, name: str | None = None,
@@ -81,12 +82,11 @@ def nanprod(
     >>> sg.Session().run(sg.nanprod(sg.constant([3.0, float("nan"), 2.0])))
     np.float32(6.0)
     """
-    values = _filled(x, 1)
-    return reduce.prod(
-        values, axis, keepdims, dtype, initial=initial, where=where, name=name or "nanprod"
-    )
+    chosen = {"initial": initial, "where": where, "name": name or "nanprod"}
+    return reduce.prod(_filled(x, 1), axis, keepdims, dtype, **chosen)
 
 
+@in_one_graph
 def nanmean(
     x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None,
     *, where: Any = None, name: str | None = None,
@@ -104,6 +104,7 @@ def nanmean(
     return reduce.mean(tensor, axis, keepdims, dtype, where=counted, name=name or "nanmean")
 
 
+@in_one_graph
 def nanvar(
     x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False, dtype: Any = None,
     *, where: Any = None, mean: Any = None, name: str | None = None,
@@ -116,12 +117,11 @@ def nanvar(
     >>> sg.Session().run(sg.nanvar(sg.constant([1.0, float("nan"), 3.0])))
     np.float32(1.0)
     """
-    tensor = as_tensor(x)
-    counted = _counted(tensor, where)
-    result = var(tensor, axis, correction, keepdims, dtype, where=counted, mean=mean)
-    return _of_enough(result, tensor, axis, correction, keepdims, counted, name or "nanvar")
+    given = (axis, correction, keepdims, dtype, where, mean)
+    return _spread("nanvar", variance, x, *given, name)
 
 
+@in_one_graph
 def nanstd(
     x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False, dtype: Any = None,
     *, where: Any = None, mean: Any = None, name: str | None = None,
@@ -132,29 +132,30 @@ def nanstd(
     >>> sg.Session().run(sg.nanstd(sg.constant([1.0, float("nan"), 3.0])))
     np.float32(1.0)
     """
+    given = (axis, correction, keepdims, dtype, where, mean)
+    return _spread("nanstd", deviation, x, *given, name)
+
+
+def _spread(
+    what: str, function: Callable[..., Tensor], x: Any, axis: Axis, correction: float,
+    keepdims: bool, dtype: Any, where: Any, mean: Any, name: str | None,
+) -> Tensor:  # fmt: skip
+    """What `function` gives, or NaN where the number of elements is not above the correction."""
     tensor = as_tensor(x)
     counted = _counted(tensor, where)
-    result = std(tensor, axis, correction, keepdims, dtype, where=counted, mean=mean)
-    return _of_enough(result, tensor, axis, correction, keepdims, counted, name or "nanstd")
-
-
-def _of_enough(
-    result: Tensor, x: Tensor, axis: Axis, correction: float, keepdims: bool, counted: Any,
-    name: str,
-) -> Tensor:  # fmt: skip
-    """The result, or NaN where the number of elements is not above the correction."""
-    if counted is None:
-        counted = ew.equal(x, x)
-    mask = reduce.element_mask("nanvar", x, counted)
+    result = function(what, tensor, axis, correction, keepdims, dtype, counted, mean, None)
+    same = ew.equal(tensor, tensor)
+    mask = reduce.element_mask(what, tensor, same if counted is None else counted)
     assert mask is not None
-    counts = reduce.sum(ew.where(mask, ew.equal(x, x), False), axis, keepdims)
-    nothing = scalar(x.graph, np.nan, result.dtype)
-    return ew.where(ew.less_equal(counts, correction), nothing, result, name=name)
+    counts = reduce.sum(ew.where(mask, same, False), axis, keepdims)
+    nothing = scalar(tensor.graph, np.nan, result.dtype)
+    return ew.where(ew.less_equal(counts, correction), nothing, result, name=name or what)
 
 
 # -- extremes ---------------------------------------------------------------------------------
 
 
+@in_one_graph
 def nanmax(
     x: Any, axis: Axis = None, keepdims: bool = False,
     *, initial: Any = None, where: Any = None, name: str | None = None,
@@ -170,6 +171,7 @@ def nanmax(
     return _extreme("nanmax", reduce.max, x, axis, keepdims, initial, where, name)
 
 
+@in_one_graph
 def nanmin(
     x: Any, axis: Axis = None, keepdims: bool = False,
     *, initial: Any = None, where: Any = None, name: str | None = None,

@@ -21,16 +21,16 @@ from staticgraph.ops import reduction as reduce
 from staticgraph.ops.axes import known_rank, refuse, several_axes
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import (
-    CAST,
     as_tensor,
     cast,
     constant,
-    constant_value,
     in_one_graph,
     is_tensor_like,
+    known_value,
     real_floating,
 )
 from staticgraph.ops.cumulative import cumsum
+from staticgraph.ops.filling import in_dtype_of
 from staticgraph.ops.indexing import gather, take_along_axis
 from staticgraph.ops.reduction import Axis
 from staticgraph.ops.requiring import require
@@ -211,11 +211,11 @@ def _shares(what: str, q: Any, whole: int) -> Tensor:
                 f"q is {dtypes.name(given.dtype)}", way_out, error=DTypeError
             ), ("q",))  # fmt: skip
         known_rank(what, given, (given,))
-        values = _known(given)
+        values = known_value(given)
         shares = cast(given, dtypes.float64)
     else:
-        values, given = np.asarray(q), None
-        if values.dtype.kind not in "iuf":
+        values, given = _as_numbers(q), None
+        if values is None:
             raise refusal(what, f"q={q!r} is no share of {whole}", way_out)
         shares = constant(values.astype(np.float64))
     if values is not None:
@@ -230,11 +230,13 @@ def _shares(what: str, q: Any, whole: int) -> Tensor:
     return shares / whole if values is None else constant(values.astype(np.float64) / whole)
 
 
-def _known(x: Tensor) -> Any:
-    """The value of a tensor that is known now, also behind a cast; else None."""
-    while x.node.op is CAST:
-        x = x.node.inputs[0]
-    return constant_value(x)
+def _as_numbers(q: Any) -> np.ndarray[Any, Any] | None:
+    """Real numbers as an array; None for what is none, such as rows of different lengths."""
+    try:
+        values = np.asarray(q)
+    except (TypeError, ValueError):
+        return None
+    return values if values.dtype.kind in "iuf" else None
 
 
 # -- rows -------------------------------------------------------------------------------------
@@ -244,7 +246,7 @@ class _Asked:
     """What is asked of a quantile: the function that asks, the method, the shape of the result."""
 
     def __init__(self, what: str, method: str, keepdims: bool, numbers_alone: bool = False) -> None:
-        if method not in _METHODS:
+        if not isinstance(method, str) or method not in _METHODS:
             raise refusal(what, f"method={method!r} is not there", f"give one of {(*_METHODS,)}")
         self.what, self.name, self.method = what, method, _METHODS[method]
         self.keepdims = as_bool(what, "keepdims", keepdims)
@@ -311,7 +313,7 @@ class _Asked:
                 self.what, f"weights have no meaning with method={self.name!r}",
                 "give method='inverted_cdf'",
             )  # fmt: skip
-        given = cast(as_tensor(weights, x.graph), dtypes.float64)
+        given = in_dtype_of(self.what, "weights", weights, x, dtypes.float64)
         if given.type.ndim == 1 and x.type.ndim != 1 and len(axes) == 1:
             behind = known_rank(self.what, x) - 1 - axes[0]
             given = expand_dims(given, tuple(range(1, 1 + behind))) if behind else given

@@ -17,6 +17,7 @@ from staticgraph.ops.axes import known_rank, refuse, several_axes
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, cast, in_one_graph
 from staticgraph.ops.differences import diff, part
+from staticgraph.ops.filling import in_dtype_of
 from staticgraph.ops.joining import concat
 from staticgraph.ops.requiring import require
 from staticgraph.ops.shaping import expand_dims
@@ -35,7 +36,8 @@ def gradient(
     edge_order   of what order the estimate at the ends is, 1 or 2; inside it is 2
 
     Gives a tensor of the shape of `f` for one axis, a list of them for several. Integers are
-    computed in float64. Derivatives flow to `f` and to places and distances. Raises ShapeError for
+    computed in float64; float16 and bfloat16 in float32, and rounded once. Derivatives flow to `f`
+    and to places and distances. Raises ShapeError for
     distances that do not fit, and for axes with no more than `edge_order` samples; in the run where
     only the run knows.
 
@@ -56,7 +58,8 @@ def gradient(
             "gradient", f"there are {len(varargs)} distances for {len(axes)} axes",
             "give none, one number for all axes, or one distance per axis",
         )  # fmt: skip
-    values = given if given.dtype in dtypes.INEXACT else cast(given, dtypes.float64)
+    wide = dtypes.float32 if given.dtype in dtypes.HALF else dtypes.float64
+    values = given if given.dtype in dtypes.INEXACT else cast(given, wide)
     results: list[Tensor] = []
     with values.graph.as_default():
         for place, number in enumerate(axes):
@@ -64,6 +67,7 @@ def gradient(
             rows = _long_enough(given, values, number, int(edge_order))
             distance = _distance(rows, spacing, number, len(varargs) == 1 and len(axes) > 1)
             slopes = _slopes(rows, distance, number, int(edge_order))
+            slopes = cast(slopes, given.dtype) if given.dtype in dtypes.HALF else slopes
             results.append(identity(slopes, name=name or "gradient"))
     return results[0] if len(results) == 1 else results
 
@@ -83,7 +87,8 @@ def _long_enough(given: Tensor, values: Tensor, axis: int, order: int) -> Tensor
 
 def _distance(values: Tensor, spacing: Any, axis: int, for_all: bool) -> Tensor:
     """The distance of neighbours: a scalar, or one per pair along the axis."""
-    tensor = cast(as_tensor(spacing, values.graph), dtypes.part_of(values.dtype))
+    wanted = dtypes.part_of(values.dtype)
+    tensor = in_dtype_of("gradient", "distance", spacing, values, wanted)
     ndim = known_rank("gradient", tensor)
     if ndim == 0:
         return tensor

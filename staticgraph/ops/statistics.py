@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.core.opdef import Mismatch
@@ -17,18 +19,27 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
 from staticgraph.ops.axes import known_rank, one_axis, refuse, several_axes
 from staticgraph.ops.control import identity
-from staticgraph.ops.convert import as_tensor, cast, in_one_graph, promote, real_floating
+from staticgraph.ops.convert import (
+    as_tensor,
+    cast,
+    in_one_graph,
+    known_value,
+    promote,
+    real_floating,
+)
 from staticgraph.ops.creation import full_like
+from staticgraph.ops.filling import in_dtype_of
 from staticgraph.ops.joining import concat
 from staticgraph.ops.linalg import matmul
 from staticgraph.ops.reduction import Axis
+from staticgraph.ops.requiring import require
 from staticgraph.ops.shaping import (
     broadcast_like,
     expand_dims,
     matrix_transpose,
     permute_dims,
 )
-from staticgraph.ops.sizes import as_bool, size
+from staticgraph.ops.sizes import as_bool, dim_of, refusal, size
 
 # -- averages and ranges ----------------------------------------------------------------------
 
@@ -114,11 +125,12 @@ def cov(
     bias       divide by the number of samples, not by one less
     ddof       what is taken off the number of samples to divide by, whatever `bias` says
     fweights   a vector of ints: how often each sample counts
-    aweights   a vector of numbers: how much each sample counts
+    aweights   a vector of numbers from 0: how much each sample counts
 
-    The shape is ``(variables, variables)``, or () for one variable that is a vector. Raises
-    ShapeError for what is neither matrix nor vector and for weights that are no vectors, DTypeError
-    for complex samples.
+    Half precision is computed in float32 and rounded once. The shape is
+    ``(variables, variables)``, or () for one variable that is a vector. Raises ShapeError for what
+    is neither matrix nor vector and for weights that are no vectors, of another length or negative,
+    DTypeError for complex samples. What only the run knows of weights is an error of the run.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.cov(sg.constant([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])))
@@ -127,7 +139,7 @@ def cov(
     """
     bias = as_bool("cov", "bias", bias)
     correction = (0 if bias else 1) if ddof is None else ddof
-    rows, alone = _variables("cov", m, y, rowvar)
+    rows, alone, dtype = _variables("cov", m, y, rowvar)
     with rows.graph.as_default():
         weights = [_of_samples(rows, "fweights", fweights), _of_samples(rows, "aweights", aweights)]
         given = [weight for weight in weights if weight is not None]
@@ -146,27 +158,44 @@ def cov(
             weighted = off * weight
         product = matmul(weighted, matrix_transpose(off))
         result = product / ew.maximum(freedom, 0)
-        return identity(result[0, 0] if alone else result, name=name or "cov")
+        return _rounded(result[0, 0] if alone else result, dtype, name or "cov")
 
 
 def _of_samples(rows: Tensor, label: str, weights: Any) -> Tensor | None:
     if weights is None:
         return None
     given = as_tensor(weights, rows.graph)
-    if given.type.ndim != 1:
-        refuse("cov", (rows, given), Mismatch(
-            f"{label} has shape {format_shape(given.type.shape)}", "give a vector, one per sample"
-        ), ("m", label))  # fmt: skip
+    have, want = given.type.shape, dim_of(rows, 1)
     if label == "fweights" and given.dtype not in dtypes.INTEGER:
         refuse("cov", (rows, given), Mismatch(
             f"fweights is {dtypes.name(given.dtype)}", "give ints; aweights takes other numbers",
             error=DTypeError,
         ), ("m", label))  # fmt: skip
-    return cast(given, rows.dtype)
+    misfit = have is None or len(have) != 1
+    if have and isinstance(have[0], int) and isinstance(want, int):
+        misfit = misfit or have[0] != want
+    if misfit:
+        refuse("cov", (rows, given), Mismatch(
+            f"{label} has shape {format_shape(have)}", "give a vector, one per sample"
+        ), ("m", label))  # fmt: skip
+    problem, way_out = f"a number of {label} is negative", "give numbers from 0"
+    known = known_value(given)
+    if known is not None and np.any(known < 0):
+        raise refusal("cov", problem, way_out)
+    given = in_dtype_of("cov", label, weights, rows)
+    if known is not None:
+        return given
+    negative = ew.less(given, 0)
+    return require(given, ew.logical_not(negative), "cov", problem, way_out, **{label: given})
 
 
-def _variables(what: str, x: Any, y: Any, rowvar: bool) -> tuple[Tensor, bool]:
-    """A row per variable, and whether it is one variable that is a vector."""
+def _rounded(result: Tensor, dtype: dtypes.DType, name: str) -> Tensor:
+    """The result in the dtype of the variables, of which half precision is computed in float32."""
+    return identity(result, name=name) if result.dtype == dtype else cast(result, dtype, name)
+
+
+def _variables(what: str, x: Any, y: Any, rowvar: bool) -> tuple[Tensor, bool, dtypes.DType]:
+    """A row per variable, whether it is one variable that is a vector, and the result's dtype."""
     rowvar = as_bool(what, "rowvar", rowvar)
     tensors = promote((x,) if y is None else (x, y))
     rows = []
@@ -182,12 +211,14 @@ def _variables(what: str, x: Any, y: Any, rowvar: bool) -> tuple[Tensor, bool]:
                 f"this has {ndim} axes", "give a matrix of variables and samples, or a vector"
             ), (label,))  # fmt: skip
         values = real_floating(tensor)
+        dtype = values.dtype
+        values = cast(values, dtypes.float32) if dtype in dtypes.HALF else values
         if ndim == 1:
             rows.append(expand_dims(values, 0))
         else:
             rows.append(values if rowvar else matrix_transpose(values))
     alone = len(tensors) == 1 and tensors[0].type.ndim == 1
-    return (rows[0] if len(rows) == 1 else concat(rows, 0)), alone
+    return (rows[0] if len(rows) == 1 else concat(rows, 0)), alone, dtype
 
 
 @in_one_graph
@@ -201,9 +232,9 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, name: str | None = N
     array([[ 1., -1.],
            [-1.,  1.]], dtype=float32)
     """
-    rows, alone = _variables("corrcoef", x, y, rowvar)
+    rows, alone, dtype = _variables("corrcoef", x, y, rowvar)
     off = rows - reduce.mean(rows, 1, keepdims=True)
     length = ew.sqrt(reduce.sum(ew.square(off), 1))
     lengths = expand_dims(length, 1) * expand_dims(length, 0)
     result = matmul(off, matrix_transpose(off)) / lengths
-    return identity(result[0, 0] if alone else result, name=name or "corrcoef")
+    return _rounded(result[0, 0] if alone else result, dtype, name or "corrcoef")

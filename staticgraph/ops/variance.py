@@ -14,6 +14,7 @@ from staticgraph.core.graph import Tensor
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import several_axes
 from staticgraph.ops.convert import as_tensor, cast, in_one_graph
+from staticgraph.ops.filling import in_dtype_of
 from staticgraph.ops.reduction import (
     Axis,
     averaging,
@@ -46,7 +47,7 @@ def _deviations(
     if mean is None:
         middle = mean_of(tensor, axis, keepdims=True, where=where)
     else:
-        middle = cast(as_tensor(mean, tensor.graph), tensor.dtype)
+        middle = in_dtype_of(what, "mean", mean, tensor)
     off = tensor - middle
     off = ew.abs(off) if off.dtype in dtypes.COMPLEX else off
     if mask is None:
@@ -87,10 +88,18 @@ def var(
     >>> sg.Session().run(sg.var(sg.constant([1.0, 2.0, 3.0])))
     np.float32(0.6666667)
     """
-    keepdims = as_bool("var", "keepdims", keepdims)
-    off, count, result = _deviations("var", x, axis, keepdims, dtype, where, mean)
+    return variance("var", x, axis, correction, keepdims, dtype, where, mean, name)
+
+
+def variance(
+    what: str, x: Any, axis: Axis, correction: float, keepdims: bool, dtype: Any, where: Any,
+    mean: Any, name: str | None,
+) -> Tensor:  # fmt: skip
+    """`var`, for the function `what`, in whose name arguments are refused."""
+    keepdims = as_bool(what, "keepdims", keepdims)
+    off, count, result = _deviations(what, x, axis, keepdims, dtype, where, mean)
     squares = sum(ew.square(off), axis, keepdims)
-    freedom = _freedom("var", count, correction)
+    freedom = _freedom(what, count, correction)
     if off.dtype == result:
         return ew.divide(squares, freedom, name=name)
     return cast(squares / freedom, result, name)
@@ -109,9 +118,17 @@ def std(
     >>> sg.Session().run(sg.std(sg.constant([1.0, 3.0])))
     np.float32(1.0)
     """
-    keepdims = as_bool("std", "keepdims", keepdims)
-    off, count, result = _deviations("std", x, axis, keepdims, dtype, where, mean)
-    freedom = _freedom("std", count, correction)
+    return deviation("std", x, axis, correction, keepdims, dtype, where, mean, name)
+
+
+def deviation(
+    what: str, x: Any, axis: Axis, correction: float, keepdims: bool, dtype: Any, where: Any,
+    mean: Any, name: str | None,
+) -> Tensor:  # fmt: skip
+    """`std`, for the function `what`, in whose name arguments are refused."""
+    keepdims = as_bool(what, "keepdims", keepdims)
+    off, count, result = _deviations(what, x, axis, keepdims, dtype, where, mean)
+    freedom = _freedom(what, count, correction)
     root = ew.sqrt(freedom) if isinstance(freedom, Tensor) else math.sqrt(freedom)
     length = norm(off, axis, keepdims)
     if off.dtype == result:

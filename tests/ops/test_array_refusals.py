@@ -774,7 +774,7 @@ REFUSED: list[tuple[Call, type[Exception], str]] = [
     (
         lambda t: sg.nanvar(t.x, where=t.i),
         DTypeError,
-        "nanvar (in its var): where is int32\n"
+        "nanvar: where is int32\n"
         "  x 'x'  float32[3, 4]  placeholder at <line>\n"
         "  where 'i'  int32[3]  placeholder at <line>\n"
         "  give bools, as a comparison makes them\n"
@@ -1093,7 +1093,7 @@ IN_THE_RUN: list[RowOfRun] = [
         ([1.0], 1.0),
         "histogram: the range ends before it begins\n"
         "  low 'x1'  float64[]  feed at <line>\n"
-        "  high 'cast'  float64[]  constant at <line>\n"
+        "  high 'constant'  float64[]  constant at <line>\n"
         "  low is 1.\n"
         "  high is 0.\n"
         "  give the lower edge, then the upper\n"

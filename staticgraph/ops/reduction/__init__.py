@@ -22,6 +22,7 @@ from staticgraph.ops.axes import one_axis, refuse, several_axes
 from staticgraph.ops.convert import as_tensor, cast, in_one_graph, scalar
 from staticgraph.ops.creation import full, full_like
 from staticgraph.ops.cumulative import accumulator
+from staticgraph.ops.filling import in_dtype_of
 from staticgraph.ops.joining import concat
 from staticgraph.ops.reduction.record import (
     ALL,
@@ -128,12 +129,12 @@ def element_mask(what: str, x: Tensor, where: Any) -> Tensor | None:
 
 def _initial(what: str, x: Tensor, initial: Any, dtype: DType) -> Tensor:
     """The scalar that a reduction begins with, in the dtype of its result."""
-    value = as_tensor(initial, x.graph)
+    value = in_dtype_of(what, "initial", initial, x, dtype)
     if value.type.ndim not in (0, None):
         refuse(what, (x, value), Mismatch(
             f"initial has shape {format_shape(value.type.shape)}", "give one number"
         ), ("x", "initial"))  # fmt: skip
-    return cast(value, dtype)
+    return value
 
 
 def _extreme(
