@@ -41,6 +41,7 @@ from staticgraph.ops.elementwise import (
     ceil,
     divide,
     equal,
+    floor,
     floor_divide,
     greater_equal,
     maximum,
@@ -358,7 +359,8 @@ def linspace(
     axis          where the new axis stands in the result
     device        None or ``"cpu"``
 
-    Element i is ``start * (1 - t) + stop * t`` with ``t = i / (num - 1)``, so both ends are exact.
+    Element i is ``start * (1 - t) + stop * t`` with ``t = i / (num - 1)``, so both ends are exact;
+    on the way to an integer dtype ``start + i * ((stop - start) / (num - 1))``, rounded down.
     Derivatives flow to `start` and `stop`. Raises ShapeError for a `num` that is no size; a
     negative one that only the run knows is an error of the run.
 
@@ -434,10 +436,7 @@ def geomspace(
     ndim = max(known_rank("geomspace", first), known_rank("geomspace", last))
     low, high = _aligned(first, ndim, place), _aligned(last, ndim, place)
     with first.graph.as_default():
-        share, _ = _shares("geomspace", num, endpoint, dtypes.float64)
-        if ndim:
-            others = tuple([other for other in range(ndim + 1) if other != place])
-            share = expand_dims(share, others)
+        share = divide(*_steps("geomspace", num, endpoint, ndim, place))
         # In float64 powers of ten are exact where ends and steps are powers of ten, and a narrower
         # result is rounded once. The record of log10 is in a module that imports this one.
         ratio = divide(*[cast(end, dtypes.float64) for end in (high, low)])
@@ -472,19 +471,18 @@ def _spaced(
     place = _new_axis(what, first, last, axis)
     ndim = max(known_rank(what, first), known_rank(what, last))
     with first.graph.as_default():
-        forth, back = _shares(what, num, endpoint, first.dtype)
-        if ndim:
-            others = tuple([other for other in range(ndim + 1) if other != place])
-            forth, back = expand_dims(forth, others), expand_dims(back, others)
-            low, high = [_aligned(end, ndim, place) for end in (first, last)]
+        row, steps = _steps(what, num, endpoint, ndim, place)
+        low, high = [_aligned(end, ndim, place) if ndim else end for end in (first, last)]
+        if function is None and wanted in dtypes.INTEGER:
+            # Rounded down, in NumPy's manner: where a step is a whole number nothing is rounded.
+            low, high = cast(low, dtypes.float64), cast(high, dtypes.float64)
+            result = floor(low + row * ((high - low) / steps))
+            result = where(equal(row, steps), floor(high), result) if endpoint else result
         else:
-            low, high = first, last
-    alone = function is None and wanted is None
-    result = add(low * back, high * forth, name=(name or what) if alone else None)
-    if function is not None:
-        result = function(result)
-        result = identity(result, name=name or what) if wanted is None else result
-    return result if wanted is None else cast(result, wanted, name or what)
+            share = divide(row, steps)
+            result = low * cast(1 - share, low.dtype) + high * cast(share, low.dtype)
+    result = result if function is None else function(result)
+    return identity(result if wanted is None else cast(result, wanted), name=name or what)
 
 
 def _aligned(end: Tensor, ndim: int, place: int) -> Tensor:
@@ -494,15 +492,16 @@ def _aligned(end: Tensor, ndim: int, place: int) -> Tensor:
     return expand_dims(wide, place)
 
 
-def _shares(what: str, num: Any, endpoint: bool, dtype: dtypes.DType) -> tuple[Tensor, Tensor]:
-    """The shares of the stop and of the start in each of `num` numbers."""
+def _steps(what: str, num: Any, endpoint: bool, ndim: int, place: int) -> tuple[Tensor, Tensor]:
+    """The steps 0, 1, ... of `num` numbers, along an axis, and how many go to the stop: float64."""
+    others = tuple([other for other in range(ndim + 1) if other != place])
     if not is_tensor_like(num) or constant_value(as_tensor(num)) is not None:
         value: Any = constant_value(as_tensor(num)) if is_tensor_like(num) else num
         if not is_int(value) or value < 0:
             raise refusal(what, f"{num!r} is no number of elements", "give an int from 0")
         count = int(value)
-        row = np.arange(count) / max(count - 1 if endpoint else count, 1)
-        return constant(row.astype(dtype)), constant((1 - row).astype(dtype))
+        row = np.expand_dims(np.arange(count, dtype=np.float64), others)
+        return constant(row), constant(np.float64(max(count - 1 if endpoint else count, 1)))
     counted = read_sizes(what, (num,)).operands
     number = cast(as_tensor(num), dtypes.int64)
     assert counted
@@ -510,8 +509,8 @@ def _shares(what: str, num: Any, endpoint: bool, dtype: dtypes.DType) -> tuple[T
         number, greater_equal(number, 0), what, "num is negative", "give an int from 0", num=number
     )
     steps = maximum(number - 1 if endpoint else number, 1)
-    share = divide(cast(arange(number), dtypes.float64), cast(steps, dtypes.float64))
-    return cast(share, dtype), cast(1 - share, dtype)
+    numbers = cast(arange(number), dtypes.float64)
+    return expand_dims(numbers, others) if others else numbers, cast(steps, dtypes.float64)
 
 
 def _ends(start: Any, stop: Any, wanted: dtypes.DType | None) -> tuple[Tensor, Tensor]:

@@ -78,6 +78,28 @@ def test_numbers_that_pad_puts_in_are_rounded_once(backend: str) -> None:
 
 
 @BACKENDS
+@pytest.mark.parametrize("endpoint", [False, True])
+def test_linspace_of_ints_is_rounded_down(backend: str, endpoint: bool) -> None:
+    ends = [(0, 22), (1, 100), (-7, 3), (-7.5, 3.25), (3, -49)]
+    counts = [0, 1, 2, 3, 4, 23, 50, 99]
+
+    def rows(m: Any) -> list[Any]:
+        return [
+            m.linspace(start, stop, count, endpoint, dtype="int64")
+            for start, stop in ends
+            for count in counts
+        ]
+
+    for have, want in zip(run(backend, lambda: rows(sg)), rows(np), strict=True):
+        np.testing.assert_array_equal(have, want, strict=True)
+    call = lambda m, x, n: m.linspace(x, 100.0, n, endpoint, axis=1, dtype="int16")  # noqa: E731
+    x = np.array([1.0, -3.5])
+    for count in (4, 50):
+        have = run(backend, lambda t, n: call(sg, t, n), x, count)
+        np.testing.assert_array_equal(have, call(np, x, count), strict=True)
+
+
+@BACKENDS
 def test_geomspace_reaches_both_ends(backend: str) -> None:
     calls: list[Callable[[Any], Any]] = [
         lambda m: m.geomspace(1, 1000, 4, dtype="int64"),
