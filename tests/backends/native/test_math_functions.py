@@ -346,3 +346,17 @@ def test_an_incomplete_function_does_not_depend_on_its_neighbours(name: str) -> 
     alone, *others = [Rule(emit, kinds, dtypes.float64, lanes)(*operands) for lanes in (1, 8, 32)]
     for other in others:
         assert other.tobytes() == alone.tobytes()
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_a_probability_is_never_above_one(dtype: DType) -> None:
+    tiny = 10.0 ** np.linspace(-300 if dtype == dtypes.float64 else -36, -8, 400)
+    a, one = tiny.astype(dtype), np.ones(400, dtype)
+    below = np.linspace(1e-5, 0.99, 400).astype(dtype)
+    gamma = Rule(lambda s, a, x: s.igamma(a, x, False), (dtype,) * 2, dtype, 8)
+    beta = Rule(lambda s, a, b, x: s.betainc(a, b, x), (dtype,) * 3, dtype, 8)
+    for found in (gamma(a, below), beta(a, one, below), beta(a, 3 * one, below)):
+        assert (found <= 1.0).all()
+        np.testing.assert_allclose(found, 1.0, rtol=5e-7)
+    found = beta(one, a, below)
+    assert (found >= 0.0).all()

@@ -20,7 +20,7 @@ from staticgraph.backends.native.math.exponential import exp
 from staticgraph.backends.native.math.gamma import lgamma, stirling_tail
 from staticgraph.backends.native.math.gamma_incomplete import not_zero, repeated
 from staticgraph.backends.native.math.logarithm import bent, log, log1p
-from staticgraph.backends.native.math.values import Value, at_least, fma, where
+from staticgraph.backends.native.math.values import Value, at_least, at_most, fma, where
 from staticgraph.core import dtypes
 
 # From here on Stirling's formula is used.
@@ -95,6 +95,8 @@ def betainc(a: Value, b: Value, x: Value) -> Value:
     begin, end = where(mirrored, second, first), where(mirrored, first, second)
     ahead = where(mirrored, -ahead, ahead)
     part = front / _fraction(begin, end, where(mirrored, rest, place), ahead)
+    # Rounding must not make it more than all, of which a tiny a leaves almost nothing out.
+    part = at_most(part, 1.0)
     result = where(mirrored, 1.0 - part, part)
     result = where(huge, expanded, result)
     result = where(all_below, 1.0, where(none_below, 0.0, result))

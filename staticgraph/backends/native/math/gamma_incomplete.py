@@ -64,7 +64,8 @@ def igamma(a: Value, x: Value, upper: bool) -> Value:
     small = inner_a < 0.5
     tiny_a = where(small, inner_a, 0.5)
     factor, begin, whole = _before(inner_a, inner_x, small)
-    lower = begin * _series(inner_a, where(near, inner_x, 0.0))
+    # Of a tiny a almost all is below x, and rounding must not make it more.
+    lower = at_most(begin * _series(inner_a, where(near, inner_x, 0.0)), 1.0)
     higher = factor * _fraction(where(near, inner_a.of(1.0), inner_a), where(near, 9.0, inner_x))
     if upper:
         rest = _rest_of_small(tiny_a, where(near, inner_x, 1.0), whole)
