@@ -166,7 +166,7 @@ _SLOPES = [
         lambda x, p, f: np.interp(x, p, f, period=3.0), wrt=(0, 1, 2), label="interp of a period",
     ),
     Sample(
-        "matmul", lambda a, v: sg.correlate(a, v, "same"), (_V, _V[:3]),
+        "concat", lambda a, v: sg.correlate(a, v, "same"), (_V, _V[:3]),
         lambda a, v: np.correlate(a, v, "same"), wrt=(0, 1), label="correlate",
     ),
     Sample(

@@ -233,7 +233,7 @@ _NEIGHBOURS = [
     ),
     *[
         Sample(
-            "matmul", lambda a, v, mode=mode: sg.convolve(a, v, mode), (a, v),
+            "concat", lambda a, v, mode=mode: sg.convolve(a, v, mode), (a, v),
             lambda a, v, mode=mode: np.convolve(a, v, mode), wrt=(0, 1),
             label=f"convolve {mode} {len(a)} {len(v)}",
         )
@@ -241,7 +241,7 @@ _NEIGHBOURS = [
         for a, v in [(_array(6), _array(3)), (_array(3), _array(4)), (_array(3), _array(1))]
     ],
     Sample(
-        "matmul", lambda a: sg.convolve(a, [1.0, 2.0, 3.0, 4.0], "same"), (_array(9),),
+        "concat", lambda a: sg.convolve(a, [1.0, 2.0, 3.0, 4.0], "same"), (_array(9),),
         lambda a: np.convolve(a, [1.0, 2.0, 3.0, 4.0], "same"), wrt=(0,), label="convolve known",
     ),
 ]  # fmt: skip
