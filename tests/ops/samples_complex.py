@@ -248,7 +248,7 @@ REFUSALS: list[Refusal] = [
             DTypeError,
             "constant: 'three' is no array of numbers\n"
             "  its dtype is <U5\n"
-            f"  staticgraph computes in bool, {_INTEGERS}, float16, bfloat16, "
+            f"  staticgraph computes in bool, {_INTEGERS}, "
             f"{_FLOATS}, complex64, complex128\n"
             "  at {here}: {line}",
         )

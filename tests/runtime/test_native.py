@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 
 import staticgraph as sg
-from staticgraph.backends.native import finder, jit
+from staticgraph.backends.native import jit
+from staticgraph.backends.native.trampoline import finder
 from tests.messages import whole
 
 ROOT = Path(__file__).parents[2]

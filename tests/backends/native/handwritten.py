@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 from staticgraph.backends.native import jit
 from staticgraph.backends.native.spec import FEED, VARIABLE, Compiled, InputSpec, OutputSpec
-from staticgraph.backends.native.store import Store
 from staticgraph.backends.native.trampoline import LIST, Bound, MachineCallable, trampoline
+from staticgraph.backends.native.trampoline.store import Store
 from staticgraph.core import dtypes
 from staticgraph.core.types import Shape, TensorType
 

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 import staticgraph as sg
-from staticgraph.backends.native import store as store_module
 from staticgraph.backends.native.spec import KEY, InputSpec
-from staticgraph.backends.native.store import Store
 from staticgraph.backends.native.trampoline import (
     SINGLE,
     code,
 )
+from staticgraph.backends.native.trampoline import store as store_module
+from staticgraph.backends.native.trampoline.store import Store
 from tests.backends.native.handwritten import (
     Failed,
     Refused,

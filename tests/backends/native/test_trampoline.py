@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import staticgraph as sg
-from staticgraph.backends.native.store import Store
 from staticgraph.backends.native.trampoline import SINGLE, TUPLE
+from staticgraph.backends.native.trampoline.store import Store
 from staticgraph.core import dtypes
 from staticgraph.runtime.feeds import feed_array
 from tests.backends.native.handwritten import (

@@ -17,14 +17,14 @@ import numpy as np
 
 from staticgraph.backends.memory import bytes_of, no_memory
 from staticgraph.backends.native import context, layout, runtime
-from staticgraph.backends.native.finder import Finder
 from staticgraph.backends.native.spec import FEED, KEY, VARIABLE, Compiled, OutputSpec
-from staticgraph.backends.native.store import Store
 from staticgraph.backends.native.trampoline import (
     code,
 )
 from staticgraph.backends.native.trampoline.code import LIST, SINGLE, TUPLE
+from staticgraph.backends.native.trampoline.finder import Finder
 from staticgraph.backends.native.trampoline.load import MachineCallable, check, trampoline
+from staticgraph.backends.native.trampoline.store import Store
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 from staticgraph.core.location import capture

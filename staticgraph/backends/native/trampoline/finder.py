@@ -1,4 +1,4 @@
-"""What a session has run lately, in the tables of trampoline/find.py."""
+"""What a session has run lately, in the tables of find.py."""
 
 from __future__ import annotations
 
