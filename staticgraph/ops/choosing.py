@@ -20,7 +20,7 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, cast, in_one_graph, is_tensor_like, promote
-from staticgraph.ops.filling import in_dtype_of
+from staticgraph.ops.filling import in_dtype_of, is_row
 from staticgraph.ops.grids import broadcast_arrays, moveaxis
 from staticgraph.ops.indexing import gather
 from staticgraph.ops.looping import map_fn
@@ -28,12 +28,6 @@ from staticgraph.ops.requiring import require
 from staticgraph.ops.searching import flatnonzero
 from staticgraph.ops.shaping import broadcast_like, flattened, permute_dims, reshape
 from staticgraph.ops.sizes import dim_of, refusal, size_or_dim
-
-
-def _is_row(value: Any) -> bool:
-    """Whether a value is a list, or an array with an axis."""
-    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
-
 
 # -- among tensors ----------------------------------------------------------------------------
 
@@ -139,7 +133,7 @@ def piecewise(
 
 def _conditions(x: Tensor, condlist: Any) -> list[Any]:
     """The conditions of `piecewise`, among which NumPy tells a list of bools from one of arrays."""
-    if not _is_row(condlist):
+    if not is_row(condlist):
         return [condlist]
     listed = list(condlist)
     bare = all(isinstance(condition, bool | np.bool_) for condition in listed)
@@ -172,7 +166,7 @@ def choose(a: Any, choices: Any, mode: str = "raise", *, name: str | None = None
             ), ("choices",))  # fmt: skip
         with whole.graph.as_default():
             listed: list[Any] = [whole[index] for index in range(count)]
-    elif _is_row(choices):
+    elif is_row(choices):
         listed = list(choices)
     else:
         raise refusal("choose", f"choices={choices!r} is no list", "give the choices in a list")

@@ -18,6 +18,11 @@ from staticgraph.ops.convert import as_tensor, cast, constant, is_tensor_like, s
 from staticgraph.ops.sizes import refusal
 
 
+def is_row(value: Any) -> bool:
+    """Whether a value is a list, or an array with an axis."""
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
 def in_dtype_of(what: str, label: str, value: Any, x: Tensor, dtype: Any = None) -> Tensor:
     """A value as a tensor in the dtype of `x`, or in another `dtype`.
 

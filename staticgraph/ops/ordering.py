@@ -16,6 +16,7 @@ from staticgraph.ops.axes import known_rank, one_axis, refuse
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, in_one_graph, is_tensor_like, scalar
 from staticgraph.ops.elementwise import less
+from staticgraph.ops.filling import is_row
 from staticgraph.ops.indexing import take_along_axis
 from staticgraph.ops.joining import unstack
 from staticgraph.ops.requiring import require
@@ -141,7 +142,7 @@ def _keys(what: str, keys: Any) -> list[Tensor]:
                 "give a sequence of keys, or a tensor whose first axis has a known size",
             ), ("keys",))  # fmt: skip
         listed = unstack(tensor) if count else []
-    elif isinstance(keys, list | tuple) or (isinstance(keys, np.ndarray) and keys.ndim):
+    elif is_row(keys):
         listed = [as_tensor(key) for key in keys]
     else:
         raise refusal(what, f"keys={keys!r} is no sequence", "give the keys in a tuple")

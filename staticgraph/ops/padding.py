@@ -18,7 +18,7 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops import reduction as reduce
 from staticgraph.ops.axes import known_rank, refuse
 from staticgraph.ops.convert import cast, constant
-from staticgraph.ops.filling import in_dtype_of
+from staticgraph.ops.filling import in_dtype_of, is_row
 from staticgraph.ops.indexing import FULL, SLICE, Range
 from staticgraph.ops.joining import concat
 from staticgraph.ops.quantiles import median
@@ -34,16 +34,11 @@ STATISTICS: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def _is_row(value: Any) -> bool:
-    """Whether a value is a list, or an array with an axis."""
-    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
-
-
 def pairs_of(x: Tensor, label: str, given: Any, wanted: str) -> list[tuple[Any, Any]]:
     """A pair (before, after) per axis: of one value, one pair for all axes, or one per axis."""
     ndim = known_rank("pad", x)
-    items = given if _is_row(given) else [given]
-    rows = [tuple(item) if _is_row(item) else item for item in items]
+    items = given if is_row(given) else [given]
+    rows = [tuple(item) if is_row(item) else item for item in items]
     if len(rows) == 2 and not any(isinstance(row, tuple) for row in rows):
         rows = [tuple(rows)]
     pairs = [row if isinstance(row, tuple) else (row,) for row in rows]
