@@ -314,7 +314,7 @@ def constant_value(value: Any) -> np.ndarray[Any, Any] | None:
 
 
 def known_value(x: Tensor) -> np.ndarray[Any, Any] | None:
-    """The value of a tensor that is known now, also behind casts, which it is not converted by."""
+    """The value of a tensor that is known now, also behind casts: as it was before them."""
     while x.node.op is CAST:
         x = x.node.inputs[0]
     return constant_value(x)

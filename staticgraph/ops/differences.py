@@ -298,12 +298,12 @@ def _within_period(
     at: Tensor, places: Tensor, values: Tensor, period: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What is interpolated in one period, with a point of the next one at either end."""
-    given = in_dtype_of("interp", "period", period, at)
+    given = as_tensor(period, at.graph)
     if given.type.ndim != 0:
         refuse("interp", (given,), Mismatch(
             f"period has shape {format_shape(given.type.shape)}", "give one number"
         ), ("period",))  # fmt: skip
-    length = ew.abs(given)
+    length = ew.abs(in_dtype_of("interp", "period", period, at))
     nonzero = ew.not_equal(length, 0)
     length = require(length, nonzero, "interp", "period is 0", "give another number")
     at, places = ew.remainder(at, length), ew.remainder(places, length)

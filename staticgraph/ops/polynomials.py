@@ -178,12 +178,13 @@ def polyint(p: Any, m: int = 1, k: Any = None, *, name: str | None = None) -> Te
     for given in constants:
         with row.graph.as_default():
             powers = np.arange(count, 0, -1).astype(row.dtype)
-            last = in_dtype_of("polyint", "k", given, row)
+            last = as_tensor(given)
             if last.type.ndim != 0:
                 refuse("polyint", (last,), Mismatch(
                     f"a constant of integration has shape {format_shape(last.type.shape)}",
                     "give one number, or a list with one per integral",
                 ), ("k",))  # fmt: skip
+            last = in_dtype_of("polyint", "k", given, row)
             row = concat([row / constant(powers), expand_dims(last, 0)])
         count += 1
     return _rounded(row, dtype, name or "polyint")

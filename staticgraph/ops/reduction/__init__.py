@@ -129,12 +129,12 @@ def element_mask(what: str, x: Tensor, where: Any) -> Tensor | None:
 
 def _initial(what: str, x: Tensor, initial: Any, dtype: DType) -> Tensor:
     """The scalar that a reduction begins with, in the dtype of its result."""
-    value = in_dtype_of(what, "initial", initial, x, dtype)
+    value = as_tensor(initial, x.graph)
     if value.type.ndim not in (0, None):
         refuse(what, (x, value), Mismatch(
             f"initial has shape {format_shape(value.type.shape)}", "give one number"
         ), ("x", "initial"))  # fmt: skip
-    return value
+    return in_dtype_of(what, "initial", initial, x, dtype)
 
 
 def _extreme(
