@@ -1,4 +1,4 @@
-"""The command `staticgraph`: the demo, and a list of the ops."""
+"""The command `staticgraph`: the demo, and a list of functions and ops."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from types import FunctionType
 
 from rich.console import Console
 from rich.table import Table
 
+import staticgraph
 from staticgraph.config import LazyModule
 from staticgraph.core.opdef import NOT_DIFFERENTIABLE, ZERO_DERIVATIVE, OpDef, registered
 
 # Needs the extra `demo`, which the other commands do without.
 show = LazyModule("staticgraph.demo.show")
 
+# Whose functions are listed beside those of the package itself.
+NAMESPACES = ("fft", "initializers", "linalg", "nn", "random", "train")
 # As shells report a program that an interrupt has ended.
 _INTERRUPTED = 130
 
@@ -66,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--seed", type=_seed, default=0, help="of the split, the initial weights and the batches"
     )
-    ops = commands.add_parser("ops", help="list the ops")
-    ops.add_argument("word", nargs="?", default="", help="list only ops that this word stands in")
+    ops = commands.add_parser("ops", help="list functions and ops")
+    ops.add_argument("word", nargs="?", default="", help="list only those that this word stands in")
     return parser
 
 
@@ -120,9 +124,25 @@ def _refuse(message: str, status: int = 1) -> int:
 
 def _ops(word: str) -> int:
     chosen = [op for op in registered() if word in op.name or word in op.doc]
-    if not chosen:
-        return _refuse(f"no op has {word!r} in its name or description")
+    functions = _functions(word)
+    if not chosen and not functions:
+        return _refuse(f"no op or function has {word!r} in its name or description")
     console = Console(highlight=False)
+    if chosen:
+        console.print(_table_of_ops(chosen))
+        console.print(f"{len(chosen)} ops")
+    if functions:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        table.add_column("function", no_wrap=True)
+        table.add_column("meaning")
+        for name, meaning in functions:
+            table.add_row(name, meaning.replace("[", "\\["))
+        console.print(table)
+        console.print(f"{len(functions)} functions")
+    return 0
+
+
+def _table_of_ops(chosen: Sequence[OpDef]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("op", "operands", "attributes", "derivative", "meaning"):
         table.add_column(heading, no_wrap=heading != "meaning")
@@ -131,9 +151,22 @@ def _ops(word: str) -> int:
         meaning = op.doc.partition(". ")[0].partition("\n\n")[0].rstrip(".")
         cells = (op.name, " ".join(op.operands), " ".join(op.attrs), _derivative(op), meaning)
         table.add_row(*[cell.replace("[", "\\[") for cell in cells])
-    console.print(table)
-    console.print(f"{len(chosen)} ops")
-    return 0
+    return table
+
+
+def _functions(word: str) -> list[tuple[str, str]]:
+    """The public functions in whose name or summary a word stands, with the summary."""
+    found: list[tuple[str, str]] = []
+    for space in ("", *NAMESPACES):
+        module = getattr(staticgraph, space) if space else staticgraph
+        for name in module.__all__:
+            function = getattr(module, name)
+            if not isinstance(function, FunctionType) or not function.__doc__:
+                continue
+            summary = " ".join(function.__doc__.partition("\n\n")[0].split()).rstrip(".")
+            if word in name or word in summary:
+                found.append((f"sg.{space}.{name}" if space else f"sg.{name}", summary))
+    return found
 
 
 def _derivative(op: OpDef) -> str:

@@ -164,9 +164,21 @@ def test_ops_lists_every_op(
     monkeypatch.setenv("COLUMNS", "160")
     assert cli.main(["ops"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    listed = [line.split()[0] for line in lines[1:-1] if not line.startswith(" ")]
+    end = next(number for number, line in enumerate(lines) if line.endswith(" ops"))
+    listed = [line.split()[0] for line in lines[1:end] if not line.startswith(" ")]
     assert listed == sorted(op.name for op in registered())
-    assert lines[-1] == f"{len(listed)} ops"
+    assert lines[end] == f"{len(listed)} ops"
+
+
+def test_ops_lists_functions_that_are_made_of_ops(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert cli.main(["ops", "median"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["function", "sg.median", "sg.nanmedian", "2"]
+    assert cli.main(["ops", "he_normal"]) == 0
+    assert "sg.initializers.he_normal" in capsys.readouterr().out
 
 
 def test_ops_with_a_word(
@@ -177,7 +189,10 @@ def test_ops_with_a_word(
     tanh = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("tanh "))
     assert tanh.split()[:3] == ["tanh", "x", "yes"]
     assert cli.main(["ops", "no such word"]) == 1
-    assert capsys.readouterr().err == "no op has 'no such word' in its name or description\n"
+    assert (
+        capsys.readouterr().err
+        == "no op or function has 'no such word' in its name or description\n"
+    )
 
 
 def test_the_page_shows_the_program() -> None:

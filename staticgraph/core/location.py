@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from staticgraph.core.node import Node
     from staticgraph.core.opdef import Mismatch
@@ -26,9 +28,12 @@ Explain = Callable[["Node", Sequence[Any], Exception], "Mismatch | None"]
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _CONTEXTLIB = contextlib.__file__
+# NumPy's own Python code, and SciPy's beside it, meet tensors that the user gave them.
+_NUMPY = os.path.dirname(np.__file__) + os.sep
+_SCIPY = os.path.join(os.path.dirname(os.path.dirname(np.__file__)), "scipy") + os.sep
 _DEMO = os.path.join(_PACKAGE, "demo") + os.sep
 # Frames of these say nothing of what was called: `Graph.add` itself, and decorators.
-_SILENT = (os.path.join(_PACKAGE, "core") + os.sep, _CONTEXTLIB)
+_SILENT = (os.path.join(_PACKAGE, "core") + os.sep, _CONTEXTLIB, _NUMPY, _SCIPY)
 # Through these NumPy hands its functions to tensors: what they call has the name that is wanted.
 _HANDED_ON = frozenset({"array_function", "array_ufunc"})
 
@@ -105,9 +110,10 @@ def display_path(filename: str) -> str:
 def is_internal(filename: str) -> bool:
     """Whether a source file belongs to the package rather than to its user.
 
-    The package's functions are decorated by contextlib's, whose frames lie between.
+    The package's functions are decorated by contextlib's, whose frames lie between; so do those of
+    NumPy and SciPy where a tensor is given to them.
     """
-    if filename == _CONTEXTLIB:
+    if filename == _CONTEXTLIB or filename.startswith((_NUMPY, _SCIPY)):
         return True
     return filename.startswith(_PACKAGE) and not filename.startswith(_DEMO)
 

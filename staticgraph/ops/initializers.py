@@ -51,6 +51,12 @@ __all__ = [
     "zeros",
 ]
 
+
+def __dir__() -> list[str]:
+    """What the namespace offers, without what it is made of."""
+    return __all__
+
+
 # The standard deviation of a standard normal number that is cut at two of them:
 # sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
 _CUT = math.sqrt(1.0 - 4.0 * math.exp(-2.0) / math.sqrt(2.0 * math.pi) / math.erf(math.sqrt(2.0)))

@@ -86,7 +86,7 @@ class Runs(ABC):
         return []
 
     def new_finder(self) -> Any:
-        """What finds and calls the call that a run means, see backends/native/finder.py, or None.
+        """What finds and calls the call that a run means, see native/trampoline/finder.py, or None.
 
         It belongs to the session, since it holds calls.
         """

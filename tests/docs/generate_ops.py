@@ -99,7 +99,10 @@ def families() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
             module = importlib.import_module(f"{ops.__name__}.{file}")
             for function in vars(module).values():
                 for name in [n for n, thing in left.items() if thing is function]:
-                    if _is_op_function(function) and home(function) in (module, elementwise_record):
+                    at = home(function)
+                    # Other modules import the functions made of elementwise records.
+                    here = at is module or (at is elementwise_record and title == "Elementwise")
+                    if _is_op_function(function) and here:
                         found.append((f"sg.{name}", left.pop(name)))
         yield title, found
     for name in NAMESPACES:
@@ -113,7 +116,8 @@ def _is_op_function(thing: Any) -> bool:
 
 def home(thing: Any) -> ModuleType | None:
     """The module in which a function was written; that of its maker for elementwise ops."""
-    return inspect.getmodule(getattr(thing, "__code__", thing))
+    written = inspect.unwrap(thing)
+    return inspect.getmodule(getattr(written, "__code__", written))
 
 
 def _function_row(call: str, function: Any) -> str:

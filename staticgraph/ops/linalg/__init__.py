@@ -77,3 +77,8 @@ __all__ = [
     "vecdot",
     "vector_norm",
 ]
+
+
+def __dir__() -> list[str]:
+    """What the namespace offers, without what it is made of."""
+    return __all__

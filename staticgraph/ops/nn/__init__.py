@@ -84,3 +84,8 @@ __all__ = [
     "tanh",
     "weighted_cross_entropy_with_logits",
 ]
+
+
+def __dir__() -> list[str]:
+    """What the namespace offers, without what it is made of."""
+    return __all__

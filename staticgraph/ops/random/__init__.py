@@ -76,3 +76,8 @@ __all__ = [
     "wald",
     "weibull",
 ]
+
+
+def __dir__() -> list[str]:
+    """What the namespace offers, without what it is made of."""
+    return __all__
