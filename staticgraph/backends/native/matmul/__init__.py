@@ -66,7 +66,7 @@ def write_kernel(
 ) -> str:
     """Adds the kernel of a product to the module, once for equal text; its name.
 
-    The slots of the arguments are those of matmul/shape.py, filled where the product does not know the
+    The slots of the arguments are those of shape.py, filled where the product does not know the
     number, then the epilogue's own, which start at `Product.slots`.
     """
     job = _job(product, target, epilogue, contract)
