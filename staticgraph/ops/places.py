@@ -271,9 +271,7 @@ def ravel_multi_index(
     if not isinstance(multi_index, list | tuple | np.ndarray) and not is_tensor_like(multi_index):
         raise refusal(what, f"multi_index={multi_index!r} is no list", "give one index per axis")
     if math.prod(sizes) > np.iinfo(np.int64).max:
-        raise refusal(
-            what, f"shape {sizes} has more places than int64 holds", "give smaller sizes"
-        )
+        raise refusal(what, f"shape {sizes} has more places than int64 holds", "give smaller sizes")
     listed = list(multi_index)
     modes = list(mode) if isinstance(mode, list | tuple) else [mode] * len(sizes)
     if len(listed) != len(sizes) or len(modes) != len(sizes):
