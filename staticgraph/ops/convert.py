@@ -146,7 +146,13 @@ def _as_array(value: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
             )
         return _checked_cast(array, dtype, value)
     if weak and array.dtype in (dtypes.float64, dtypes.complex128):
-        return array.astype(_DEFAULT_DTYPES[type(array.dtype.type(0).item())])
+        default = _DEFAULT_DTYPES[type(array.dtype.type(0).item())]
+        with np.errstate(over="ignore"):
+            converted = array.astype(default)
+        if not np.array_equal(np.isfinite(converted), np.isfinite(array)):
+            # Nobody asked for the default, so it makes no infinity of a number.
+            raise _does_not_fit(value, default)
+        return converted
     if array.dtype.newbyteorder("=") not in dtypes.ANY:
         raise _no_value(value, f"its dtype is {array.dtype}")
     return array
@@ -207,6 +213,10 @@ def _does_not_fit(value: Any, dtype: DType) -> DTypeError:
 
 
 def _no_value(value: Any, problem: str) -> DTypeError:
+    if value is None:
+        problem = (
+            "a size that is not known before the run is None; sg.size(x) and sg.shape(x) are it"
+        )
     return DTypeError(
         f"constant: {_shown(value)} is no array of numbers\n"
         f"  {problem}\n"

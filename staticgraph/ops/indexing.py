@@ -49,7 +49,7 @@ from staticgraph.ops.convert import (
 from staticgraph.ops.creation import arange, zeros_like
 from staticgraph.ops.elementwise import equal
 from staticgraph.ops.shaping import expand_dims, reshape, sum_to
-from staticgraph.ops.sizes import declared_shape, given_shape, shape_of, size
+from staticgraph.ops.sizes import declared_shape, given_shape, is_int, refusal, shape_of, size
 
 # A bound or an entry that only the run knows: the next of the operands `bounds`.
 BOUND = "?"
@@ -474,8 +474,10 @@ def one_hot(
     """Ones at the places that `indices` name along a new axis of size `depth`, zeros elsewhere.
 
     indices   integers; one that is not between 0 and ``depth - 1`` gives zeros alone
-    depth     an int or a scalar int tensor
+    depth     an int that is not negative, or a scalar int tensor
     axis      the place of the new axis in the result
+
+    Raises ShapeError for a negative depth and for an axis that the result does not have.
 
     >>> import staticgraph as sg
     >>> sg.Session().run(sg.one_hot([0, 2], 3))
@@ -483,6 +485,8 @@ def one_hot(
            [0., 0., 1.]], dtype=float32)
     """
     wanted = dtypes.as_dtype(dtype)
+    if is_int(depth) and depth < 0:
+        raise refusal("one_hot", f"depth={depth} is negative", "give the number of classes")
     index = as_tensor(indices)
     index = as_index(GATHER, index, index)
     column = expand_dims(index, axis)

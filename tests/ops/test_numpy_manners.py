@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -156,3 +157,53 @@ def test_a_grid_keeps_the_dtype_of_each_vector(indexing: Any) -> None:
     for ours, numpys in zip(have, np.meshgrid(*given, indexing=indexing), strict=True):
         assert ours.dtype == numpys.dtype
         np.testing.assert_array_equal(ours, numpys)
+
+
+# -- methods of NumPy's functions, sizes, and numbers that do not fit ---------------------------
+
+
+def test_running_sums_and_products_as_methods_of_functions() -> None:
+    array = np.arange(1.0, 7.0, dtype=np.float32).reshape(2, 3)
+    x = sg.placeholder("float32", (None, 3), name="x")
+    made = [np.add.accumulate(x), np.add.accumulate(x, axis=1), np.multiply.accumulate(x, axis=1)]
+    found = sg.Session().run([*made, np.size(x), np.size(x, 0)], {x: array})
+    wanted = [
+        np.add.accumulate(array), np.add.accumulate(array, axis=1),
+        np.multiply.accumulate(array, axis=1), np.size(array), np.size(array, 0),
+    ]  # fmt: skip
+    for value, expected in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(value, expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "way"),
+    [
+        (lambda x: np.maximum.accumulate(x), "sg.scan runs over any function"),
+        (lambda x: np.multiply.outer(x, x), "sg.outer multiplies"),
+        (lambda x: np.add.at(x, [0], 1.0), "sg.scatter_add and sg.segment_sum are"),
+    ],
+)
+def test_other_methods_name_what_there_is_instead(call: Any, way: str) -> None:
+    with pytest.raises(sg.GraphError, match=way):
+        call(sg.placeholder("float32", (3,), name="x"))
+
+
+def test_a_number_that_the_default_dtype_does_not_hold_is_refused() -> None:
+    refused = r"^constant: .* does not fit (float32|complex64)\n"
+    for value in (1e40, [1.0, -1e300], 1e39j):
+        with pytest.raises(sg.DTypeError, match=refused):
+            sg.constant(value)
+    assert sg.constant(1e40, "float64").dtype == sg.float64
+    values = sg.Session().run(sg.constant([math.inf, math.nan]))
+    np.testing.assert_array_equal(values, np.array([math.inf, math.nan], np.float32))
+
+
+def test_none_is_no_size() -> None:
+    x = sg.placeholder("float32", (None,), name="x")
+    with pytest.raises(sg.DTypeError, match=r"None; sg.size\(x\) and sg.shape\(x\) are it"):
+        sg.sum(x) / x.shape[0]
+
+
+def test_the_depth_of_one_hot_is_not_negative() -> None:
+    with pytest.raises(sg.ShapeError, match=r"^one_hot: depth=-1 is negative"):
+        sg.one_hot([0], -1)

@@ -49,7 +49,7 @@ from staticgraph.ops.elementwise import (
 )
 from staticgraph.ops.numpy_protocol.arrays import ARRAYS
 from staticgraph.ops.numpy_protocol.row import Row as _Row
-from staticgraph.ops.sizes import refusal
+from staticgraph.ops.sizes import refusal, size
 from staticgraph.ops.special import (
     bessel,
     beta,
@@ -209,6 +209,20 @@ _REDUCTIONS: dict[Any, Function] = {
 }
 
 
+_RUNNING: dict[Any, Function] = {
+    np.add: cumulative.cumsum,
+    np.multiply: cumulative.cumprod,
+}
+# What there is beside a method of NumPy's functions.
+_INSTEAD = {
+    "reduce": "sg.sum, sg.prod, sg.max and sg.min are",
+    "accumulate": "sg.cumulative_sum and sg.cumulative_prod are; sg.scan runs over any function",
+    "outer": "sg.outer multiplies; expand_dims(x, -1) makes any function pair all elements",
+    "at": "sg.scatter_add and sg.segment_sum are",
+    "reduceat": "sg.segment_sum, sg.segment_max and sg.segment_min are",
+}
+
+
 def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
     """What NumPy calls for a ufunc of which an operand is a tensor."""
     name = f"numpy.{ufunc.__name__}"
@@ -222,9 +236,12 @@ def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any
     reduction_of = _REDUCTIONS.get(ufunc) if method == "reduce" else None
     if reduction_of is not None and set(given) <= set(_signature(reduction_of).parameters):
         return reduction_of(inputs[0], **{**given, "axis": options.get("axis", 0)})
+    running = _RUNNING.get(ufunc) if method == "accumulate" else None
+    if running is not None and set(given) <= {"axis", "dtype"}:
+        return running(inputs[0], axis=options.get("axis", 0), dtype=options.get("dtype"))
     if method != "__call__":
         raise _refused(
-            f"{name}.{method}", "is not there for tensors", "sg.sum, sg.prod, sg.max and sg.min are"
+            f"{name}.{method}", "is not there for tensors", _INSTEAD.get(method, _INSTEAD["reduce"])
         )
     if given:
         listed = ", ".join(f"{key}=..." for key in given)
@@ -435,6 +452,7 @@ _FUNCTIONS: dict[Any, _Row] = {
     np.copy: _Row(identity, "a>x order subok"),
     np.shape: _Row(_shape, "a>x"),
     np.ndim: _Row(_ndim, "a>x"),
+    np.size: _Row(size, "a>x axis"),
 }
 # What NumPy takes for granted and means the same here: an argument with such a value may be given.
 _DEFAULTS: dict[str, tuple[Any, ...]] = {
