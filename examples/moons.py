@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from sklearn.datasets import make_moons
 from sklearn.model_selection import train_test_split
 
@@ -47,6 +48,7 @@ def plot(path: Path, points: Any, labels: Any, grid: tuple[Any, Any, Any], losse
     course.plot(losses, color="#2166ac")
     course.set(xlabel="step", ylabel="cross-entropy", yscale="log", title="loss")
     course.yaxis.set_major_formatter("{x:g}")
+    course.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     course.yaxis.set_minor_formatter("{x:g}")
     course.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
