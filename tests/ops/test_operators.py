@@ -485,9 +485,9 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
         "  sg.where chooses elements, sg.cast converts\n",
     ),
     (
-        lambda x: np.add.accumulate(x),
-        "numpy.add.accumulate: is not there for tensors\n"
-        "  sg.sum, sg.prod, sg.max and sg.min are\n",
+        lambda x: np.subtract.accumulate(x),
+        "numpy.subtract.accumulate: is not there for tensors\n"
+        "  sg.cumulative_sum and sg.cumulative_prod are; sg.scan runs over any function\n",
     ),
     (
         lambda x: np.sort(x, order="field"),
