@@ -214,9 +214,7 @@ def _does_not_fit(value: Any, dtype: DType) -> DTypeError:
 
 def _no_value(value: Any, problem: str) -> DTypeError:
     if value is None:
-        problem = (
-            "a size that is not known before the run is None; sg.size(x) and sg.shape(x) are it"
-        )
+        problem = "a size that only the run knows is None; sg.size(x) and sg.shape(x) are it"
     return DTypeError(
         f"constant: {_shown(value)} is no array of numbers\n"
         f"  {problem}\n"

@@ -100,7 +100,11 @@ def test_a_lossy_array() -> None:
     ("value", "shown", "problem"),
     [
         ("text", "'text'", "its dtype is <U4"),
-        (None, "None", "its dtype is object"),
+        (
+            None,
+            "None",
+            "a size that only the run knows is None; sg.size(x) and sg.shape(x) are it",
+        ),
         (np.longdouble(1), "np.longdouble('1.0')", f"its dtype is {np.dtype(np.longdouble)}"),
         ({"a": 1}, "{'a': 1}", "its dtype is object"),
     ],
