@@ -48,15 +48,9 @@ from staticgraph.ops import (
     subscript,
     variance,
 )
-from staticgraph.ops.elementwise import (
-    numbers as elementwise_numbers,
-)
-from staticgraph.ops.elementwise import (
-    trigonometric as elementwise_trigonometric,
-)
-from staticgraph.ops.numpy_protocol import (
-    functions as numpy_functions,
-)
+from staticgraph.ops.elementwise import numbers as elementwise_numbers
+from staticgraph.ops.elementwise import trigonometric as elementwise_trigonometric
+from staticgraph.ops.numpy_protocol import functions as numpy_functions
 
 __all__ = [
     "arranging",

@@ -30,9 +30,7 @@ from staticgraph.ops import elementwise as ew
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import as_tensor, cast
 from staticgraph.ops.creation import check_device
-from staticgraph.ops.elementwise import (
-    parts as elementwise_parts,
-)
+from staticgraph.ops.elementwise import parts as elementwise_parts
 from staticgraph.ops.sizes import as_bool, is_int, refusal
 
 Method = Callable[..., Any]

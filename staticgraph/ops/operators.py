@@ -16,9 +16,7 @@ from staticgraph.core import dtypes
 from staticgraph.core.graph import Tensor
 from staticgraph.ops import elementwise as ew
 from staticgraph.ops.convert import as_tensor, is_tensor_like, promote
-from staticgraph.ops.elementwise import (
-    numbers,
-)
+from staticgraph.ops.elementwise import numbers
 from staticgraph.ops.elementwise.parts import divmod, round
 from staticgraph.ops.joining import unstack
 from staticgraph.ops.linalg import matmul

@@ -16,18 +16,10 @@ from typing import Any, NamedTuple
 import mpmath as mp
 import numpy as np
 
-from staticgraph.backends.native.math import (
-    error as math_error,
-)
-from staticgraph.backends.native.math import (
-    exponential as math_exponential,
-)
-from staticgraph.backends.native.math import (
-    logarithm as math_logarithm,
-)
-from staticgraph.backends.native.math import (
-    trigonometric as math_trigonometric,
-)
+from staticgraph.backends.native.math import error as math_error
+from staticgraph.backends.native.math import exponential as math_exponential
+from staticgraph.backends.native.math import logarithm as math_logarithm
+from staticgraph.backends.native.math import trigonometric as math_trigonometric
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType
 

@@ -9,24 +9,12 @@ from __future__ import annotations
 
 import mpmath as mp
 
-from staticgraph.backends.native.math import (
-    bessel as math_bessel,
-)
-from staticgraph.backends.native.math import (
-    error as math_error,
-)
-from staticgraph.backends.native.math import (
-    gamma as math_gamma,
-)
-from staticgraph.backends.native.math import (
-    hyperbolic as math_hyperbolic,
-)
-from staticgraph.backends.native.math import (
-    inverse as math_inverse,
-)
-from staticgraph.backends.native.math import (
-    roots as math_roots,
-)
+from staticgraph.backends.native.math import bessel as math_bessel
+from staticgraph.backends.native.math import error as math_error
+from staticgraph.backends.native.math import gamma as math_gamma
+from staticgraph.backends.native.math import hyperbolic as math_hyperbolic
+from staticgraph.backends.native.math import inverse as math_inverse
+from staticgraph.backends.native.math import roots as math_roots
 from staticgraph.core import dtypes
 from tests.benchmarks.polynomials import Curve, Fit, Real, _one, _power, _series, report
 

@@ -12,9 +12,7 @@ import staticgraph as sg
 from staticgraph import ops
 from staticgraph.core import dtypes
 from staticgraph.core.opdef import HOST_CALL, NOT_DIFFERENTIABLE, ZERO_DERIVATIVE, OpDef, registered
-from staticgraph.ops.elementwise import (
-    record as elementwise_record,
-)
+from staticgraph.ops.elementwise import record as elementwise_record
 
 HEAD = """\
 # Ops

@@ -14,15 +14,9 @@ import scipy.linalg
 
 import staticgraph as sg
 from staticgraph.errors import ShapeError
-from staticgraph.ops import (
-    linalg,
-)
-from staticgraph.ops.linalg import (
-    cofactors as linalg_cofactors,
-)
-from staticgraph.ops.linalg import (
-    factor as linalg_factor,
-)
+from staticgraph.ops import linalg
+from staticgraph.ops.linalg import cofactors as linalg_cofactors
+from staticgraph.ops.linalg import factor as linalg_factor
 
 from .sample_types import Refusal, Sample
 

@@ -7,36 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from staticgraph.backends.native.math import (
-    bessel as math_bessel,
-)
-from staticgraph.backends.native.math import (
-    beta as math_beta,
-)
-from staticgraph.backends.native.math import (
-    error as math_error,
-)
-from staticgraph.backends.native.math import (
-    exponential as math_exponential,
-)
-from staticgraph.backends.native.math import (
-    gamma as math_gamma,
-)
-from staticgraph.backends.native.math import (
-    gamma_incomplete as math_gamma_incomplete,
-)
-from staticgraph.backends.native.math import (
-    hyperbolic as math_hyperbolic,
-)
-from staticgraph.backends.native.math import (
-    inverse as math_inverse,
-)
-from staticgraph.backends.native.math import (
-    logarithm as math_logarithm,
-)
-from staticgraph.backends.native.math import (
-    roots as math_roots,
-)
+from staticgraph.backends.native.math import bessel as math_bessel
+from staticgraph.backends.native.math import beta as math_beta
+from staticgraph.backends.native.math import error as math_error
+from staticgraph.backends.native.math import exponential as math_exponential
+from staticgraph.backends.native.math import gamma as math_gamma
+from staticgraph.backends.native.math import gamma_incomplete as math_gamma_incomplete
+from staticgraph.backends.native.math import hyperbolic as math_hyperbolic
+from staticgraph.backends.native.math import inverse as math_inverse
+from staticgraph.backends.native.math import logarithm as math_logarithm
+from staticgraph.backends.native.math import roots as math_roots
 from staticgraph.backends.native.math.values import Value, next_float
 
 if TYPE_CHECKING:

@@ -11,9 +11,7 @@ import math
 from typing import NamedTuple
 
 from staticgraph.backends.native.ir import Code, vector
-from staticgraph.backends.native.math import (
-    logarithm as math_logarithm,
-)
+from staticgraph.backends.native.math import logarithm as math_logarithm
 from staticgraph.backends.native.math.values import Value, integer_to_float, polynomial, where
 from staticgraph.backends.native.scalars import Register, Scalars
 from staticgraph.core import dtypes

@@ -20,24 +20,12 @@ from staticgraph.backends.native import (
 )
 from staticgraph.backends.native.complex_methods import ComplexFunctions
 from staticgraph.backends.native.ir import Code, element_type, literal, splat, vector
-from staticgraph.backends.native.math import (
-    exponential as math_exponential,
-)
-from staticgraph.backends.native.math import (
-    logarithm as math_logarithm,
-)
-from staticgraph.backends.native.math import (
-    power as math_power,
-)
-from staticgraph.backends.native.math import (
-    remainder as math_remainder,
-)
-from staticgraph.backends.native.math import (
-    scale as math_scale,
-)
-from staticgraph.backends.native.math import (
-    trigonometric as math_trigonometric,
-)
+from staticgraph.backends.native.math import exponential as math_exponential
+from staticgraph.backends.native.math import logarithm as math_logarithm
+from staticgraph.backends.native.math import power as math_power
+from staticgraph.backends.native.math import remainder as math_remainder
+from staticgraph.backends.native.math import scale as math_scale
+from staticgraph.backends.native.math import trigonometric as math_trigonometric
 from staticgraph.backends.native.math.values import Value
 from staticgraph.core import dtypes
 from staticgraph.core.dtypes import DType

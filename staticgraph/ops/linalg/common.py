@@ -35,7 +35,6 @@ from staticgraph.ops.complex import conjugated
 from staticgraph.ops.convert import promote
 from staticgraph.ops.creation import arange
 from staticgraph.ops.shaping import BROADCAST_TO, expand_dims, matrix_transpose
-from staticgraph.ops.sizes import as_bool as as_bool
 from staticgraph.ops.sizes import read_sizes, size
 
 scipy_linalg = LazyModule("scipy.linalg")

@@ -29,7 +29,6 @@ from staticgraph.ops.complex import conjugated
 from staticgraph.ops.convert import promote
 from staticgraph.ops.linalg.common import (
     Array,
-    as_bool,
     as_matrices,
     check_square,
     each,
@@ -54,6 +53,7 @@ from staticgraph.ops.linalg.common import (
 )
 from staticgraph.ops.linalg.products import matmul
 from staticgraph.ops.shaping import broadcast_like, expand_dims, matrix_transpose, squeeze
+from staticgraph.ops.sizes import as_bool
 
 Tangents = Sequence[Tensor | None]
 

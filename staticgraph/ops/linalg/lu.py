@@ -22,7 +22,6 @@ from staticgraph.ops.indexing import take_along_axis
 from staticgraph.ops.joining import concat
 from staticgraph.ops.linalg.common import (
     Array,
-    as_bool,
     as_matrices,
     as_row,
     each,
@@ -39,6 +38,7 @@ from staticgraph.ops.linalg.common import (
 from staticgraph.ops.linalg.factor import SOLVE_TRIANGULAR, system
 from staticgraph.ops.linalg.products import matmul
 from staticgraph.ops.shaping import expand_dims, squeeze
+from staticgraph.ops.sizes import as_bool
 from staticgraph.ops.sorting import argsort
 
 Tangents = Sequence[Tensor | None]

@@ -17,11 +17,11 @@ from staticgraph.ops import reduction
 from staticgraph.ops.axes import known_rank, several_axes
 from staticgraph.ops.control import identity
 from staticgraph.ops.convert import cast, is_tensor_like, promote
-from staticgraph.ops.linalg.common import as_bool, as_matrices
+from staticgraph.ops.linalg.common import as_matrices
 from staticgraph.ops.linalg.spectral import svdvals
 from staticgraph.ops.reduction import NORM, Axis
 from staticgraph.ops.shaping import expand_dims, permute_dims
-from staticgraph.ops.sizes import refusal
+from staticgraph.ops.sizes import as_bool, refusal
 
 
 def _floating(x: Any) -> Tensor:

@@ -33,7 +33,6 @@ from staticgraph.ops.control import stop_gradient
 from staticgraph.ops.convert import as_tensor, cast, in_one_graph, is_tensor_like, promote
 from staticgraph.ops.linalg.common import (
     Array,
-    as_bool,
     as_matrices,
     identity_like,
     matrix_shape,
@@ -53,7 +52,7 @@ from staticgraph.ops.linalg.spectral import (
     svdvals,
 )
 from staticgraph.ops.shaping import broadcast_like, expand_dims, squeeze
-from staticgraph.ops.sizes import refusal, size
+from staticgraph.ops.sizes import as_bool, refusal, size
 
 Tangents = Sequence[Tensor | None]
 

@@ -24,7 +24,6 @@ from staticgraph.ops import reduction
 from staticgraph.ops.complex import conjugated, real
 from staticgraph.ops.linalg.common import (
     Array,
-    as_bool,
     as_column,
     as_matrices,
     as_row,
@@ -41,7 +40,7 @@ from staticgraph.ops.linalg.common import (
     which,
 )
 from staticgraph.ops.linalg.products import matmul, times
-from staticgraph.ops.sizes import refusal
+from staticgraph.ops.sizes import as_bool, refusal
 
 Tangents = Sequence[Tensor | None]
 

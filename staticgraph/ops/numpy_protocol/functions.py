@@ -41,12 +41,8 @@ from staticgraph.ops.elementwise import (
     made,
     numbers,
 )
-from staticgraph.ops.elementwise import (
-    parts as pieces,
-)
-from staticgraph.ops.elementwise import (
-    trigonometric as angles,
-)
+from staticgraph.ops.elementwise import parts as pieces
+from staticgraph.ops.elementwise import trigonometric as angles
 from staticgraph.ops.numpy_protocol.arrays import ARRAYS
 from staticgraph.ops.numpy_protocol.row import Row as _Row
 from staticgraph.ops.sizes import refusal, size
@@ -55,9 +51,7 @@ from staticgraph.ops.special import (
     beta,
     normal,
 )
-from staticgraph.ops.special import (
-    entropy as entropies,
-)
+from staticgraph.ops.special import entropy as entropies
 
 special = LazyModule("scipy.special")
 

@@ -18,9 +18,7 @@ from staticgraph.backends.native import (
 from staticgraph.backends.native.executable import NativeFunction
 from staticgraph.backends.native.ir import Module
 from staticgraph.backends.native.matmul import Product, Target, write_kernel
-from staticgraph.backends.native.trampoline import (
-    load as trampoline_load,
-)
+from staticgraph.backends.native.trampoline import load as trampoline_load
 from staticgraph.backends.native.trampoline.load import Trampoline, trampoline
 from staticgraph.core import dtypes
 

@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staticgraph.backends.native.ir import Code, vector
-from staticgraph.backends.native.math import (
-    reduction as math_reduction,
-)
+from staticgraph.backends.native.math import reduction as math_reduction
 from staticgraph.backends.native.math.values import (
     Value,
     fma,

@@ -10,9 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from staticgraph.backends.native.ir import Code, Module
-from staticgraph.backends.native.matmul import (
-    pack,
-)
+from staticgraph.backends.native.matmul import pack
 from staticgraph.backends.native.matmul.code import WALK_LEVEL, Number, Target, Writer
 from staticgraph.backends.native.matmul.panel import (
     MOST_ROWS,

@@ -18,9 +18,7 @@ import numpy as np
 from staticgraph.backends.memory import bytes_of, no_memory
 from staticgraph.backends.native import context, layout, runtime
 from staticgraph.backends.native.spec import FEED, KEY, VARIABLE, Compiled, OutputSpec
-from staticgraph.backends.native.trampoline import (
-    code,
-)
+from staticgraph.backends.native.trampoline import code
 from staticgraph.backends.native.trampoline.code import LIST, SINGLE, TUPLE
 from staticgraph.backends.native.trampoline.finder import Finder
 from staticgraph.backends.native.trampoline.load import MachineCallable, check, trampoline

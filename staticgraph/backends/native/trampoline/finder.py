@@ -6,9 +6,7 @@ import ctypes
 from collections.abc import Mapping
 from typing import Any
 
-from staticgraph.backends.native.trampoline import (
-    find as code,
-)
+from staticgraph.backends.native.trampoline import find as code
 from staticgraph.backends.native.trampoline.code import ROW_BYTES
 from staticgraph.backends.native.trampoline.load import MachineCallable, trampoline
 
